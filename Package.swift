@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+/// A target of ours, in `Sources/NAME`, and its tests in `Tests/NAMETests`.
+struct Module {
+  var name: String
+  var uses: [Target.Dependency] = []
+}
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let flyingFox = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
+let flyingSocks = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
+
+/// Every capability: a folder under Sources/Capabilities, a subcommand, a page under docs/commands.
+let capabilities = ["Inventories", "Orphans", "Lab"]
+
+let modules: [Module] = [
+  // Values and pure functions.
+  Module(name: "FerryCore", uses: ["COpenSSL"]),
+  // Typed calls over any transport.
+  Module(name: "FerryCloudFront", uses: ["FerryCore"]),
+  // The model of CloudFront that the lab, the tests and rehearsals share.
+  Module(name: "FerryModel", uses: ["FerryCore", "FerryCloudFront"]),
+  // The edges.
+  Module(name: "FerryHTTP", uses: ["FerryCore", "CCurl"]),
+  Module(name: "FerryAWS", uses: ["FerryCore", "FerryHTTP", "FerryCloudFront", logging]),
+  // The runner and its journal.
+  Module(name: "FerryRun", uses: ["FerryCore", "FerryCloudFront", grdb]),
+  Module(name: "FerryReport", uses: ["FerryCore"]),
+  // What every command shares: options, settings, sessions, output.
+  Module(
+    name: "FerryCommand",
+    uses: [
+      "FerryCore", "FerryCloudFront", "FerryAWS", "FerryHTTP", "FerryRun", "FerryReport",
+      argumentParser, yams, logging,
+    ]),
+]
+
+let package = Package(
+  name: "edgeferry",
+  platforms: [.macOS(.v15)],
+  products: [.executable(name: "edgeferry", targets: ["edgeferry"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CLDNS", pkgConfig: "ldns", providers: [.apt(["libldns-dev"])]),
+    .executableTarget(
+      name: "edgeferry",
+      dependencies: ["FerryCommand", argumentParser] + capabilities.map { .byName(name: $0) },
+      swiftSettings: strict),
+  ]
+    + modules.flatMap { module -> [Target] in
+      [
+        .target(name: module.name, dependencies: module.uses, swiftSettings: strict),
+        .testTarget(
+          name: module.name + "Tests",
+          dependencies: [.byName(name: module.name), "FerryTestSupport"]
+            + (module.name == "FerryRun" ? ["FerryModel"] : []), swiftSettings: strict),
+      ]
+    }
+    + capabilities.flatMap { name -> [Target] in
+      [
+        .target(
+          name: name,
+          dependencies: [
+            "FerryCore", "FerryCloudFront", "FerryCommand", "FerryModel", "FerryReport", "FerryRun",
+            "COpenSSL", "CLDNS", flyingFox, flyingSocks, argumentParser,
+          ], path: "Sources/Capabilities/\(name)", swiftSettings: strict),
+        .testTarget(
+          name: name + "Tests",
+          dependencies: [.byName(name: name), "FerryTestSupport", "FerryModel"],
+          swiftSettings: strict),
+      ]
+    } + [
+      .target(
+        name: "FerryTestSupport", dependencies: ["FerryCore", "FerryCloudFront", "FerryModel"],
+        swiftSettings: strict),
+      .testTarget(
+        name: "EndToEndTests", dependencies: ["FerryTestSupport", "FerryCore"],
+        swiftSettings: strict),
+    ]
+)

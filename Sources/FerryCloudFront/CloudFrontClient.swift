@@ -1,0 +1,262 @@
+import FerryCore
+import Foundation
+
+/// CloudFront's control plane over any transport: typed calls, documents kept as the XML that was read.
+///
+/// Every call throws `FerryError`; one that CloudFront refused carries `service` with its code.
+public struct CloudFrontClient: Sendable {
+  public var transport: any ServiceTransport
+  public init(_ transport: any ServiceTransport) { self.transport = transport }
+
+  public struct Distribution: Equatable, Sendable {
+    public var id: String
+    public var arn: String
+    /// `InProgress` or `Deployed`.
+    public var status: String
+    public var domainName: String
+    public var lastModified: String
+    public var etag: String
+    /// The `DistributionConfig` element as read.
+    public var config: XElement
+  }
+  public struct Policy: Equatable, Sendable {
+    public var id: String
+    public var lastModified: String
+    /// Empty when it came from a list, which carries no versions.
+    public var etag: String
+    /// The `ContinuousDeploymentPolicyConfig` element as read.
+    public var config: XElement
+  }
+  public struct Page<Item: Sendable>: Sendable {
+    public var items: [Item]
+    public var nextMarker: String?
+    /// The list's own Quantity, where it has one.
+    public var quantity: Int?
+  }
+
+  // MARK: Distributions
+
+  public func distribution(_ id: String) async throws(FerryError) -> Distribution {
+    let answer = try await call("GetDistribution", path: "/distribution/\(percentEncoded(id))")
+    return try Self.distribution(answer, operation: "GetDistribution")
+  }
+
+  /// One page of `DistributionSummary` elements.
+  public func distributions(marker: String?) async throws(FerryError) -> Page<XElement> {
+    try await page(
+      "ListDistributions", "/distribution", item: "DistributionSummary", marker: marker)
+  }
+
+  public func updateDistribution(_ id: String, config: XElement, ifMatch: String)
+    async throws(FerryError) -> Distribution
+  {
+    let answer = try await call(
+      "UpdateDistribution", method: "PUT", path: "/distribution/\(percentEncoded(id))/config",
+      headers: ["if-match": ifMatch], body: config)
+    return try Self.distribution(answer, operation: "UpdateDistribution")
+  }
+
+  public func deleteDistribution(_ id: String, ifMatch: String) async throws(FerryError) {
+    _ = try await call(
+      "DeleteDistribution", method: "DELETE", path: "/distribution/\(percentEncoded(id))",
+      headers: ["if-match": ifMatch])
+  }
+
+  /// - Parameter tags: empty uses CreateDistribution, else CreateDistributionWithTags.
+  public func createDistribution(config: XElement, tags: [String: String] = [:])
+    async throws(FerryError) -> Distribution
+  {
+    let answer: ServiceResponse
+    if tags.isEmpty {
+      answer = try await call(
+        "CreateDistribution", method: "POST", path: "/distribution", body: config)
+    } else {
+      var inner = config
+      inner.attributes.removeAll { $0.name == "xmlns" }
+      let body = XElement("DistributionConfigWithTags", [inner, Self.tagsElement(tags)])
+      answer = try await call(
+        "CreateDistributionWithTags", method: "POST", path: "/distribution",
+        query: [.init("WithTags", nil)], body: body)
+    }
+    return try Self.distribution(answer, operation: "CreateDistribution")
+  }
+
+  public func tags(arn: String) async throws(FerryError) -> [String: String] {
+    let answer = try await call(
+      "ListTagsForResource", path: "/tagging", query: [.init("Resource", arn)])
+    let root = try Self.document(answer, operation: "ListTagsForResource")
+    var tags: [String: String] = [:]
+    for tag in root.at("Items")?.children ?? [] {
+      tags[tag.text(at: "Key") ?? ""] = tag.text(at: "Value") ?? ""
+    }
+    return tags
+  }
+
+  // MARK: Continuous-deployment policies
+
+  public func policy(_ id: String) async throws(FerryError) -> Policy {
+    let operation = "GetContinuousDeploymentPolicy"
+    let answer = try await call(
+      operation, path: "/continuous-deployment-policy/\(percentEncoded(id))")
+    return try Self.policy(answer, operation: operation)
+  }
+
+  /// One page of policies with their whole configs.
+  public func policies(marker: String?) async throws(FerryError) -> Page<Policy> {
+    let page = try await page(
+      "ListContinuousDeploymentPolicies", "/continuous-deployment-policy",
+      item: "ContinuousDeploymentPolicySummary", marker: marker)
+    var items: [Policy] = []
+    for summary in page.items {
+      guard let it = summary.first("ContinuousDeploymentPolicy") else {
+        throw Self.unreadable("ListContinuousDeploymentPolicies", "a summary without its policy")
+      }
+      items.append(try Self.policy(it, etag: "", operation: "ListContinuousDeploymentPolicies"))
+    }
+    return Page(items: items, nextMarker: page.nextMarker, quantity: page.quantity)
+  }
+
+  public func createPolicy(config: XElement) async throws(FerryError) -> Policy {
+    let operation = "CreateContinuousDeploymentPolicy"
+    let answer = try await call(
+      operation, method: "POST", path: "/continuous-deployment-policy", body: config)
+    return try Self.policy(answer, operation: operation)
+  }
+
+  public func updatePolicy(_ id: String, config: XElement, ifMatch: String)
+    async throws(FerryError) -> Policy
+  {
+    let operation = "UpdateContinuousDeploymentPolicy"
+    let answer = try await call(
+      operation, method: "PUT", path: "/continuous-deployment-policy/\(percentEncoded(id))",
+      headers: ["if-match": ifMatch], body: config)
+    return try Self.policy(answer, operation: operation)
+  }
+
+  public func deletePolicy(_ id: String, ifMatch: String) async throws(FerryError) {
+    _ = try await call(
+      "DeleteContinuousDeploymentPolicy", method: "DELETE",
+      path: "/continuous-deployment-policy/\(percentEncoded(id))", headers: ["if-match": ifMatch])
+  }
+
+  // MARK: The wire
+
+  static let version = "/2020-05-31"
+
+  public func call(
+    _ operation: String, method: String = "GET", path: String,
+    query: [ServiceRequest.QueryItem] = [], headers: [String: String] = [:],
+    body: XElement? = nil
+  ) async throws(FerryError) -> ServiceResponse {
+    var request = ServiceRequest(
+      .cloudFront, operation, method: method, path: Self.version + path, query: query,
+      headers: headers)
+    if var root = body {
+      if !root.attributes.contains(where: { $0.name == "xmlns" }) {
+        root.attributes.insert(.init(name: "xmlns", value: cloudFrontNamespace), at: 0)
+      }
+      request.body = Array(("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.xml).utf8)
+      request.headers["content-type"] = "text/xml"
+    }
+    let response = try await transport.send(request)
+    return try accepted(response, operation: operation)
+  }
+
+  private func page(_ operation: String, _ path: String, item: String, marker: String?)
+    async throws(FerryError) -> Page<XElement>
+  {
+    var query: [ServiceRequest.QueryItem] = []
+    if let marker { query.append(.init("Marker", marker)) }
+    query.append(.init("MaxItems", "100"))
+    let answer = try await call(operation, path: path, query: query)
+    let root = try Self.document(answer, operation: operation)
+    let next = root.text(at: "NextMarker").flatMap { $0.isEmpty ? nil : $0 }
+    if next == nil, root.text(at: "IsTruncated") == "true" {
+      throw Self.unreadable(operation, "the list says it is truncated but names no next marker")
+    }
+    if let next, next == marker {
+      throw Self.unreadable(operation, "the next page's marker is this page's own")
+    }
+    return Page(
+      items: root.first("Items")?.all(item) ?? [], nextMarker: next,
+      quantity: root.text(at: "Quantity").flatMap { Int($0) })
+  }
+
+  static func document(_ answer: ServiceResponse, operation: String) throws(FerryError) -> XElement
+  {
+    do {
+      return try XMLReader.read(answer.body)
+    } catch {
+      throw unreadable(operation, error.why)
+    }
+  }
+  static func unreadable(_ operation: String, _ why: String) -> FerryError {
+    FerryError(
+      .unreadableAnswer, what: "could not read the answer to \(operation)", why: why,
+      next: "run the command again; if it persists, check the endpoint and any proxy before it")
+  }
+  private static func distribution(_ answer: ServiceResponse, operation: String)
+    throws(FerryError) -> Distribution
+  {
+    let root = try document(answer, operation: operation)
+    guard let config = root.first("DistributionConfig"), let id = root.text(at: "Id"), !id.isEmpty
+    else { throw unreadable(operation, "it holds no DistributionConfig") }
+    return Distribution(
+      id: id, arn: root.text(at: "ARN") ?? "", status: root.text(at: "Status") ?? "",
+      domainName: root.text(at: "DomainName") ?? "",
+      lastModified: root.text(at: "LastModifiedTime") ?? "",
+      etag: answer.headers["etag"] ?? "", config: config)
+  }
+  private static func policy(_ answer: ServiceResponse, operation: String) throws(FerryError)
+    -> Policy
+  {
+    try policy(
+      document(answer, operation: operation), etag: answer.headers["etag"] ?? "",
+      operation: operation)
+  }
+  private static func policy(_ root: XElement, etag: String, operation: String)
+    throws(FerryError) -> Policy
+  {
+    guard let config = root.first("ContinuousDeploymentPolicyConfig"), let id = root.text(at: "Id"),
+      !id.isEmpty
+    else { throw unreadable(operation, "it holds no ContinuousDeploymentPolicyConfig") }
+    return Policy(
+      id: id, lastModified: root.text(at: "LastModifiedTime") ?? "", etag: etag, config: config)
+  }
+  static func tagsElement(_ tags: [String: String]) -> XElement {
+    XElement(
+      "Tags",
+      [
+        XElement(
+          "Items",
+          tags.sorted { $0.key < $1.key }.map {
+            XElement("Tag", [XElement("Key", text: $0.key), XElement("Value", text: $0.value)])
+          })
+      ])
+  }
+}
+
+/// Turns an HTTP error into a `FerryError` that carries the service's own code, message and request id.
+public func accepted(_ response: ServiceResponse, operation: String) throws(FerryError)
+  -> ServiceResponse
+{
+  guard response.status >= 300 else { return response }
+  let root = try? XMLReader.read(response.body)
+  let error = root?.first("Error") ?? root?.at("Errors/Error") ?? root
+  let failure = ServiceFailure(
+    operation: operation, status: response.status,
+    code: error?.text(at: "Code") ?? "HTTP\(response.status)",
+    message: error?.text(at: "Message") ?? "",
+    requestID: root?.text(at: "RequestId") ?? root?.text(at: "RequestID")
+      ?? response.headers["x-amzn-requestid"] ?? "")
+  let denied = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"].contains(
+    failure.code)
+  throw FerryError(
+    denied ? .accessDenied : .serviceRefused, exit: denied ? .denied : .failed,
+    what: "\(operation) was refused",
+    why: "\(failure.code) (HTTP \(failure.status)): \(failure.message)",
+    next: denied
+      ? "have the action allowed for this identity; `edgeferry doctor` names it"
+      : "see the message; request id \(failure.requestID)",
+    service: failure)
+}

@@ -1,0 +1,33 @@
+import COpenSSL
+
+/// SHA-256 and HMAC-SHA-256 from libcrypto.
+public enum Digest {
+  public static func sha256(_ bytes: [UInt8]) -> [UInt8] {
+    var out = [UInt8](repeating: 0, count: 32)
+    var length = 0
+    let done = EVP_Q_digest(nil, "SHA256", nil, bytes, bytes.count, &out, &length)
+    precondition(done == 1 && length == 32, "libcrypto has no SHA-256")
+    return out
+  }
+  public static func hmac(key: [UInt8], _ bytes: [UInt8]) -> [UInt8] {
+    var out = [UInt8](repeating: 0, count: 32)
+    var length = 0
+    let result = EVP_Q_mac(
+      nil, "HMAC", nil, "SHA256", nil, key, key.count, bytes, bytes.count, &out, out.count,
+      &length)
+    precondition(result != nil && length == 32, "libcrypto has no HMAC")
+    return out
+  }
+  public static func hex(_ bytes: [UInt8]) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    var out: [UInt8] = []
+    out.reserveCapacity(bytes.count * 2)
+    for byte in bytes {
+      out.append(digits[Int(byte >> 4)])
+      out.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: out, as: UTF8.self)
+  }
+  /// `sha256:` and 64 hexadecimal digits, the form of every digest that a person sees.
+  public static func tagged(_ text: String) -> String { "sha256:" + hex(sha256(Array(text.utf8))) }
+}

@@ -1,0 +1,106 @@
+import Foundation
+
+/// An AWS service that edgeferry talks to, by its SDK service id.
+public struct AWSService: Hashable, Sendable {
+  /// The suffix of `AWS_ENDPOINT_URL_…`, in capitals with underscores.
+  public var environmentName: String
+  /// The key in a profile's `[services …]` section.
+  public var configKey: String
+  public var signingName: String
+
+  public static let cloudFront = AWSService(
+    environmentName: "CLOUDFRONT", configKey: "cloudfront", signingName: "cloudfront")
+  public static let sts = AWSService(
+    environmentName: "STS", configKey: "sts", signingName: "sts")
+  public static let cloudFormation = AWSService(
+    environmentName: "CLOUDFORMATION", configKey: "cloudformation", signingName: "cloudformation")
+}
+
+/// One call to an AWS service, before endpoint, signature and retries.
+public struct ServiceRequest: Equatable, Sendable {
+  public struct QueryItem: Equatable, Sendable {
+    public var name: String
+    /// nil writes the name alone (`?WithTags`).
+    public var value: String?
+    public init(_ name: String, _ value: String?) {
+      self.name = name
+      self.value = value
+    }
+  }
+  public var service: AWSService
+  /// The API's operation name, for errors, logs and the journal.
+  public var operation: String
+  /// nil: the service's global endpoint, or the caller's region.
+  public var region: String?
+  public var method: String
+  /// The path, already percent-encoded.
+  public var path: String
+  public var query: [QueryItem]
+  /// Header names in lower case.
+  public var headers: [String: String]
+  public var body: [UInt8]
+
+  public init(
+    _ service: AWSService, _ operation: String, region: String? = nil, method: String = "GET",
+    path: String, query: [QueryItem] = [], headers: [String: String] = [:], body: [UInt8] = []
+  ) {
+    self.service = service
+    self.operation = operation
+    self.region = region
+    self.method = method
+    self.path = path
+    self.query = query
+    self.headers = headers
+    self.body = body
+  }
+}
+
+/// What a service answered, whatever its status.
+public struct ServiceResponse: Equatable, Sendable {
+  public var status: Int
+  /// Header names in lower case.
+  public var headers: [String: String]
+  public var body: [UInt8]
+  public init(status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+}
+
+/// Carries calls to AWS on behalf of one identity: signed HTTPS in the world, the model in a simulation.
+///
+/// - Throws: `.noAnswer` when the connection failed and the outcome is unknown; `.credentials`. Any HTTP
+///   status is an answer, not an error.
+public protocol ServiceTransport: Sendable {
+  func send(_ request: ServiceRequest) async throws(FerryError) -> ServiceResponse
+}
+
+/// Time as the runner sees it: the system's, or a virtual one in tests and rehearsals.
+public protocol FerryClock: Sendable {
+  var now: Date { get }
+  /// - Throws: `.interrupted` when the wait was cancelled.
+  func sleep(seconds: Double) async throws(FerryError)
+}
+
+/// A 12-digit AWS account number.
+public typealias AccountID = String
+
+/// Percent-encoding of RFC 3986: everything but the unreserved characters.
+public func percentEncoded(_ text: String, keeping kept: String = "") -> String {
+  var out = ""
+  for byte in text.utf8 {
+    let scalar = Unicode.Scalar(byte)
+    switch scalar {
+    case "A"..."Z", "a"..."z", "0"..."9", "-", ".", "_", "~": out.unicodeScalars.append(scalar)
+    default:
+      if scalar.isASCII, kept.unicodeScalars.contains(scalar) {
+        out.unicodeScalars.append(scalar)
+      } else {
+        let hex = String(byte, radix: 16, uppercase: true)
+        out += "%" + (hex.count == 1 ? "0" : "") + hex
+      }
+    }
+  }
+  return out
+}

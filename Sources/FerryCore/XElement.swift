@@ -1,0 +1,161 @@
+/// One XML element as it was read: attributes, children and text survive a read-change-write.
+///
+/// Semantic equality ignores white space between elements, comments and the order of attributes;
+/// `<a/>` equals `<a></a>`.
+public struct XElement: Hashable, Sendable {
+  public enum Node: Hashable, Sendable {
+    case element(XElement)
+    case text(String)
+  }
+  public struct Attribute: Hashable, Sendable {
+    public var name: String
+    public var value: String
+    public init(name: String, value: String) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  public var name: String
+  public var attributes: [Attribute]
+  public var nodes: [Node]
+
+  public init(_ name: String, attributes: [Attribute] = [], nodes: [Node] = []) {
+    self.name = name
+    self.attributes = attributes
+    self.nodes = nodes
+  }
+  public init(_ name: String, text: String) {
+    self.init(name, nodes: text.isEmpty ? [] : [.text(text)])
+  }
+  public init(_ name: String, _ children: [XElement]) {
+    self.init(name, nodes: children.map(Node.element))
+  }
+
+  /// The child elements, in document order.
+  public var children: [XElement] {
+    nodes.compactMap { if case .element(let it) = $0 { it } else { nil } }
+  }
+  /// The element's own text, joined.
+  public var text: String {
+    get {
+      var out = ""
+      for case .text(let piece) in nodes { out += piece }
+      return out
+    }
+    set { nodes = newValue.isEmpty ? [] : [.text(newValue)] }
+  }
+  public func first(_ name: String) -> XElement? {
+    for case .element(let it) in nodes where it.name == name { return it }
+    return nil
+  }
+  public func all(_ name: String) -> [XElement] { children.filter { $0.name == name } }
+  /// The descendant at a path of names such as `"Aliases/Items"`; the first match at each level.
+  public func at(_ path: String) -> XElement? {
+    var here = self
+    for name in path.split(separator: "/") {
+      guard let child = here.first(String(name)) else { return nil }
+      here = child
+    }
+    return here
+  }
+  /// The text at a path, or nil when an element of the path is absent.
+  public func text(at path: String) -> String? { at(path)?.text }
+
+  /// Replaces the first child of that name, keeping its place, or inserts it where `order` says.
+  public mutating func put(_ child: XElement, order: [String] = []) {
+    for (index, node) in nodes.enumerated() {
+      if case .element(let it) = node, it.name == child.name {
+        nodes[index] = .element(child)
+        return
+      }
+    }
+    guard let rank = order.firstIndex(of: child.name) else {
+      nodes.append(.element(child))
+      return
+    }
+    // Before the first known element that belongs after it; unknown ones stay where they are.
+    let place = nodes.firstIndex { node in
+      guard case .element(let it) = node, let other = order.firstIndex(of: it.name) else {
+        return false
+      }
+      return other > rank
+    }
+    nodes.insert(.element(child), at: place ?? nodes.endIndex)
+  }
+  public mutating func remove(_ name: String) {
+    nodes.removeAll { if case .element(let it) = $0 { it.name == name } else { false } }
+  }
+
+  /// The same meaning in one form: blanks between elements, comments and `xmlns` gone, attributes sorted.
+  public var canonical: XElement {
+    let hasElements = nodes.contains { if case .element = $0 { true } else { false } }
+    var out = XElement(name)
+    out.attributes = attributes.filter { $0.name != "xmlns" }.sorted { $0.name < $1.name }
+    var pending = ""
+    func flush() {
+      let blank = pending.allSatisfy(\.isWhitespace)
+      if !pending.isEmpty && !(hasElements && blank) { out.nodes.append(.text(pending)) }
+      pending = ""
+    }
+    for node in nodes {
+      switch node {
+      case .text(let piece): pending += piece
+      case .element(let it):
+        flush()
+        out.nodes.append(.element(it.canonical))
+      }
+    }
+    flush()
+    return out
+  }
+  public func means(_ other: XElement) -> Bool { canonical == other.canonical }
+}
+
+// MARK: Writing
+
+extension XElement {
+  /// The document as UTF-8 text, without an XML declaration.
+  public var xml: String {
+    var out = ""
+    write(into: &out)
+    return out
+  }
+
+  public func write(into out: inout String) {
+    out += "<"
+    out += name
+    for attribute in attributes {
+      out += " \(attribute.name)=\""
+      Self.escape(attribute.value, quotes: true, into: &out)
+      out += "\""
+    }
+    if nodes.isEmpty {
+      out += "/>"
+      return
+    }
+    out += ">"
+    for node in nodes {
+      switch node {
+      case .element(let it): it.write(into: &out)
+      case .text(let text): Self.escape(text, quotes: false, into: &out)
+      }
+    }
+    out += "</\(name)>"
+  }
+
+  static func escape(_ text: String, quotes: Bool, into out: inout String) {
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "&": out += "&amp;"
+      case "<": out += "&lt;"
+      case ">": out += "&gt;"
+      case "\"" where quotes: out += "&quot;"
+      case "\r": out += "&#13;"
+      case "\n" where quotes: out += "&#10;"
+      case "\t" where quotes: out += "&#9;"
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+  }
+}
