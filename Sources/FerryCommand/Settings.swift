@@ -20,6 +20,8 @@ public struct Settings: Sendable {
   public var idleAfterSeconds = 30 * 86_400
   /// The file that it was read from, or nil for the built-in settings.
   public var path: String?
+  /// The whole document, for plugins.
+  public var document: JSONValue = [:]
 
   public init() {}
 
@@ -110,6 +112,7 @@ struct SettingsReader {
   func settings(_ root: Node) throws(FerryError) -> Settings {
     try check(root, .map(Self.shape), at: "")
     var out = Settings()
+    out.document = Self.json(root)
     if let version = root["version"], version.int != 1 {
       throw refuse("version \(version.string ?? "?") is not 1", at: version)
     }
@@ -173,6 +176,20 @@ struct SettingsReader {
     case .named(let inner):
       guard let mapping = node.mapping else { throw refuse("\(place) must be a mapping", at: node) }
       for (key, value) in mapping { try check(value, inner, at: "\(path).\(key.string ?? "")") }
+    }
+  }
+  private static func json(_ node: Node) -> JSONValue {
+    switch node {
+    case .mapping(let mapping):
+      var members: [String: JSONValue] = [:]
+      for (key, value) in mapping { members[key.string ?? ""] = json(value) }
+      return .object(members)
+    case .sequence(let items): return .array(items.map(json))
+    default:
+      if node.null != nil { return .null }
+      if let it = node.bool { return .bool(it) }
+      if let it = node.int { return .int(Int64(it)) }
+      return .string(node.string ?? "")
     }
   }
   private func pairs(_ node: Node?) -> [(String, Node)] {
