@@ -76,7 +76,7 @@ struct Ferry {
     process.standardInput = FileHandle.nullDevice
     let out = folder.appendingPathComponent(".out-\(UUID().uuidString)")
     let talk = folder.appendingPathComponent(".talk-\(UUID().uuidString)")
-    for url in [out, talk] { FileManager.default.createFile(atPath: url.path, contents: nil) }
+    for url in [out, talk] { try Data().write(to: url) }
     process.standardOutput = try FileHandle(forWritingTo: out)
     process.standardError = try FileHandle(forWritingTo: talk)
     try process.run()
