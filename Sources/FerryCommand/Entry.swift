@@ -11,13 +11,12 @@ public protocol RootCommand: AsyncParsableCommand {}
 public enum Entry {
   public static func run<Root: RootCommand>(_ root: Root.Type, arguments: [String]) async -> Never {
     signal(SIGPIPE, SIG_IGN)
-    PluginsCommand.List.builtIns.withLock {
-      $0 = Root.configuration.subcommands.map(\._commandName).sorted()
-    }
+    let builtIns = Root.configuration.subcommands.map { $0._commandName }.sorted()
+    PluginsCommand.List.builtIns.withLock { names in names = builtIns }
     let arguments = hoisted(arguments)
     let wantsJSON = outputIsJSON(arguments)
     if arguments.first == "help", arguments.dropFirst().first == "exit-codes" {
-      let rows = ExitCode.allCases.map { ["\($0.rawValue)", $0.meaning] }
+      let rows = FerryCore.ExitCode.allCases.map { ["\($0.rawValue)", $0.meaning] }
       Terminal.write(table(rows), to: STDOUT_FILENO)
       exit(0)
     }
@@ -35,7 +34,7 @@ public enum Entry {
       command = try Root.parseAsRoot(arguments)
     } catch {
       let code = Root.exitCode(for: error).rawValue
-      if code == ExitCode.usage.rawValue, wantsJSON {
+      if code == FerryCore.ExitCode.usage.rawValue, wantsJSON {
         fail(
           .badInput(
             "bad-usage", what: "could not understand the command line",

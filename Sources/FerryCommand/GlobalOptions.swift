@@ -6,7 +6,7 @@ public enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable 
 }
 
 /// The options that every command takes.
-public struct GlobalOptions: ParsableArguments {
+public struct GlobalOptions: ParsableArguments, Sendable {
   @Option(help: "The AWS profile to use.") public var profile: String?
   @Option(name: .customLong("role-arn"), help: "A role to assume with those credentials.")
   public var roleARN: String?
@@ -33,9 +33,9 @@ public struct GlobalOptions: ParsableArguments {
 }
 
 /// A command of edgeferry: parsed by ArgumentParser, run with a context, ended by an exit code.
-public protocol FerryCommand: AsyncParsableCommand {
+public protocol FerryCommand: AsyncParsableCommand, Sendable {
   var global: GlobalOptions { get }
-  func run(_ context: Context) async throws(FerryError) -> ExitCode
+  func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode
 }
 
 extension FerryCommand {

@@ -30,6 +30,17 @@ extension Context {
     return stem + ".rollback.plan.json"
   }
 
+  func makeFolder(_ name: String) throws(FerryError) {
+    do {
+      try FileManager.default.createDirectory(
+        at: workspace.appendingPathComponent(name), withIntermediateDirectories: true)
+    } catch {
+      throw FerryError(
+        "file-write", what: "could not make the folder \(name)", why: error.localizedDescription,
+        next: "choose another place with --workspace or --out")
+    }
+  }
+
   /// Writes a plan and its rollback plan, saves the images, and prints path and digest last.
   public func save(_ plan: Plan, rollback: Plan, images: [String: String]) throws(FerryError) {
     guard Plan.isName(plan.name) else { throw Self.badName(plan.name) }
@@ -38,15 +49,7 @@ extension Context {
       path = out
     } else {
       path = workspace.appendingPathComponent("plans/\(plan.name).plan.json").relativePath
-      do {
-        try FileManager.default.createDirectory(
-          at: workspace.appendingPathComponent("plans"), withIntermediateDirectories: true)
-      } catch {
-        throw FerryError(
-          "file-write", what: "could not make the folder plans",
-          why: "\(error.localizedDescription)",
-          next: "choose another place with --workspace or --out")
-      }
+      try makeFolder("plans")
     }
     let rollbackPath = Self.rollbackPath(of: path)
     let store = try stateStore()

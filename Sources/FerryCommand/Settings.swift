@@ -62,7 +62,7 @@ struct SettingsReader {
   var file: String
 
   /// What a key may hold; `named` is a map whose keys are the user's own names.
-  indirect enum Kind {
+  indirect enum Kind: Sendable {
     case text, number, flag, span, texts
     case map([String: Kind])
     case named(Kind)

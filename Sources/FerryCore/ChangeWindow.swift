@@ -110,7 +110,7 @@ public struct ChangeWindow: Equatable, Sendable {
     /// - Parameter until: nil when it never closes.
     case open(until: Date?)
     /// - Parameter opens: nil when no opening was found within two years.
-    case closed(opens: Date?, because: String)
+    case closed(opens: Date?, because: String, isFreeze: Bool = false)
   }
 
   public func state(at now: Date) -> State {
@@ -118,7 +118,7 @@ public struct ChangeWindow: Equatable, Sendable {
     {
       return .closed(
         opens: nextOpening(after: freeze.end),
-        because: "a freeze lasts until \(Timestamp.text(freeze.end))")
+        because: "a freeze lasts until \(Timestamp.text(freeze.end))", isFreeze: true)
     }
     let nextFreeze = freezes.filter { $0.start > now }.map(\.start).min()
     guard !allow.isEmpty else { return .open(until: nextFreeze) }

@@ -150,7 +150,7 @@ struct ChangeWindowTests {
       window.state(at: inside)
         == .closed(
           opens: Timestamp.read("2027-01-05T10:00:00Z"),
-          because: "a freeze lasts until 2027-01-05T00:00:00Z"))
+          because: "a freeze lasts until 2027-01-05T00:00:00Z", isFreeze: true))
   }
 
   @Test func `a range of days may wrap the week and an end before its start is the next day`()
