@@ -200,12 +200,15 @@ public struct Step: Codable, Equatable, Sendable {
   public var rollbackSeconds: Int?
   /// In a rollback plan: the step of the original plan that this one takes back.
   public var undoes: String?
+  /// In a rollback plan: skipped when that step of the original plan had an effect, since it cannot be
+  /// taken back and this one needs it.
+  public var unless: String?
 
   public init(
     id: String, title: String, account: AccountID, action: Action,
     expects: Expectation = Expectation(), window: String? = "cloudfront", gate: Gate? = nil,
     wait: Wait? = nil, checks: [Check] = [], inverse: Action? = nil, rollbackSeconds: Int? = nil,
-    undoes: String? = nil
+    undoes: String? = nil, unless: String? = nil
   ) {
     self.id = id
     self.title = title
@@ -219,6 +222,7 @@ public struct Step: Codable, Equatable, Sendable {
     self.inverse = inverse
     self.rollbackSeconds = rollbackSeconds
     self.undoes = undoes
+    self.unless = unless
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -237,6 +241,7 @@ public struct Step: Codable, Equatable, Sendable {
     try box.encode(inverse, forKey: .inverse)
     try box.encode(rollbackSeconds, forKey: .rollbackSeconds)
     try box.encodeIfPresent(undoes, forKey: .undoes)
+    try box.encodeIfPresent(unless, forKey: .unless)
   }
 }
 

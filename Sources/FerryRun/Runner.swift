@@ -137,6 +137,11 @@ public actor Runner {
             tell(.skipped(step: step, because: "\(undoes) had no effect"))
             continue
           }
+          if let unless = step.unless, original?.steps[unless]?.hadEffect == true {
+            try journal(.skipped, step: step, reason: "\(unless) cannot be taken back")
+            tell(.skipped(step: step, because: "\(unless) cannot be taken back"))
+            continue
+          }
         }
         tell(.began(step: step, number: index + 1, of: plan.steps.count))
         try await perform(step)

@@ -87,7 +87,8 @@ struct ApplyCommand: FerryCommand {
     let (plan, _) = try context.plan(argument.plan)
     try refuseRollback(plan)
     let store = try context.stateStore()
-    try context.approve(plan, given: arguments.approve, name: plan.name, recorded: false, store: store)
+    try context.approve(
+      plan, given: arguments.approve, name: plan.name, recorded: false, store: store)
     return try await context.execute(
       plan, store: store, named: argument.plan, mode: .apply, arguments: arguments)
   }
@@ -115,7 +116,8 @@ struct AdvanceCommand: FerryCommand {
     try formats(.text, .json)
     let (plan, _) = try context.plan(argument.plan)
     let store = try context.stateStore()
-    try context.approve(plan, given: arguments.approve, name: plan.name, recorded: true, store: store)
+    try context.approve(
+      plan, given: arguments.approve, name: plan.name, recorded: true, store: store)
     return try await context.execute(
       plan, store: store, named: argument.plan, mode: .advance, arguments: arguments)
   }
