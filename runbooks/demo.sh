@@ -46,7 +46,7 @@ show inventory take --out after.json
 show inventory diff before.json after.json
 
 bold "6. Take one removal back"
-show orphans detach "$("$ferry" lab sample --healthy-primary)" --name maintenance
+show orphans detach E1SAMPLESHOP01 --name maintenance
 show apply maintenance --approve "$(digest plans/maintenance.plan.json)"
 show rollback maintenance --approve "$(digest plans/maintenance.rollback.plan.json)"
 show status maintenance || true

@@ -154,3 +154,16 @@ public struct Context: Sendable {
     return try StateStore(path: statePath)
   }
 }
+
+extension Context {
+  /// Sends a document to a loopback service of our own, unsigned.
+  public func post(_ body: [UInt8], to url: String) async throws(FerryError) -> (
+    status: Int, body: [UInt8]
+  ) {
+    let answer = try await Self.engine(environment).send(
+      HTTPRequest(
+        method: "POST", url: url, headers: [(name: "content-type", value: "application/json")],
+        body: body))
+    return (answer.status, answer.body)
+  }
+}
