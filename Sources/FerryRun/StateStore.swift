@@ -6,18 +6,25 @@ import GRDB
 public final class StateStore: Sendable {
   public let path: String
   private let queue: DatabaseQueue
+  /// What a test makes of a journal write; nil outside tests.
+  private let probe = WriteProbe()
   static let schemaVersion = 1
 
   /// Opens the state database and makes it when it is not there.
   /// - Throws: `state-damaged` (1), `state-newer` (64), `state-mode` (64) for loose modes or a link.
-  public init(path: String) throws(FerryError) {
+  public convenience init(path: String) throws(FerryError) {
+    try self.init(path: path, durable: true)
+  }
+
+  /// - Parameter durable: false leaves out the syncs to disk, for tests alone.
+  init(path: String, durable: Bool) throws(FerryError) {
     self.path = path
     try Self.prepare(path)
     do {
       var configuration = Configuration()
       configuration.busyMode = .timeout(10)
       configuration.prepareDatabase { db in
-        try db.execute(sql: "PRAGMA synchronous = FULL")
+        try db.execute(sql: "PRAGMA synchronous = \(durable ? "FULL" : "OFF")")
         try db.execute(sql: "PRAGMA foreign_keys = ON")
       }
       queue = try DatabaseQueue(path: path, configuration: configuration)
@@ -145,7 +152,9 @@ public final class StateStore: Sendable {
   ) throws(FerryError) -> Record {
     let bodyText = JSONValue.of(body).canonical
     let time = Timestamp.text(at)
-    return try write { db in
+    try probe.before()
+    defer { probe.after() }
+    let record = try write { db in
       if let lease {
         let generation = try Int64.fetchOne(
           db, sql: "SELECT generation FROM leases WHERE plan = ? AND owner = ?",
@@ -172,6 +181,8 @@ public final class StateStore: Sendable {
       return Record(
         sequence: db.lastInsertedRowID, plan: plan, step: step, kind: kind, at: at, body: body)
     }
+    try probe.landed()
+    return record
   }
   private static func hash(
     _ previous: String, _ plan: String, _ step: String?, _ kind: String, _ at: String,
@@ -433,4 +444,39 @@ public final class StateStore: Sendable {
     for plan in plans { count += try records(plan: plan).count }
     return count
   }
+}
+
+// MARK: Tests
+
+/// Counts journal writes, and ends a run before or after one as a killed process would.
+final class WriteProbe: @unchecked Sendable {
+  private let lock = NSLock()
+  private var count = 0
+  private var killAt: Int?
+  private var killLanded = false
+  private static let death = FerryError(
+    "killed", what: "killed", why: "by the test", next: "resume")
+
+  var writes: Int { lock.withLock { count } }
+  func kill(after writes: Int, landed: Bool) {
+    lock.withLock {
+      killAt = writes + 1
+      killLanded = landed
+    }
+  }
+  func before() throws(FerryError) {
+    if lock.withLock({
+      killAt != nil && (killLanded ? count >= (killAt ?? 0) : count + 1 >= (killAt ?? 0))
+    }) {
+      throw Self.death
+    }
+  }
+  func after() { lock.withLock { count += 1 } }
+  func landed() throws(FerryError) {
+    if lock.withLock({ killLanded && count + 1 == killAt }) { throw Self.death }
+  }
+}
+extension StateStore {
+  func killAfter(writes: Int, landed: Bool) { probe.kill(after: writes, landed: landed) }
+  var writeCount: Int { probe.writes }
 }

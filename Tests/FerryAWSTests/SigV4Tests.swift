@@ -29,15 +29,15 @@ struct SigV4Tests {
           (name: String(line[..<colon]), value: String(line[line.index(after: colon)...])))
       }
     }
-    let query =
+    let query: [ServiceRequest.QueryItem] =
       parts.count < 2
       ? []
-      : parts[1].split(separator: "&").map { pair in
+      : parts[1].split(separator: "&").map { (pair: Substring) -> ServiceRequest.QueryItem in
         let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         func plain(_ text: Substring) -> String {
           String(text).removingPercentEncoding ?? String(text)
         }
-        return ServiceRequest.QueryItem(plain(sides[0]), sides.count > 1 ? plain(sides[1]) : nil)
+        return .init(plain(sides[0]), sides.count > 1 ? plain(sides[1]) : nil)
       }
     return SigV4.Request(
       method: String(method), path: String(parts[0]), query: query, headers: headers,

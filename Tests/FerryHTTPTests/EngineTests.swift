@@ -13,7 +13,7 @@ private final class TinyServer: @unchecked Sendable {
 
   /// - Parameter answer: bytes for a request's first line; nil never answers.
   init(_ answer: @escaping @Sendable (String) -> [UInt8]?) {
-    listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = inet_addr("127.0.0.1")
@@ -28,7 +28,7 @@ private final class TinyServer: @unchecked Sendable {
     }
     precondition(bound == 0)
     port = Int(UInt16(bigEndian: address.sin_port))
-    let listener = self.listener
+    self.listener = listener
     let connections = self.connections
     Thread.detachNewThread {
       while true {
@@ -45,7 +45,7 @@ private final class TinyServer: @unchecked Sendable {
             var rest = bytes[...]
             while !rest.isEmpty {
               let sent = rest.withUnsafeBytes {
-                send(peer, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                send(peer, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
               }
               if sent <= 0 { break }
               rest = rest.dropFirst(sent)

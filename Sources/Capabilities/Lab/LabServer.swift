@@ -206,7 +206,8 @@ private struct LabAnswerer: HTTPHandler {
   private func json(_ value: FerryCore.JSONValue, status: Int = 200) -> HTTPResponse {
     HTTPResponse(
       statusCode: HTTPStatusCode(status, phrase: ""),
-      headers: HTTPHeaders([HTTPHeader("Content-Type"): "application/json"]), body: Data(value.canonical.utf8))
+      headers: HTTPHeaders([HTTPHeader("Content-Type"): "application/json"]),
+      body: Data(value.canonical.utf8))
   }
 }
 
