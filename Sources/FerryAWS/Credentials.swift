@@ -204,7 +204,8 @@ public actor CredentialProvider {
     var keys: AWSCredentials
     switch recipe.base {
     case .keys(let own, _): keys = own
-    case .process(let command, let source): keys = try Self.run(command, source: source)
+    case .process(let command, let source):
+      keys = try await Self.run(command, source: source, environment: chain.environment)
     }
     for role in recipe.roles { keys = try await assume(role, keys) }
     current = keys
@@ -212,29 +213,23 @@ public actor CredentialProvider {
   }
 
   /// Runs a profile's `credential_process`, without a shell.
-  private static func run(_ command: String, source: String) throws(FerryError) -> AWSCredentials {
+  private static func run(_ command: String, source: String, environment: [String: String])
+    async throws(FerryError) -> AWSCredentials
+  {
     func fail(_ why: String) -> FerryError {
       FerryError(
         .credentials, what: "could not get credentials from the credential_process of \(source)",
         why: why, next: "run the command by hand and correct it")
     }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = words(command)
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardInput = FileHandle.nullDevice
-    do {
-      try process.run()
+    let child: Subprocess
+    do throws(FerryError) {
+      child = try Subprocess(words(command), environment: environment)
     } catch {
-      throw fail("it could not be started")
+      throw fail("it could not be started: \(error.why)")
     }
-    let answer = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw fail("it exited with \(process.terminationStatus)")
-    }
-    guard let json = try? JSONValue.read(Array(answer), what: "its answer"),
+    let ending = await child.wait()
+    guard ending.code == 0 else { throw fail("it exited with \(ending.code)") }
+    guard let json = try? JSONValue.read(ending.stdout, what: "its answer"),
       json["Version"]?.int == 1, let id = json["AccessKeyId"]?.string,
       let secret = json["SecretAccessKey"]?.string
     else { throw fail("its answer is not the documented JSON of version 1") }

@@ -25,13 +25,13 @@ struct BadInputTests {
         "bad-inventory"
       ),
     ])
-  func `a broken inventory is one error with exit 64`(_ text: String, _ code: String) throws {
+  func `a broken inventory is one error with exit 64`(_ text: String, _ code: String) async throws {
     defer { ferry.remove() }
     try ferry.write(text, to: "i.json")
     for command in [
       ["inventory", "show", "i.json"], ["orphans", "discover", "--inventory", "i.json"],
     ] {
-      let answer = try ferry.run(command + ["--output", "json"])
+      let answer = try await ferry.run(command + ["--output", "json"])
       #expect(answer.code == 64)
       #expect(answer.error["schema"] == "edgeferry.error/1")
       #expect(answer.error["code"] == .string(code))
@@ -39,9 +39,9 @@ struct BadInputTests {
     }
   }
 
-  @Test func `a missing file is named`() throws {
+  @Test func `a missing file is named`() async throws {
     defer { ferry.remove() }
-    let answer = try ferry("inventory", "show", "none.json")
+    let answer = try await ferry("inventory", "show", "none.json")
     #expect(answer.code == 64)
     #expect(answer.talk.contains("none.json"))
   }
@@ -54,10 +54,12 @@ struct BadInputTests {
       ("version: 1\npolling: { deployed: soon }\n", "span"),
       ("version: 1\nregions: us-east-1\n", "list"),
     ])
-  func `broken settings are refused with what and where`(_ text: String, _ word: String) throws {
+  func `broken settings are refused with what and where`(_ text: String, _ word: String)
+    async throws
+  {
     defer { ferry.remove() }
     try ferry.write(text, to: "edgeferry.yaml")
-    let answer = try ferry("orphans", "discover")
+    let answer = try await ferry("orphans", "discover")
     #expect(answer.code == 64)
     #expect(answer.talk.contains(word))
   }
@@ -71,30 +73,30 @@ struct BadInputTests {
       ["orphans", "discover", "--endpoint-url", "http://192.0.2.1/"],
       ["--output", "yaml", "plugins", "list"],
     ])
-  func `bad usage ends with 64`(_ arguments: [String]) throws {
+  func `bad usage ends with 64`(_ arguments: [String]) async throws {
     defer { ferry.remove() }
-    let answer = try ferry.run(
+    let answer = try await ferry.run(
       arguments, extra: ["AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"])
     #expect(answer.code == 64, "\(answer.talk)")
     #expect(answer.out.isEmpty)
   }
 
-  @Test func `without credentials every source is listed with its reason`() throws {
+  @Test func `without credentials every source is listed with its reason`() async throws {
     defer { ferry.remove() }
-    let answer = try ferry("orphans", "discover")
+    let answer = try await ferry("orphans", "discover")
     #expect(answer.code == 1)
     #expect(answer.talk.contains("AWS_ACCESS_KEY_ID"))
   }
 
-  @Test func `exit codes are documented by help`() throws {
+  @Test func `exit codes are documented by help`() async throws {
     defer { ferry.remove() }
-    let answer = try ferry("help", "exit-codes")
+    let answer = try await ferry("help", "exit-codes")
     #expect(answer.code == 0)
     for code in ExitCode.allCases { #expect(answer.out.contains("\(code.rawValue)")) }
   }
 
-  @Test func `the version is one line`() throws {
+  @Test func `the version is one line`() async throws {
     defer { ferry.remove() }
-    #expect(try ferry("--version").out == "0.1.0\n")
+    #expect(try await ferry("--version").out == "0.1.0\n")
   }
 }

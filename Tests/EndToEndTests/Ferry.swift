@@ -1,3 +1,4 @@
+import FerryAWS
 import FerryCore
 import FerryTestSupport
 import Foundation
@@ -45,76 +46,65 @@ struct Ferry {
     try JSONValue.read(Array(Data(contentsOf: folder.appendingPathComponent(name))), what: name)
   }
 
-  func callAsFunction(_ arguments: String..., extra: [String: String] = [:]) throws -> Answer {
-    try run(arguments, extra: extra)
-  }
-  func run(_ arguments: [String], extra: [String: String] = [:], path: URL = Ferry.binary) throws
-    -> Answer
+  func callAsFunction(_ arguments: String..., extra: [String: String] = [:]) async throws -> Answer
   {
-    let (process, out, talk) = try start(arguments, extra: extra, path: path)
-    // Both pipes are files, so that neither can fill up.
-    process.waitUntilExit()
+    try await run(arguments, extra: extra)
+  }
+  func run(_ arguments: [String], extra: [String: String] = [:]) async throws -> Answer {
+    let started = try start(arguments, extra: extra)
+    let ending = await started.process.wait()
     defer {
-      try? FileManager.default.removeItem(at: out)
-      try? FileManager.default.removeItem(at: talk)
+      try? FileManager.default.removeItem(at: started.out)
+      try? FileManager.default.removeItem(at: started.talk)
     }
-    let code =
-      process.terminationReason == .uncaughtSignal
-      ? 128 + process.terminationStatus : process.terminationStatus
     return Answer(
-      code: code, out: String(decoding: try Data(contentsOf: out), as: UTF8.self),
-      talk: String(decoding: try Data(contentsOf: talk), as: UTF8.self))
+      code: ending.code, out: String(decoding: try Data(contentsOf: started.out), as: UTF8.self),
+      talk: String(decoding: try Data(contentsOf: started.talk), as: UTF8.self))
   }
-  func start(_ arguments: [String], extra: [String: String] = [:], path: URL = Ferry.binary) throws
-    -> (process: Process, out: URL, talk: URL)
+  func start(
+    _ arguments: [String], extra: [String: String] = [:], program: String = Ferry.binary.path
+  )
+    throws -> (process: Subprocess, out: URL, talk: URL)
   {
-    let process = Process()
-    process.executableURL = path
-    process.arguments = arguments
-    process.currentDirectoryURL = folder
-    process.environment = environment.merging(extra) { $1 }
-    process.standardInput = FileHandle.nullDevice
     let out = folder.appendingPathComponent(".out-\(UUID().uuidString)")
     let talk = folder.appendingPathComponent(".talk-\(UUID().uuidString)")
-    for url in [out, talk] { try Data().write(to: url) }
-    process.standardOutput = try FileHandle(forWritingTo: out)
-    process.standardError = try FileHandle(forWritingTo: talk)
-    try process.run()
+    let process = try Subprocess(
+      ["/usr/bin/env", "-C", folder.path, program] + arguments,
+      environment: environment.merging(extra) { $1 }, stdout: out.path, stderr: talk.path)
     return (process, out, talk)
   }
 }
 
 /// A lab of one test's own, stopped by `stop`.
-final class RunningLab {
-  let process: Process
+struct RunningLab {
+  let process: Subprocess
   let ready: JSONValue
+  let readyFile: String
   var api: String { ready["api"]?.string ?? "" }
 
-  init(_ ferry: Ferry, _ arguments: [String] = []) throws {
+  init(_ ferry: Ferry, _ arguments: [String] = []) async throws {
     let file = ferry.folder.appendingPathComponent("ready-\(UUID().uuidString).json")
-    let started = try ferry.start(
-      ["lab", "serve", "--api", "127.0.0.1:0", "--ready-file", file.path] + arguments)
-    process = started.process
-    while !FileManager.default.fileExists(atPath: file.path) {
-      guard process.isRunning else {
-        throw FerryError(
-          "lab", what: "the lab did not start",
-          why: (try? String(contentsOf: started.talk, encoding: .utf8)) ?? "", next: "")
-      }
-      usleep(10_000)
+    readyFile = file.path
+    process = try Subprocess(
+      [Ferry.binary.path, "lab", "serve", "--api", "127.0.0.1:0", "--ready-file", file.path]
+        + arguments,
+      environment: ferry.environment, stderr: ferry.folder.appendingPathComponent(".lab-talk").path)
+    let line = await process.firstLine()
+    guard !line.isEmpty else {
+      throw FerryError("lab", what: "the lab did not start", why: "see its stderr", next: "")
     }
-    ready = try JSONValue.read(Array(Data(contentsOf: file)), what: "ready file")
+    ready = try JSONValue.read(Array(line.utf8), what: "ready line")
   }
   /// The variables that point a client at this lab as one of its accounts.
   func variables(account: String = "111111111111") -> [String: String] {
     [
       "AWS_ACCESS_KEY_ID": ready["accounts"]?[account]?["accessKeyId"]?.string ?? "",
       "AWS_SECRET_ACCESS_KEY": ready["accounts"]?[account]?["secretAccessKey"]?.string ?? "",
-      "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": api,
+      "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": api,
     ]
   }
-  func stop() {
-    process.terminate()
-    process.waitUntilExit()
+  func stop() async {
+    process.signal(SIGTERM)
+    _ = await process.wait()
   }
 }

@@ -1,3 +1,4 @@
+import FerryAWS
 import FerryCore
 import Foundation
 import Testing
@@ -5,26 +6,17 @@ import Testing
 /// What answers is not to be trusted: one clear error, soon, with bounded memory.
 struct HostileTests {
   @Test(arguments: ["bomb", "huge", "garbage", "deep", "truncated", "redirect", "escapes"])
-  func `an answer that is not CloudFront's ends in one clean error`(_ kind: String) throws {
+  func `an answer that is not CloudFront's ends in one clean error`(_ kind: String) async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
-    let server = Process()
-    server.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    server.arguments = [
-      "python3",
-      URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("hostile_server.py").path, kind,
-    ]
-    let pipe = Pipe()
-    server.standardOutput = pipe
-    try server.run()
-    defer {
-      server.terminate()
-      server.waitUntilExit()
-    }
-    let port = String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
-      .trimmingCharacters(in: .whitespacesAndNewlines)
-    let answer = try ferry(
+    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("hostile_server.py").path
+    let server = try Subprocess(
+      ["python3", script, kind], environment: ferry.environment,
+      stderr: ferry.folder.appendingPathComponent("server-talk").path)
+    let port = await server.firstLine()
+    defer { server.signal(SIGKILL) }
+    let answer = try await ferry(
       "orphans", "discover", "--output", "json",
       extra: [
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI",

@@ -29,10 +29,10 @@ struct PluginTests {
 
   @Test
   func `an executable on PATH is a command with its arguments, exit code, workspace and context`()
-    throws
+    async throws
   {
     defer { ferry.remove() }
-    let answer = try ferry("hello", "one", "--two", extra: path)
+    let answer = try await ferry("hello", "one", "--two", extra: path)
     #expect(answer.code == 7)
     let lines = answer.out.split(separator: "\n").map(String.init)
     #expect(lines.first == "args: one --two")
@@ -43,20 +43,20 @@ struct PluginTests {
     #expect(context["regions"] == ["eu-west-1"])
   }
 
-  @Test func `a plugin cannot shadow a built-in`() throws {
+  @Test func `a plugin cannot shadow a built-in`() async throws {
     defer { ferry.remove() }
-    let answer = try ferry("orphans", "--help", extra: path)
+    let answer = try await ferry("orphans", "--help", extra: path)
     #expect(answer.code == 0)
     #expect(!answer.out.contains("args:"))
-    let list = try ferry("plugins", "list", "--output", "json", extra: path)
+    let list = try await ferry("plugins", "list", "--output", "json", extra: path)
     let external = list.json["plugins"]?.array?.filter { $0["kind"] == "external" } ?? []
     #expect(external.count == 2)
     #expect(external.first { $0["name"] == "orphans" }?["shadowed"] == true)
     #expect(external.first { $0["name"] == "hello" }?["shadowed"] == false)
   }
 
-  @Test func `a name that is neither is bad usage`() throws {
+  @Test func `a name that is neither is bad usage`() async throws {
     defer { ferry.remove() }
-    #expect(try ferry("nothing-of-that-name", extra: path).code == 64)
+    #expect(try await ferry("nothing-of-that-name", extra: path).code == 64)
   }
 }

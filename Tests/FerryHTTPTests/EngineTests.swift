@@ -129,7 +129,9 @@ struct EngineTests {
         return codes
       }
     }
-    while server.connectionCount < 10 { await Task.yield() }
+    while server.connectionCount < 10 {
+      try await Task.sleep(for: .milliseconds(2))
+    }
     work.cancel()
     #expect(await work.value.allSatisfy { $0 == "interrupted" })
   }
