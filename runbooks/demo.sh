@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on the embedded lab: find orphans, plan, apply, prove, roll one removal back.
+# The main job on the embedded lab: find orphans, remove one and take that back, remove all, prove it.
 set -euo pipefail
 
 ferry=$(realpath "${1:?usage: demo.sh PATH-OF-EDGEFERRY}")
@@ -12,8 +12,9 @@ finish() {
 trap finish EXIT
 
 bold() { if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n== %s\n' "$*"; fi; }
-show() { printf '$ edgeferry %s\n' "$*"; "$ferry" "$@"; }
-digest() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["digest"])' "$1"; }
+# stderr goes where stdout goes, so that progress and answers stand in order.
+show() { printf '\n$ edgeferry %s\n' "$*"; "$ferry" "$@" 2>&1; }
+digest() { sed -n 's/^  "digest" : "\(sha256:[0-9a-f]*\)".*/\1/p' "$1"; }
 
 cd "$folder"
 unset AWS_PROFILE AWS_SESSION_TOKEN AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE
@@ -33,29 +34,31 @@ show inventory take --out before.json
 bold "2. What is orphaned here?"
 show orphans discover
 
-bold "3. The plan, and the rollback plan beside it, before anything is written"
-accept="--accept-risk policy-still-routing"
-show orphans plan --name clean-up $accept
+bold "3. Remove one orphan, with its rollback plan made before anything is written"
+show orphans plan --finding policy-unattached:P03SAMPLENEWS --name news
+show apply news --approve "$(digest plans/news.plan.json)"
 
-bold "4. Apply it, step by step"
+bold "4. Take that removal back: what was deleted is made again from its saved config"
+show rollback news --approve "$(digest plans/news.rollback.plan.json)"
+show status news
+
+bold "5. Plan the removal of every orphan"
+show orphans plan --name clean-up
+
+bold "6. Apply it, step by step"
 show apply clean-up --approve "$(digest plans/clean-up.plan.json)"
 
-bold "5. Proof: the orphans are gone, and nothing else changed"
+bold "7. Proof: the orphans are gone, and nothing else changed"
 show orphans discover --fail-on findings
 show inventory take --out after.json
 show inventory diff before.json after.json
-
-bold "6. Take one removal back"
-show orphans detach E1SAMPLESHOP01 --name maintenance
-show apply maintenance --approve "$(digest plans/maintenance.plan.json)"
-show rollback maintenance --approve "$(digest plans/maintenance.rollback.plan.json)"
-show status maintenance || true
 
 bold "Try next"
 cat <<'TEXT'
   edgeferry lab serve --sample --ready-file ready.json &      a lab of your own
   eval "$(edgeferry lab env --ready-file ready.json --account 111111111111)"
   edgeferry orphans discover --output json                    the findings as data
+  edgeferry orphans detach E1SAMPLESHOP01                     take a healthy policy off, and put it back
   edgeferry runbook PLAN                                      a plan as Markdown
   edgeferry help                                              everything else
 TEXT

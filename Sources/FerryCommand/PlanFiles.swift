@@ -12,7 +12,7 @@ extension Context {
   func planPath(_ given: String) throws(FerryError) -> String {
     if given.contains("/") || given.hasSuffix(".json") { return given }
     guard Plan.isName(given) else { throw Self.badName(given) }
-    return workspace.appendingPathComponent("plans/\(given).plan.json").path
+    return place("plans/\(given).plan.json")
   }
   static func badName(_ given: String) -> FerryError {
     .badInput(
@@ -30,6 +30,10 @@ extension Context {
     return stem + ".rollback.plan.json"
   }
 
+  /// A file of the workspace as a person would name it from here.
+  func place(_ name: String) -> String {
+    workspace.relativePath == "." ? name : workspace.appendingPathComponent(name).relativePath
+  }
   func makeFolder(_ name: String) throws(FerryError) {
     do {
       try FileManager.default.createDirectory(
@@ -48,7 +52,7 @@ extension Context {
     if let out = options.out {
       path = out
     } else {
-      path = workspace.appendingPathComponent("plans/\(plan.name).plan.json").relativePath
+      path = place("plans/\(plan.name).plan.json")
       try makeFolder("plans")
     }
     let rollbackPath = Self.rollbackPath(of: path)

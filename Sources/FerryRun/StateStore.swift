@@ -480,3 +480,13 @@ extension StateStore {
   func killAfter(writes: Int, landed: Bool) { probe.kill(after: writes, landed: landed) }
   var writeCount: Int { probe.writes }
 }
+extension StateStore {
+  /// For tests: makes the disk look full after that many pages.
+  func limitPages(to count: Int) throws(FerryError) {
+    try execute("PRAGMA max_page_count = \(count)")
+  }
+  /// For tests: damages a database on purpose.
+  func execute(_ sql: String) throws(FerryError) {
+    try write { db in try db.execute(sql: sql) }
+  }
+}

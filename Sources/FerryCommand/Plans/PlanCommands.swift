@@ -55,7 +55,7 @@ struct RunbookCommand: FerryCommand {
       target = out
     } else {
       try context.makeFolder("runbooks")
-      target = context.workspace.appendingPathComponent("runbooks/\(plan.name).md").relativePath
+      target = context.place("runbooks/\(plan.name).md")
     }
     try Files.write(text, to: target)
     context.terminal.answer("\(target)\n")
