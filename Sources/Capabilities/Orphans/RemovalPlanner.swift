@@ -2,7 +2,7 @@ import FerryCore
 import Foundation
 
 /// Two plans made together, and the configs that the rollback may need.
-public struct PlanPair: Sendable {
+public struct PlanPair: Equatable, Sendable {
   public var plan: Plan
   public var rollback: Plan
   /// Config digest → XML, secrets included where they were read: for the state database alone.
