@@ -39,12 +39,26 @@ public enum PlanText {
     let text = "\(number)"
     return String(repeating: " ", count: max(0, width - text.count)) + text
   }
+  /// A reference to a step's output as a person reads it: what it stands for when nothing was made anew.
+  static func plain(_ text: String) -> String {
+    var out = ""
+    var rest = text[...]
+    while let open = rest.range(of: "${"), let close = rest[open.upperBound...].firstIndex(of: "}")
+    {
+      let inside = rest[open.upperBound..<close]
+      out += rest[..<open.lowerBound]
+      let otherwise = inside.range(of: ":-").map { inside[$0.upperBound...] } ?? ""
+      out += otherwise.isEmpty ? "what was made anew" : "\(otherwise) or its successor"
+      rest = rest[rest.index(after: close)...]
+    }
+    return safe(out + rest)
+  }
   static func value(_ text: String?) -> String {
-    text.map { $0.isEmpty ? "(empty)" : safe($0) } ?? "(absent)"
+    text.map { $0.isEmpty ? "(empty)" : plain($0) } ?? "(absent)"
   }
 
   static func describe(_ check: Step.Check) -> String {
-    let resource = safe(check.distribution ?? check.policy ?? "")
+    let resource = plain(check.distribution ?? check.policy ?? "")
     switch check.type {
     case .deployed:
       return
@@ -57,13 +71,13 @@ public enum PlanText {
   static func undo(_ action: Action) -> String {
     switch action {
     case .updateConfig(let id, let set), .updatePolicy(let id, let set):
-      "\(safe(id)) "
+      "\(plain(id)) "
         + set.map { "\(safe($0.path)) back to \(value($0.to))" }.joined(separator: ", ")
-    case .setEnabled(let id, _, let to): "\(to ? "enable" : "disable") \(safe(id)) again"
+    case .setEnabled(let id, _, let to): "\(to ? "enable" : "disable") \(plain(id)) again"
     case .createDistribution: "create it again from its image, under a new id"
-    case .deleteDistribution(let id): "delete \(safe(id))"
+    case .deleteDistribution(let id): "delete \(plain(id))"
     case .createPolicy: "create it again from its image, under a new id"
-    case .deletePolicy(let id): "delete \(safe(id))"
+    case .deletePolicy(let id): "delete \(plain(id))"
     case .observe: "nothing to undo"
     }
   }

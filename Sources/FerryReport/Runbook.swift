@@ -84,16 +84,17 @@ public enum Runbook {
 
   private static func value(_ text: String?) -> String {
     guard let text else { return "(absent)" }
-    return text.isEmpty ? "(empty)" : "`\(safe(text).replacingOccurrences(of: "`", with: "'"))`"
+    return text.isEmpty
+      ? "(empty)" : "`\(PlanText.plain(text).replacingOccurrences(of: "`", with: "'"))`"
   }
 
   /// The AWS CLI calls that do the same.
   static func byHand(_ step: Step) -> [String] {
     func shell(_ text: String) -> String {
-      let plain = text.allSatisfy {
+      let isPlain = text.allSatisfy {
         $0.isASCII && ($0.isLetter || $0.isNumber || "-._:/".contains($0))
       }
-      return plain && !text.isEmpty
+      return isPlain && !text.isEmpty
         ? text : "'" + safe(text).replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
     func edit(_ edits: [ConfigEdit]) -> String {
