@@ -55,8 +55,10 @@ lint:
 golden: ## rewrite the golden files; fails, so that the diff is read
 	EDGEFERRY_GOLDEN=write $(SWIFT) test --enable-code-coverage --filter golden
 
-docs: ## the man page and shell completions, made from the commands
+docs: build ## man pages and shell completions, made from the commands
 	@mkdir -p .build/docs
+	$(SWIFT) package --allow-writing-to-package-directory plugin generate-manual --multi-page >/dev/null
+	@find .build/plugins -name '*.1' -exec cp {} .build/docs \;
 	$(DEBUG) --generate-completion-script bash > .build/docs/edgeferry.bash
 	$(DEBUG) --generate-completion-script zsh > .build/docs/_edgeferry
 	$(DEBUG) --generate-completion-script fish > .build/docs/edgeferry.fish

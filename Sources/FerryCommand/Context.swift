@@ -120,7 +120,8 @@ public struct Context: Sendable {
   private static let engines = Locked<HTTPEngine?>(nil)
   private static func engine(_ environment: [String: String]) throws(FerryError) -> HTTPEngine {
     if let made = engines.withLock({ $0 }) { return made }
-    let engine = try HTTPEngine(.init(caFile: environment["AWS_CA_BUNDLE"]))
+    let engine = try HTTPEngine(
+      .init(caFile: environment["AWS_CA_BUNDLE"].flatMap { $0.isEmpty ? nil : $0 }))
     return engines.withLock { slot in
       if let made = slot { return made }
       slot = engine

@@ -11,10 +11,19 @@ extension Context {
     let wanted = Set(plan.steps.map(\.account)).union(plan.accounts.values)
     var clients: [AccountID: CloudFrontClient] = [:]
     var found: [String] = []
+    var failure: FerryError?
     for account in try accounts(named: []) {
       let session = try session(account)
       try checkEndpoint(session, of: plan)
-      let identity = try await session.identity()
+      let identity: STSClient.Identity
+      do throws(FerryError) {
+        identity = try await session.identity()
+      } catch {
+        // Another account's credentials may fail as long as the plan's own work.
+        if error.exit == .interrupted { throw error }
+        failure = failure ?? error
+        continue
+      }
       found.append(
         account.name == "default" ? identity.account : "\(account.name) \(identity.account)")
       if wanted.contains(identity.account), clients[identity.account] == nil {
@@ -23,6 +32,7 @@ extension Context {
       }
     }
     let missing = wanted.subtracting(clients.keys).sorted()
+    if !missing.isEmpty, let failure { throw failure }
     guard missing.isEmpty else {
       throw FerryError(
         "other-account", exit: .blocked, what: "could not use plan \(plan.name)",

@@ -46,7 +46,11 @@ extension Context {
     if let file {
       let inventory = try Inventory.read(Files.read(file, what: "inventory"), named: file)
       warnAboutGaps(inventory.gaps)
-      return (inventory, [:], nil)
+      // The file does not say where its plan will run; the settings at hand do.
+      let place = try self.accounts(named: names).first.map {
+        (account: Settings.Account) throws(FerryError) in foreignEndpoint(try session(account))
+      }
+      return (inventory, [:], place ?? nil)
     }
     var accounts: [Inventory.Account] = []
     var gaps: [Inventory.Gap] = []

@@ -32,7 +32,11 @@ public struct Terminal: Sendable {
   /// Rewrites one line on a terminal; elsewhere it prints nothing.
   public func progress(_ line: String?) {
     guard errorIsTerminal, !quiet else { return }
-    Self.write("\r\u{1B}[K" + (line ?? ""), to: STDERR_FILENO)
+    // A line that wraps could not be rewritten.
+    var size = winsize()
+    let columns =
+      ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    Self.write("\r\u{1B}[K" + (line ?? "").prefix(columns - 1), to: STDERR_FILENO)
   }
 
   public static func write(_ text: String, to descriptor: Int32) {

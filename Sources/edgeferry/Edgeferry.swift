@@ -14,7 +14,8 @@ struct Edgeferry: RootCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "edgeferry",
-    abstract: "Find orphans, carry distributions and cut DNS over, on Amazon CloudFront.",
+    abstract:
+      "Find and remove orphaned continuous-deployment policies on Amazon CloudFront, by plan.",
     discussion: """
       Everything is a plan first: computed from live observation, approved by its digest, applied step \
       by step with verified waits, and reversible by a rollback plan written before the first write. \

@@ -21,7 +21,8 @@ struct ExampleTests {
         inventory, report, selection: [], keepStaging: false,
         input: PlanningInput(
           name: "remove-orphaned-policy", accounts: ["default": "111111111111"],
-          start: inventory.takenAt, tool: "edgeferry 0.1.0", endpoint: nil,
+          createdAt: inventory.takenAt, start: inventory.takenAt, tool: "edgeferry 0.1.0",
+          endpoint: nil,
           inventoryDigest: Digest.tagged("example"), acceptedRisks: [])))
     expectGolden(FerryJSON.document(pair.plan), "../../plans/remove-orphaned-policy.plan.json")
     expectGolden(

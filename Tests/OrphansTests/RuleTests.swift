@@ -81,7 +81,8 @@ struct SceneBuilder {
   }
   var input: PlanningInput {
     PlanningInput(
-      name: "x", accounts: ["default": account.id], start: takenAt, tool: "edgeferry test",
+      name: "x", accounts: ["default": account.id], createdAt: takenAt, start: takenAt,
+      tool: "edgeferry test",
       endpoint: nil,
       inventoryDigest: "sha256:0", acceptedRisks: [])
   }

@@ -25,6 +25,10 @@ public struct LabCommand: AsyncParsableCommand {
         \(Behaviours.help.map { "  \($0.key)=\($0.values)" }.joined(separator: "\n"))
         """)
     @Option(help: "Where the API listens; port 0 chooses one.") var api = "127.0.0.1:0"
+    @Option(help: "Where DNS is to listen; checked, and not served by this version.") var dns:
+      String?
+    @Option(help: "Where the edge is to listen; checked, and not served by this version.")
+    var edge: String?
     @Option(help: "Account numbers, separated by commas.") var accounts =
       "111111111111,222222222222"
     @Option(help: "How long a change takes to reach every POP.") var propagation = "2s"
@@ -43,6 +47,11 @@ public struct LabCommand: AsyncParsableCommand {
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       let (host, port) = try Self.address(api)
+      for (name, address) in [("--dns", dns), ("--edge", edge)] {
+        guard let address else { continue }
+        _ = try Self.address(address)
+        context.terminal.warn("\(name) is not served by this version; the API alone is")
+      }
       guard let seconds = Settings.seconds(propagation), (1...256).contains(pops) else {
         throw .badInput(
           "bad-usage", what: "could not start the lab",

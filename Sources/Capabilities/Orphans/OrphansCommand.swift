@@ -86,7 +86,8 @@ public struct OrphansCommand: AsyncParsableCommand {
       }
       let lead = context.settings.windows["cloudfront"]?.leadSeconds ?? 0
       return PlanningInput(
-        name: name ?? derived, accounts: accounts, start: context.planningTime + Double(lead),
+        name: name ?? derived, accounts: accounts, createdAt: context.planningTime,
+        start: context.planningTime + Double(lead),
         tool: Context.tool, endpoint: endpoint,
         inventoryDigest: Digest.tagged(
           inventory.accounts.flatMap { account in

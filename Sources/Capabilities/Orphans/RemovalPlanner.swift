@@ -13,6 +13,8 @@ public struct PlanPair: Equatable, Sendable {
 public struct PlanningInput: Sendable {
   public var name: String
   public var accounts: [String: AccountID]
+  public var createdAt: Date
+  /// When the plan may begin: later than it was made where approvals take a lead time.
   public var start: Date
   public var tool: String
   public var endpoint: String?
@@ -20,11 +22,12 @@ public struct PlanningInput: Sendable {
   public var acceptedRisks: Set<String>
 
   public init(
-    name: String, accounts: [String: AccountID], start: Date, tool: String, endpoint: String?,
-    inventoryDigest: String, acceptedRisks: Set<String>
+    name: String, accounts: [String: AccountID], createdAt: Date, start: Date, tool: String,
+    endpoint: String?, inventoryDigest: String, acceptedRisks: Set<String>
   ) {
     self.name = name
     self.accounts = accounts
+    self.createdAt = createdAt
     self.start = start
     self.tool = tool
     self.endpoint = endpoint
@@ -115,7 +118,7 @@ struct PlanBuilder {
       (try? XMLReader.read(entry.value)).map { !$0.holdsSecrets } ?? false
     }
     return Plan(
-      name: name, capability: "orphans", createdAt: input.start, tool: input.tool,
+      name: name, capability: "orphans", createdAt: input.createdAt, tool: input.tool,
       accounts: input.accounts,
       observed: .init(
         inventoryDigest: input.inventoryDigest, endpoint: input.endpoint, images: plain),

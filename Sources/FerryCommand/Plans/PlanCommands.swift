@@ -164,7 +164,13 @@ struct RollbackCommand: FerryCommand {
     let original = RunState(try store.records(plan: rollback.rollbackOf ?? ""))
     let open = original.steps.filter { $0.value.hadEffect && undoOnly?.contains($0.key) != false }
     if open.isEmpty {
-      context.terminal.answer("nothing to take back: no step of \(plan.name) had an effect\n")
+      if global.output == .json {
+        let state = RunState(try store.records(plan: rollback.digest))
+        try context.answer(
+          FerryJSON.document(StatusReport(rollback, state, path: argument.plan)))
+      } else {
+        try context.answer("nothing to take back: no step of \(plan.name) had an effect\n")
+      }
       return .done
     }
     try context.approve(
