@@ -1,5 +1,5 @@
 import FerryCore
-import FerryModel
+@testable import FerryModel
 import Foundation
 import Testing
 
