@@ -1,8 +1,8 @@
 import FerryCore
-@testable import FerryModel
 import Foundation
 import Testing
 
+@testable import FerryModel
 @testable import Lab
 
 struct LabUnitTests {
