@@ -55,14 +55,14 @@ lint:
 golden: ## rewrite the golden files; fails, so that the diff is read
 	EDGEFERRY_GOLDEN=write $(SWIFT) test --enable-code-coverage --filter golden
 
-docs: build ## man pages and shell completions, made from the commands
-	@mkdir -p .build/docs
-	$(SWIFT) package --allow-writing-to-package-directory plugin generate-manual --multi-page >/dev/null
-	@find .build/plugins -name '*.1' -exec cp {} .build/docs \;
-	$(DEBUG) --generate-completion-script bash > .build/docs/edgeferry.bash
-	$(DEBUG) --generate-completion-script zsh > .build/docs/_edgeferry
-	$(DEBUG) --generate-completion-script fish > .build/docs/edgeferry.fish
-	@ls .build/docs
+docs: release ## man pages and shell completions, made from the commands
+	@mkdir -p .build-docs/out
+	$(SWIFT) package --scratch-path .build-docs plugin generate-manual --multi-page >/dev/null
+	@cp .build-docs/plugins/GenerateManual/outputs/edgeferry/*.1 .build-docs/out
+	$(RELEASE) --generate-completion-script bash > .build-docs/out/edgeferry.bash
+	$(RELEASE) --generate-completion-script zsh > .build-docs/out/_edgeferry
+	$(RELEASE) --generate-completion-script fish > .build-docs/out/edgeferry.fish
+	@echo "docs: $$(ls .build-docs/out | wc -l) files in .build-docs/out"
 
 install: release
 	install -D -m 0755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/edgeferry
@@ -71,4 +71,4 @@ install: release
 ci: lint test
 
 clean:
-	rm -rf .build .build-release .build-venv
+	rm -rf .build .build-release .build-docs .build-venv

@@ -53,6 +53,7 @@ public final class StateStore: Sendable {
           sequence INTEGER PRIMARY KEY AUTOINCREMENT, plan TEXT NOT NULL, step TEXT,
           kind TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL);
         CREATE INDEX journal_plan ON journal(plan, sequence);
+        CREATE TABLE heads(plan TEXT PRIMARY KEY, count INTEGER NOT NULL, hash TEXT NOT NULL);
         CREATE TABLE images(digest TEXT PRIMARY KEY, xml TEXT NOT NULL);
         CREATE TABLE plans(digest TEXT PRIMARY KEY, name TEXT NOT NULL, document TEXT NOT NULL);
         CREATE TABLE leases(
@@ -178,6 +179,12 @@ public final class StateStore: Sendable {
       try db.execute(
         sql: "INSERT INTO journal(plan, step, kind, at, body, hash) VALUES(?, ?, ?, ?, ?, ?)",
         arguments: [plan, step, kind.rawValue, time, bodyText, hash])
+      // The head tells of records that were lost from the end, which a chain alone does not show.
+      try db.execute(
+        sql: """
+          INSERT INTO heads(plan, count, hash) VALUES(?, 1, ?)
+          ON CONFLICT(plan) DO UPDATE SET count = count + 1, hash = excluded.hash
+          """, arguments: [plan, hash])
       return Record(
         sequence: db.lastInsertedRowID, plan: plan, step: step, kind: kind, at: at, body: body)
     }
@@ -222,6 +229,11 @@ public final class StateStore: Sendable {
           Record(
             sequence: row["sequence"], plan: plan, step: step, kind: known, at: date, body: decoded)
         )
+      }
+      let head = try Row.fetchOne(
+        db, sql: "SELECT count, hash FROM heads WHERE plan = ?", arguments: [plan])
+      guard (head?["count"] ?? 0) == out.count, (head?["hash"] ?? plan) == previous else {
+        throw Self.damaged(path, "the journal's last records are missing")
       }
       return out
     }
@@ -382,6 +394,7 @@ public final class StateStore: Sendable {
       return [
         "schema": "edgeferry.state/1",
         "journal": try rows("SELECT * FROM journal ORDER BY sequence"),
+        "heads": try rows("SELECT * FROM heads ORDER BY plan"),
         "images": try rows("SELECT * FROM images ORDER BY digest"),
         "plans": try rows("SELECT * FROM plans ORDER BY digest"),
       ]
@@ -417,6 +430,11 @@ public final class StateStore: Sendable {
             try text(row, "hash"),
           ])
       }
+      for row in document["heads"]?.array ?? [] {
+        try db.execute(
+          sql: "INSERT INTO heads(plan, count, hash) VALUES(?, ?, ?)",
+          arguments: [try text(row, "plan"), row["count"]?.int, try text(row, "hash")])
+      }
       for row in document["images"]?.array ?? [] {
         try db.execute(
           sql: "INSERT OR REPLACE INTO images(digest, xml) VALUES(?, ?)",
@@ -438,7 +456,7 @@ public final class StateStore: Sendable {
     let plans = try read { db -> [String] in
       let verdict = try String.fetchOne(db, sql: "PRAGMA integrity_check") ?? ""
       guard verdict == "ok" else { throw Self.damaged(path, "SQLite says: \(verdict)") }
-      return try String.fetchAll(db, sql: "SELECT DISTINCT plan FROM journal")
+      return try String.fetchAll(db, sql: "SELECT plan FROM journal UNION SELECT plan FROM heads")
     }
     var count = 0
     for plan in plans { count += try records(plan: plan).count }

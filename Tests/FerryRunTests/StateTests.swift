@@ -47,6 +47,8 @@ struct StateTests {
   @Test(
     arguments: [
       "UPDATE journal SET body = '{}' WHERE sequence = 7", "DELETE FROM journal WHERE sequence = 7",
+      "DELETE FROM journal WHERE sequence = 20", "DELETE FROM journal",
+      "DELETE FROM heads",
       "UPDATE journal SET at = '2020-01-01T00:00:00Z' WHERE sequence = 7",
       "UPDATE journal SET step = 's1' WHERE sequence = 7",
       "UPDATE journal SET kind = 'verified' WHERE sequence = 7",
