@@ -77,6 +77,8 @@ public struct Context: Sendable {
 
   /// Writes the answer in the format asked for, to `--out` or stdout.
   public func answer(_ text: String) throws(FerryError) {
+    let isJSON = options.output == .json || options.output == .ndjson
+    let text = isJSON ? jsonSafe(text) : text
     if let out = options.out {
       try Files.write(text, to: out)
     } else {

@@ -66,6 +66,6 @@ public struct Terminal: Sendable {
       "what": .string(error.what), "why": .string(error.why), "next": .string(error.next),
     ]
     if !error.causes.isEmpty { members["causes"] = .array(error.causes.map(JSONValue.string)) }
-    return JSONValue.object(members).canonical + "\n"
+    return jsonSafe(JSONValue.object(members).canonical) + "\n"
   }
 }

@@ -31,6 +31,22 @@ private func isHostile(_ scalar: Unicode.Scalar) -> Bool {
   }
 }
 
+/// A JSON document with what steers a terminal written as `\uXXXX`; outside strings JSON holds none of it.
+public func jsonSafe(_ document: String) -> String {
+  var out = ""
+  for scalar in document.unicodeScalars {
+    guard scalar != "\n", isHostile(scalar) else {
+      out.unicodeScalars.append(scalar)
+      continue
+    }
+    for unit in String(scalar).utf16 {
+      let hex = String(unit, radix: 16)
+      out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+    }
+  }
+  return out
+}
+
 /// The same, with Markdown's own characters escaped.
 public func markdown(_ text: String) -> String {
   var out = ""

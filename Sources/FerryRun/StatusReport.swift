@@ -94,7 +94,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
       case .blocked, .denied, .usage: state = .blocked
       case .stale:
         state = .stale
-        next = "plan again"
+        next = "edgeferry \(plan.capability) plan --name \(plan.name)"
       case .failed: state = .failed
       default: state = .running
       }

@@ -157,6 +157,8 @@ struct RemovalEndToEndTests {
       ["orphans", "discover"], ["orphans", "plan", "--name", "h"], ["show", "h"],
       ["runbook", "h", "--out", "-"],
       ["orphans", "discover", "--output", "markdown"],
+      ["inventory", "show", "taken.json", "--output", "json"],
+      ["orphans", "discover", "--output", "json"], ["orphans", "discover", "--output", "ndjson"],
     ] {
       let answer = try await ferry.run(command + ["--verbose"], extra: variables)
       #expect(answer.code == 0, "\(answer.talk)")

@@ -21,6 +21,11 @@ struct SafeTests {
   @Test func `plain text of any script stays as it is`() {
     #expect(safe("Überführung 渡し船 🚢 a-b_c") == "Überführung 渡し船 🚢 a-b_c")
   }
+  @Test func `JSON keeps its meaning and shows nothing that steers a terminal`() {
+    #expect(
+      jsonSafe("{\n\"a\":\"x\u{202E}\u{9B}\u{E0041}y\u{e9}\"}")
+        == "{\n\"a\":\"x\\u202e\\u009b\\udb40\\udc41y\u{e9}\"}")
+  }
   @Test func `a long text is cut`() {
     #expect(safe(String(repeating: "x", count: 1000)).count == 513)
   }

@@ -162,7 +162,7 @@ enum InventoryText {
       out +=
         "\(account.continuousDeploymentPolicies.count) continuous-deployment policies, \(account.stacks.count) stacks\n"
       var rows = [["  ID", "KIND", "ENABLED", "STATUS", "POLICY", "NAMES"]]
-      for it in account.distributions {
+      for it in account.distributions.sorted(by: { $0.id < $1.id }) {
         rows.append([
           "  " + safe(it.id), it.isStaging ? "staging" : "primary", it.isEnabled ? "yes" : "no",
           safe(it.status), safe(it.policyID ?? "-"),

@@ -212,13 +212,19 @@ struct HoldCommand: FerryCommand {
   @OptionGroup var global: GlobalOptions
 
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
-    let (plan, _) = try context.plan(argument.plan)
+    let (plan, path) = try context.plan(argument.plan)
     var body = Record.Body()
     body.reason = reason
     body.by = NSUserName()
     let store = try context.stateStore()
-    // A rollback under way is held with its plan.
     try store.append(.held, plan: plan.digest, at: context.clock.now, body: body)
+    // A rollback under way is held with its plan.
+    if let rollback = context.rollbackPlan(of: path) {
+      let state = RunState(try store.records(plan: rollback.digest))
+      if state.isStarted, !state.isFinished {
+        try store.append(.held, plan: rollback.digest, at: context.clock.now, body: body)
+      }
+    }
     try context.answer(
       "held: no further write of \(plan.name) begins until `edgeferry release \(argument.plan)`\n")
     return .done
@@ -232,16 +238,17 @@ struct ReleaseCommand: FerryCommand {
   @OptionGroup var global: GlobalOptions
 
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
-    let (plan, _) = try context.plan(argument.plan)
+    let (plan, path) = try context.plan(argument.plan)
     let store = try context.stateStore()
-    guard RunState(try store.records(plan: plan.digest)).hold != nil else {
-      try context.answer("nothing to do: \(plan.name) is not held\n")
-      return .done
-    }
     var body = Record.Body()
     body.by = NSUserName()
-    try store.append(.released, plan: plan.digest, at: context.clock.now, body: body)
-    try context.answer("released\n")
+    var released = false
+    for digest in [plan.digest, context.rollbackPlan(of: path)?.digest].compactMap({ $0 }) {
+      guard RunState(try store.records(plan: digest)).hold != nil else { continue }
+      try store.append(.released, plan: digest, at: context.clock.now, body: body)
+      released = true
+    }
+    try context.answer(released ? "released\n" : "nothing to do: \(plan.name) is not held\n")
     return .done
   }
 }
