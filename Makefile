@@ -8,7 +8,7 @@ DEBUG := .build/debug/edgeferry
 RELEASE_FLAGS := -c release --static-swift-stdlib --product edgeferry --scratch-path .build-release
 RELEASE := .build-release/release/edgeferry
 PREFIX ?= /usr/local
-PACKAGES := libcurl4-openssl-dev libssl-dev libldns-dev libsqlite3-dev pkg-config
+PACKAGES := libcurl4-openssl-dev libssl-dev libldns-dev libsqlite3-dev pkg-config ca-certificates
 VENV := .build-venv
 PYTHON := $(shell python3 -c 'import boto3' 2>/dev/null && command -v python3 || echo $(VENV)/bin/python3)
 
@@ -26,6 +26,7 @@ setup-test: setup ## and what the tests need: Python with boto3
 	then echo "setup: boto3 is there"; else \
 	  echo "setup: installing boto3 into $(VENV)"; \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  command -v openssl >/dev/null || $$sudo apt-get install -y -qq openssl >/dev/null; \
 	  python3 -c 'import ensurepip, venv' 2>/dev/null || { $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; }; \
 	  python3 -m venv $(VENV) && $(VENV)/bin/pip install -q boto3; fi
 

@@ -108,7 +108,10 @@ struct RemovalEndToEndTests {
     let digest = planned.json["digest"]?.string ?? ""
     for signal in [SIGKILL, SIGINT, SIGTERM] {
       let started = try ferry.start(["apply", "all", "--approve", digest], extra: variables)
-      try await Task.sleep(for: .milliseconds(900))
+      // In the middle of a wait, seen in what it prints.
+      for _ in 0..<1000 where !text(started.talk.path).contains("waiting for") {
+        try await Task.sleep(for: .milliseconds(10))
+      }
       // env has become the binary itself, so the signal reaches edgeferry.
       started.process.signal(signal)
       let code = await started.process.wait().code
