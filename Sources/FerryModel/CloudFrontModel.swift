@@ -1,0 +1,371 @@
+import FerryCloudFront
+import FerryCore
+import Foundation
+
+/// CloudFront's control plane, in memory and driven by the time that is passed in.
+///
+/// The lab server, the runner's tests and rehearsals share it. Requests come and go at the level of
+/// the wire: method, path, query, headers, XML.
+/// - Source: botocore 1.43.11 service models of CloudFront 2020-05-31, STS 2011-06-15 and
+///   CloudFormation 2010-05-15; rules that only the guides and issue threads tell name them where
+///   they are written.
+public struct CloudFrontModel: Sendable {
+  /// Seconds from a write until the last POP has it and `Status` is `Deployed`.
+  public let propagationSeconds: Double
+  public let pops: Int
+  public var behaviours: Behaviours
+  /// Distributions whose `Status` stays `InProgress` for ever.
+  public var stuck: Set<String> = []
+  /// Every handled request, oldest first.
+  public internal(set) var log: [LoggedRequest] = []
+  /// Every accepted access key, by its id.
+  public internal(set) var credentials: [String: ModelCredential] = [:]
+
+  struct Account: Sendable {
+    var distributions: [String: ModelDistribution] = [:]
+    /// Sorted; lists page over it.
+    var distributionIDs: [String] = []
+    var policies: [String: ModelPolicy] = [:]
+    var stacks: [ModelStack] = []
+
+    mutating func put(_ it: ModelDistribution) {
+      if distributions.updateValue(it, forKey: it.id) == nil {
+        // Loads come in any order; a binary search keeps large inventories quick.
+        var low = 0
+        var high = distributionIDs.count
+        while low < high {
+          let middle = (low + high) / 2
+          if distributionIDs[middle] < it.id { low = middle + 1 } else { high = middle }
+        }
+        distributionIDs.insert(it.id, at: low)
+      }
+    }
+    mutating func removeDistribution(_ id: String) {
+      distributions[id] = nil
+      distributionIDs.removeAll { $0 == id }
+    }
+  }
+  var accounts: [AccountID: Account] = [:]
+  var random: SplitMix64
+  /// The turn in which each POP changes over, 0 first.
+  let popTurns: [Int]
+
+  /// - Parameters:
+  ///   - propagationSeconds: 0 deploys at once.
+  ///   - pops: 1 or more.
+  ///   - seed: the same seed gives the same ids, versions and access keys for the same requests.
+  public init(
+    accounts: [AccountID], propagationSeconds: Double = 2, pops: Int = 8,
+    behaviours: Behaviours = Behaviours(), seed: UInt64 = 1
+  ) {
+    precondition(pops >= 1 && propagationSeconds >= 0, "a model needs a POP and a span of time")
+    self.propagationSeconds = propagationSeconds
+    self.pops = pops
+    self.behaviours = behaviours
+    random = SplitMix64(seed: seed)
+    var order = SplitMix64(seed: seed ^ 0x504F_5053)
+    popTurns = Array(0..<pops).shuffled(using: &order)
+    self.seed = seed
+    for account in accounts { add(account: account) }
+  }
+  private let seed: UInt64
+
+  /// Adds an account with one access key; the key depends on account and seed alone.
+  mutating func add(account: AccountID) {
+    guard accounts[account] == nil else { return }
+    accounts[account] = Account()
+    var own = SplitMix64(seed: (UInt64(account) ?? 0) &* 31 &+ seed)
+    let key = own.accessKeyID(prefix: "AKIA")
+    credentials[key] = ModelCredential(
+      accessKeyID: key, secretAccessKey: own.secret(), sessionToken: nil, account: account,
+      arn: "arn:aws:iam::\(account):user/edgeferry-lab", expires: nil)
+  }
+
+  public var accountIDs: [AccountID] { accounts.keys.sorted() }
+  /// The long-lived access key of an account.
+  public func accessKey(of account: AccountID) -> ModelCredential? {
+    credentials.values.filter { $0.account == account && $0.sessionToken == nil }
+      .min { $0.accessKeyID < $1.accessKeyID }
+  }
+
+  // MARK: Handling
+
+  /// What a handler answers when the request is accepted.
+  struct Answer {
+    var status = 200
+    var headers: [String: String] = [:]
+    var body: XElement?
+    var resource = ""
+    var effective = false
+  }
+  /// A request with what the handlers need of it.
+  struct Call {
+    var request: ServiceRequest
+    var account: AccountID
+    var callerARN: String
+    var now: Date
+    func query(_ name: String) -> String? {
+      request.query.first { $0.name == name }.map { $0.value ?? "" }
+    }
+  }
+
+  /// Answers one request as the service would.
+  ///
+  /// - Parameters:
+  ///   - request: `operation` is ignored; method, path, query and body say what is asked.
+  ///   - account: the account of whoever signed it.
+  ///   - callerARN: the identity that signed it.
+  public mutating func handle(
+    _ request: ServiceRequest, account: AccountID, callerARN: String, now: Date
+  ) -> ServiceResponse {
+    let requestID = random.uuid()
+    let call = Call(request: request, account: account, callerARN: callerARN, now: now)
+    let service = request.service.signingName
+    let form = service == "cloudfront" ? [:] : Self.form(request)
+    let route = Self.route(request)
+    let operation = service == "cloudfront" ? route?.operation ?? "" : form["Action"] ?? ""
+    let namespace: String
+    switch service {
+    case "sts": namespace = Self.stsNamespace
+    case "cloudformation": namespace = Self.cloudFormationNamespace
+    default: namespace = cloudFrontNamespace
+    }
+    var entry = LoggedRequest(
+      at: now, account: account, service: service, operation: operation,
+      resource: route?.id ?? "", status: 200, effective: false)
+    defer { log.append(entry) }
+    do throws(Refusal) {
+      let answer: Answer
+      switch service {
+      case "cloudfront":
+        guard let route else { throw .unknownOperation(request) }
+        answer = try cloudFront(route, call)
+      case "sts": answer = try sts(form, call, requestID: requestID)
+      case "cloudformation": answer = try cloudFormation(form, call, requestID: requestID)
+      default: throw .unknownOperation(request)
+      }
+      entry.status = answer.status
+      entry.effective = answer.effective
+      if !answer.resource.isEmpty { entry.resource = answer.resource }
+      var headers = answer.headers
+      headers["x-amzn-requestid"] = requestID
+      var body: [UInt8] = []
+      if var root = answer.body {
+        if !root.attributes.contains(where: { $0.name == "xmlns" }) {
+          root.attributes.append(.init(name: "xmlns", value: namespace))
+        }
+        body = Self.document(root)
+        headers["content-type"] = "text/xml"
+      }
+      return ServiceResponse(status: answer.status, headers: headers, body: body)
+    } catch {
+      entry.status = error.status
+      entry.code = error.code
+      return error.response(namespace: namespace, requestID: requestID)
+    }
+  }
+
+  static func document(_ root: XElement) -> [UInt8] {
+    Array(("<?xml version=\"1.0\"?>\n" + root.xml).utf8)
+  }
+
+  /// CloudFront's form of a time: milliseconds, UTC.
+  static func timestamp(_ date: Date) -> String {
+    let seconds = date.timeIntervalSince1970.rounded(.down)
+    let milliseconds = Int(((date.timeIntervalSince1970 - seconds) * 1000).rounded(.down))
+    let digits = String(repeating: "0", count: 3 - "\(milliseconds)".count) + "\(milliseconds)"
+    return Timestamp.text(date).dropLast() + ".\(digits)Z"
+  }
+
+  // MARK: Routes
+
+  struct Route: Equatable {
+    var operation: String
+    var id = ""
+  }
+
+  /// What method, path and query ask of CloudFront; nil for what the model does not serve.
+  static func route(_ request: ServiceRequest) -> Route? {
+    var parts = request.path.split(separator: "/").map {
+      String($0).removingPercentEncoding ?? String($0)
+    }
+    guard parts.first == "2020-05-31" else { return nil }
+    parts.removeFirst()
+    let id = parts.count > 1 ? parts[1] : ""
+    func has(_ name: String) -> Bool { request.query.contains { $0.name == name } }
+    func route(_ operation: String) -> Route { Route(operation: operation, id: id) }
+    switch (request.method, parts.count, parts.first ?? "", parts.last ?? "") {
+    case ("POST", 1, "distribution", _):
+      return route(has("WithTags") ? "CreateDistributionWithTags" : "CreateDistribution")
+    case ("GET", 1, "distribution", _): return route("ListDistributions")
+    case ("GET", 2, "distribution", _): return route("GetDistribution")
+    case ("DELETE", 2, "distribution", _): return route("DeleteDistribution")
+    case ("GET", 3, "distribution", "config"): return route("GetDistributionConfig")
+    case ("PUT", 3, "distribution", "config"): return route("UpdateDistribution")
+    case ("POST", 3, "distribution", "copy"): return route("CopyDistribution")
+    case ("PUT", 3, "distribution", "promote-staging-config"):
+      return route("UpdateDistributionWithStagingConfig")
+    case ("POST", 1, "continuous-deployment-policy", _):
+      return route("CreateContinuousDeploymentPolicy")
+    case ("GET", 1, "continuous-deployment-policy", _):
+      return route("ListContinuousDeploymentPolicies")
+    case ("GET", 2, "continuous-deployment-policy", _):
+      return route("GetContinuousDeploymentPolicy")
+    case ("GET", 3, "continuous-deployment-policy", "config"):
+      return route("GetContinuousDeploymentPolicyConfig")
+    case ("PUT", 2, "continuous-deployment-policy", _):
+      return route("UpdateContinuousDeploymentPolicy")
+    case ("DELETE", 2, "continuous-deployment-policy", _):
+      return route("DeleteContinuousDeploymentPolicy")
+    case ("GET", 1, "tagging", _): return route("ListTagsForResource")
+    case ("POST", 1, "tagging", _):
+      switch request.query.first(where: { $0.name == "Operation" })?.value {
+      case "Tag": return route("TagResource")
+      case "Untag": return route("UntagResource")
+      default: return nil
+      }
+    default: return nil
+    }
+  }
+
+  private mutating func cloudFront(_ route: Route, _ call: Call) throws(Refusal) -> Answer {
+    guard accounts[call.account] != nil else { throw .accessDenied("the account is not known") }
+    switch route.operation {
+    case "CreateDistribution": return try createDistribution(call, withTags: false)
+    case "CreateDistributionWithTags": return try createDistribution(call, withTags: true)
+    case "CopyDistribution": return try copyDistribution(route.id, call)
+    case "GetDistribution": return try getDistribution(route.id, call)
+    case "GetDistributionConfig": return try getDistributionConfig(route.id, call)
+    case "UpdateDistribution": return try updateDistribution(route.id, call)
+    case "UpdateDistributionWithStagingConfig": return try promote(route.id, call)
+    case "DeleteDistribution": return try deleteDistribution(route.id, call)
+    case "ListDistributions": return try listDistributions(call)
+    case "CreateContinuousDeploymentPolicy": return try createPolicy(call)
+    case "GetContinuousDeploymentPolicy": return try getPolicy(route.id, call)
+    case "GetContinuousDeploymentPolicyConfig": return try getPolicyConfig(route.id, call)
+    case "UpdateContinuousDeploymentPolicy": return try updatePolicy(route.id, call)
+    case "DeleteContinuousDeploymentPolicy": return try deletePolicy(route.id, call)
+    case "ListContinuousDeploymentPolicies": return try listPolicies(call)
+    case "ListTagsForResource": return try listTags(call)
+    case "TagResource": return try tag(call)
+    case "UntagResource": return try untag(call)
+    default: throw .unknownOperation(call.request)
+    }
+  }
+
+  // MARK: What handlers share
+
+  /// The request's document, with the root and the namespace that the API asks for.
+  func body(_ call: Call, root name: String) throws(Refusal) -> XElement {
+    guard !call.request.body.isEmpty else {
+      throw Refusal(
+        400, "MissingBody",
+        "This operation requires a body. Ensure that the body is present and the Content-Type header is set."
+      )
+    }
+    var root: XElement
+    do {
+      root = try XMLReader.read(call.request.body)
+    } catch {
+      throw .malformed("The XML document is malformed: \(error.why)")
+    }
+    guard root.name == name else {
+      throw .malformed("The root element is \(root.name); \(name) was expected.")
+    }
+    guard root.attributes.first(where: { $0.name == "xmlns" })?.value == cloudFrontNamespace else {
+      throw .malformed("The namespace of the root element must be \(cloudFrontNamespace)")
+    }
+    root.attributes.removeAll { $0.name == "xmlns" }
+    return root
+  }
+
+  /// The versions in `If-Match`, checked against what they must be.
+  func ifMatch(_ call: Call, _ wanted: [String]) throws(Refusal) {
+    let given = (call.request.headers["if-match"] ?? "").split(separator: ",")
+      .map { $0.trimmingPrefix { $0 == " " } }
+      .map { String($0.reversed().drop { $0 == " " }.reversed()) }
+    let wellFormed = given.allSatisfy { version in
+      !version.isEmpty && version.utf8.count <= 128
+        && version.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+    }
+    guard given.count == wanted.count, wellFormed else {
+      throw Refusal(
+        400, "InvalidIfMatchVersion",
+        "The If-Match version is missing or not valid for the resource.")
+    }
+    guard given == wanted else {
+      throw Refusal(
+        412, "PreconditionFailed",
+        "The request failed because it didn't meet the preconditions in one or more request-header fields."
+      )
+    }
+  }
+
+  /// `Marker` and `MaxItems` of a list.
+  func paging(_ call: Call) throws(Refusal) -> (marker: String, limit: Int) {
+    let marker = call.query("Marker") ?? ""
+    guard let text = call.query("MaxItems"), !text.isEmpty else { return (marker, 100) }
+    guard let limit = Int(text), limit >= 1 else {
+      throw .invalidArgument("The parameter MaxItems is not valid.")
+    }
+    return (marker, min(limit, 100))
+  }
+}
+
+/// How a service says no.
+struct Refusal: Error {
+  var status: Int
+  var code: String
+  var message: String
+  init(_ status: Int, _ code: String, _ message: String) {
+    self.status = status
+    self.code = code
+    self.message = message
+  }
+
+  static func invalidArgument(_ message: String) -> Refusal {
+    Refusal(400, "InvalidArgument", message)
+  }
+  static func malformed(_ message: String) -> Refusal { Refusal(400, "MalformedXML", message) }
+  static func illegalUpdate(_ message: String) -> Refusal { Refusal(400, "IllegalUpdate", message) }
+  static func accessDenied(_ message: String) -> Refusal { Refusal(403, "AccessDenied", message) }
+  static func unknownOperation(_ request: ServiceRequest) -> Refusal {
+    if request.service.signingName == "cloudfront" {
+      return Refusal(
+        404, "NoSuchResource",
+        "The lab does not serve \(request.method) \(request.path) of CloudFront.")
+    }
+    return Refusal(
+      400, "InvalidAction",
+      "The lab does not serve this action of \(request.service.signingName).")
+  }
+
+  /// - Source: the error body as logged in terraform-provider-aws PR #3034.
+  func response(namespace: String, requestID: String) -> ServiceResponse {
+    let root = XElement(
+      "ErrorResponse", attributes: [.init(name: "xmlns", value: namespace)],
+      nodes: [
+        .element(
+          XElement(
+            "Error",
+            [
+              XElement("Type", text: status >= 500 ? "Receiver" : "Sender"),
+              XElement("Code", text: code), XElement("Message", text: message),
+            ])),
+        .element(XElement("RequestId", text: requestID)),
+      ])
+    return ServiceResponse(
+      status: status, headers: ["content-type": "text/xml", "x-amzn-requestid": requestID],
+      body: CloudFrontModel.document(root))
+  }
+}
+
+extension ServiceResponse {
+  /// An error in the form every query and rest-xml service of AWS uses, for faults and refusals
+  /// that come before the model.
+  public static func awsError(status: Int, code: String, message: String, requestID: String)
+    -> ServiceResponse
+  {
+    Refusal(status, code, message).response(namespace: cloudFrontNamespace, requestID: requestID)
+  }
+}

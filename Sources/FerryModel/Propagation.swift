@@ -1,0 +1,58 @@
+import FerryCore
+import Foundation
+
+extension CloudFrontModel {
+  /// `InProgress` until the last write has reached every POP.
+  /// - Source: Developer Guide "Updating a distribution".
+  func status(_ it: ModelDistribution, now: Date) -> String {
+    if stuck.contains(it.id) { return "InProgress" }
+    guard let last = it.changes.last else { return "Deployed" }
+    return now >= last.at.addingTimeInterval(propagationSeconds) ? "Deployed" : "InProgress"
+  }
+
+  /// Records that a distribution's configuration, or the policy it names, changed just now.
+  func propagate(_ it: inout ModelDistribution, now: Date) {
+    let policy = accounts[it.account]?.policies[it.policyID]?.config
+    it.changes.append(.init(at: now, config: it.config, policy: policy))
+    // All POPs have the newest change that is older than one span; what came before it is over.
+    let settled = it.changes.lastIndex {
+      now >= $0.at.addingTimeInterval(propagationSeconds)
+    }
+    if let settled, settled > 0 { it.changes.removeFirst(settled) }
+  }
+
+  /// What a POP serves for a distribution at a time; nil where it has not heard of it.
+  ///
+  /// POPs change over one by one during the propagation span, in an order that the seed chooses.
+  /// - Parameter pop: 0..<pops.
+  public func popView(distribution id: String, pop: Int, now: Date) -> POPView? {
+    precondition(popTurns.indices.contains(pop), "no such POP")
+    guard let it = accounts.values.lazy.compactMap({ $0.distributions[id] }).first else {
+      return nil
+    }
+    let delay = propagationSeconds * Double(popTurns[pop] + 1) / Double(pops)
+    let seen = it.changes.last { now >= $0.at.addingTimeInterval(delay) }
+    return seen.map { POPView(config: $0.config, policy: $0.policy) }
+  }
+
+  /// Everything an account has, for assertions.
+  public func snapshot(account: AccountID, now: Date) -> ModelSnapshot {
+    let it = accounts[account] ?? Account()
+    return ModelSnapshot(
+      distributions: it.distributionIDs.compactMap { it.distributions[$0] }.map {
+        .init(
+          id: $0.id, domainName: $0.domainName, etag: $0.etag, status: status($0, now: now),
+          config: $0.config, tags: $0.tags, enabled: $0.enabled, staging: $0.staging,
+          policyID: $0.policyID)
+      },
+      policies: it.policies.values.sorted { $0.id < $1.id }.map {
+        .init(id: $0.id, etag: $0.etag, enabled: $0.enabled, config: $0.config)
+      })
+  }
+
+  /// Whether some existing distribution answers to this `d….cloudfront.net` name.
+  public func knows(domainName: String) -> Bool {
+    let name = domainName.lowercased()
+    return accounts.values.contains { $0.distributions.values.contains { $0.domainName == name } }
+  }
+}
