@@ -256,7 +256,7 @@ public func accepted(_ response: ServiceResponse, operation: String) throws(Ferr
     what: "\(operation) was refused",
     why: "\(failure.code) (HTTP \(failure.status)): \(failure.message)",
     next: denied
-      ? "have the action allowed for this identity; `edgeferry doctor` names it"
+      ? "have the action \(operation) allowed for this identity"
       : "see the message; request id \(failure.requestID)",
     service: failure)
 }

@@ -1,4 +1,5 @@
 import FerryCore
+import Foundation
 
 /// STS over any transport.
 public struct STSClient: Sendable {
@@ -23,6 +24,32 @@ public struct STSClient: Sendable {
       throw CloudFrontClient.unreadable("GetCallerIdentity", "it names no account")
     }
     return Identity(account: account, arn: root.text(at: "GetCallerIdentityResult/Arn") ?? "")
+  }
+}
+
+extension STSClient {
+  public struct TemporaryKeys: Sendable {
+    public var accessKeyID: String
+    public var secretAccessKey: String
+    public var sessionToken: String
+    public var expiration: Date?
+  }
+  /// - Parameter durationSeconds: 900 to 43200; nil is STS's own default of an hour.
+  public func assumeRole(
+    _ arn: String, sessionName: String, externalID: String?, durationSeconds: Int?
+  ) async throws(FerryError) -> TemporaryKeys {
+    var parameters = ["RoleArn": arn, "RoleSessionName": sessionName]
+    parameters["ExternalId"] = externalID
+    parameters["DurationSeconds"] = durationSeconds.map(String.init)
+    let root = try await query(
+      transport, .sts, "AssumeRole", parameters, version: "2011-06-15", region: region)
+    let keys = root.at("AssumeRoleResult/Credentials")
+    guard let id = keys?.text(at: "AccessKeyId"), let secret = keys?.text(at: "SecretAccessKey"),
+      let token = keys?.text(at: "SessionToken")
+    else { throw CloudFrontClient.unreadable("AssumeRole", "it holds no keys") }
+    return TemporaryKeys(
+      accessKeyID: id, secretAccessKey: secret, sessionToken: token,
+      expiration: keys?.text(at: "Expiration").flatMap(Timestamp.read))
   }
 }
 

@@ -8,6 +8,12 @@ public struct AWSService: Hashable, Sendable {
   public var configKey: String
   public var signingName: String
 
+  public init(environmentName: String, configKey: String, signingName: String) {
+    self.environmentName = environmentName
+    self.configKey = configKey
+    self.signingName = signingName
+  }
+
   public static let cloudFront = AWSService(
     environmentName: "CLOUDFRONT", configKey: "cloudfront", signingName: "cloudfront")
   public static let sts = AWSService(

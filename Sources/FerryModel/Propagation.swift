@@ -55,4 +55,21 @@ extension CloudFrontModel {
     let name = domainName.lowercased()
     return accounts.values.contains { $0.distributions.values.contains { $0.domainName == name } }
   }
+
+  /// Forgets the requests handled so far.
+  public mutating func clearLog() { log = [] }
+
+  /// Another operator's edit, made past every rule: a config changed under somebody's hands.
+  public mutating func edit(
+    distribution id: String, account: AccountID, now: Date, _ change: (inout XElement) -> Void
+  ) {
+    guard var it = accounts[account]?.distributions[id] else { return }
+    var config = it.config
+    change(&config)
+    it.replace(config: config)
+    it.etag = random.capitalID()
+    it.lastModified = now
+    propagate(&it, now: now)
+    accounts[account]?.put(it)
+  }
 }

@@ -1,1 +1,3 @@
-print("edgeferry")
+import FerryCommand
+
+await Entry.run(Edgeferry.self, arguments: Array(CommandLine.arguments.dropFirst()))

@@ -1,0 +1,267 @@
+import ArgumentParser
+import FerryCommand
+import FerryCore
+import FerryReport
+import FerryRun
+import Foundation
+
+/// `edgeferry orphans`: find orphaned continuous-deployment policies and staging distributions, plan their end.
+public struct OrphansCommand: AsyncParsableCommand {
+  public static let configuration = CommandConfiguration(
+    commandName: "orphans",
+    abstract:
+      "Find orphaned continuous-deployment policies and staging distributions; plan to remove or detach them.",
+    subcommands: [Discover.self, PlanCommand.self, Detach.self, Reattach.self])
+  public init() {}
+
+  struct Source: ParsableArguments, Sendable {
+    @Option(help: "An account of the settings (repeatable; default: all).") var account: [String] =
+      []
+    @Option(help: "Judge this inventory file instead of reading live.") var inventory: String?
+    @Option(help: "A Terraform state file that tells what Terraform owns (repeatable).")
+    var tfstate: [String] = []
+
+    func read(_ context: Context, includeSecrets: Bool) async throws(FerryError) -> (
+      inventory: Inventory, names: [AccountID: String], endpoint: String?, report: FindingsReport
+    ) {
+      var terraform: [String: Set<String>] = [:]
+      for file in tfstate {
+        terraform[file] = try TerraformState.ids(
+          Files.read(file, what: "Terraform state"), named: file)
+      }
+      let (inventory, names, endpoint) = try await context.inventory(
+        file: self.inventory, accounts: account, includeSecrets: includeSecrets)
+      let report = Discovery.discover(
+        inventory, terraform: terraform, idleAfterSeconds: context.settings.idleAfterSeconds)
+      return (inventory, names, endpoint, report)
+    }
+  }
+
+  struct Discover: FerryCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Find orphans, with evidence; only reads.")
+    @OptionGroup var source: Source
+    @Option(
+      name: .customLong("fail-on"), help: "Exit 2 on findings, gaps or quota=N% (comma-separated).")
+    var failOn: String?
+    @OptionGroup var global: GlobalOptions
+
+    func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      try formats(.text, .json, .ndjson, .markdown)
+      let failOn = try FailOn(failOn)
+      let report = try await source.read(context, includeSecrets: false).report
+      switch global.output {
+      case .json: try context.answer(FerryJSON.document(report))
+      case .ndjson:
+        try context.answer(report.findings.map { JSONValue.of($0).canonical + "\n" }.joined())
+      case .markdown: try context.answer(FindingsText.markdown(report))
+      default: try context.answer(FindingsText.render(report))
+      }
+      if failOn.findings || failOn.changes, !report.findings.isEmpty { return .found }
+      if failOn.gaps, !report.complete { return .found }
+      if let percent = failOn.quotaPercent,
+        report.quotas.contains(where: { $0.used * 100 >= $0.limit * percent })
+      {
+        return .found
+      }
+      return .done
+    }
+  }
+
+  struct Planning: ParsableArguments, Sendable {
+    @Option(help: "The plan's name; plans/NAME.plan.json is written (default: derived).") var name:
+      String?
+    @Option(name: .customLong("accept-risk"), help: "Accept a risk by its code (repeatable).")
+    var acceptRisk: [String] = []
+
+    func input(
+      _ context: Context, _ inventory: Inventory, names: [AccountID: String], endpoint: String?,
+      derived: String
+    ) -> PlanningInput {
+      var accounts: [String: AccountID] = [:]
+      for account in inventory.accounts {
+        var name = names[account.id] ?? "default"
+        if accounts[name] != nil { name = account.id }
+        accounts[name] = account.id
+      }
+      let lead = context.settings.windows["cloudfront"]?.leadSeconds ?? 0
+      return PlanningInput(
+        name: name ?? derived, accounts: accounts, createdAt: context.planningTime,
+        start: context.planningTime + Double(lead),
+        tool: Context.tool, endpoint: endpoint,
+        inventoryDigest: Digest.tagged(
+          inventory.accounts.flatMap { account in
+            account.distributions.map { "\($0.id) \($0.etag) \($0.config.configDigest)" }
+              + account.continuousDeploymentPolicies.map {
+                "\($0.id) \($0.etag) \($0.config.configDigest)"
+              }
+          }.joined(separator: "\n")), acceptedRisks: Set(acceptRisk))
+    }
+    func finish(_ pair: PlanPair?, _ context: Context, nothing: String) throws(FerryError)
+      -> FerryCore.ExitCode
+    {
+      guard var pair else {
+        if context.options.output == .json {
+          try context.answer(
+            FerryJSON.document(
+              JSONValue.object(["path": .null, "rollbackPath": .null, "digest": .null])))
+        } else {
+          context.terminal.answer("nothing to do: \(nothing)\n")
+        }
+        return .done
+      }
+      if let lead = context.settings.windows["cloudfront"]?.leadSeconds, lead > 0 {
+        pair = pair.beginning(no: pair.plan.schedule.start)
+      }
+      try context.save(pair.plan, rollback: pair.rollback, images: pair.images)
+      return .done
+    }
+  }
+
+  struct PlanCommand: FerryCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "plan", abstract: "Plan the removal of orphans, with its rollback plan.",
+      discussion:
+        "Without --finding: every finding whose verdict is orphan. Nothing is written to AWS.")
+    @Option(help: "CODE:ID of a finding (repeatable).") var finding: [String] = []
+    @Flag(
+      name: .customLong("keep-staging"),
+      help: "Leave the staging distributions of removed policies.")
+    var keepStaging = false
+    @OptionGroup var source: Source
+    @OptionGroup var planning: Planning
+    @OptionGroup var global: GlobalOptions
+
+    func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      try formats(.text, .json)
+      let (inventory, names, endpoint, report) = try await source.read(
+        context, includeSecrets: true)
+      let derived =
+        inventory.accounts.count == 1 ? "orphans-\(inventory.accounts[0].id)" : "orphans"
+      let pair = try RemovalPlanner.plan(
+        inventory, report, selection: finding, keepStaging: keepStaging,
+        input: planning.input(
+          context, inventory, names: names, endpoint: endpoint, derived: derived))
+      let unknown = report.findings.count { $0.verdict == .unknown }
+      if unknown > 0 {
+        context.terminal.warn(
+          "\(unknown) finding\(unknown == 1 ? " is" : "s are") unknown and not planned")
+      }
+      return try planning.finish(pair, context, nothing: "no orphan was found")
+    }
+  }
+
+  struct Detach: FerryCommand {
+    static let configuration = CommandConfiguration(
+      abstract:
+        "Plan to take the policy off a primary, for changes that are refused while one is attached."
+    )
+    @Argument(help: "The primary distribution's id.") var distribution: String
+    @Option(help: "An account of the settings (repeatable; default: all).") var account: [String] =
+      []
+    @OptionGroup var planning: Planning
+    @OptionGroup var global: GlobalOptions
+
+    func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      try formats(.text, .json)
+      let (inventory, names, endpoint) = try await context.inventory(
+        file: nil, accounts: account, includeSecrets: true)
+      let pair = try DetachPlanner.detach(
+        distribution, inventory,
+        input: planning.input(
+          context, inventory, names: names, endpoint: endpoint,
+          derived: "detach-\(distribution.lowercased())"))
+      return try planning.finish(
+        pair, context, nothing: "\(safe(distribution)) has no policy attached")
+    }
+  }
+
+  struct Reattach: FerryCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Plan to put a detached policy back on its primary.",
+      discussion:
+        "Without --policy or --plan: the policy that the last detach plan run with this state took off."
+    )
+    @Argument(help: "The primary distribution's id.") var distribution: String
+    @Option(help: "The policy's id.") var policy: String?
+    @Option(help: "The detach plan that took it off; it is enabled again if that plan disabled it.")
+    var plan: String?
+    @Option(help: "An account of the settings (repeatable; default: all).") var account: [String] =
+      []
+    @OptionGroup var planning: Planning
+    @OptionGroup var global: GlobalOptions
+
+    func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      try formats(.text, .json)
+      guard policy == nil || plan == nil else {
+        throw .badInput(
+          "bad-usage", what: "could not plan to reattach",
+          why: "--policy and --plan exclude each other",
+          next: "give one of them")
+      }
+      var policyID = policy
+      var enable = false
+      if policyID == nil {
+        let source: Plan?
+        if let plan {
+          source = try context.plan(plan).plan
+        } else {
+          source = try lastDetach(context)
+        }
+        let step = source?.steps.first { Self.detached($0, from: distribution) != nil }
+        guard let source, let step, let found = Self.detached(step, from: distribution) else {
+          throw .badInput(
+            "no-detach", what: "could not tell which policy to put back on \(distribution)",
+            why: plan == nil
+              ? "no detach plan of this state took one off" : "that plan takes none off it",
+            next: "name it with --policy ID")
+        }
+        policyID = found
+        enable = source.steps.contains { $0.id == "disable-policy-\(found)" }
+      }
+      let (inventory, names, endpoint) = try await context.inventory(
+        file: nil, accounts: account, includeSecrets: true)
+      let pair = try DetachPlanner.reattach(
+        distribution, policyID: policyID ?? "", enable: enable, inventory,
+        input: planning.input(
+          context, inventory, names: names, endpoint: endpoint,
+          derived: "reattach-\(distribution.lowercased())"))
+      return try planning.finish(
+        pair, context,
+        nothing: "policy \(safe(policyID ?? "")) is attached to \(safe(distribution))")
+    }
+
+    private static func detached(_ step: Step, from distribution: String) -> String? {
+      guard case .updateConfig(distribution, let set) = step.action,
+        let edit = set.first(where: { $0.path == "ContinuousDeploymentPolicyId" }), edit.to == ""
+      else { return nil }
+      return edit.from
+    }
+    private func lastDetach(_ context: Context) throws(FerryError) -> Plan? {
+      let store = try context.stateStore()
+      var last: (Int64, Plan)?
+      for plan in try store.plans() where plan.rollbackOf == nil {
+        guard let step = plan.steps.first(where: { Self.detached($0, from: distribution) != nil })
+        else { continue }
+        let records = try store.records(plan: plan.digest)
+        guard let record = records.last(where: { $0.step == step.id && $0.kind == .applied }) else {
+          continue
+        }
+        if record.sequence > last?.0 ?? -1 { last = (record.sequence, plan) }
+      }
+      return last?.1
+    }
+  }
+}
+
+extension PlanPair {
+  /// The same plans with nothing begun before that time, as the lead time of approvals asks.
+  func beginning(no earliest: Date) -> PlanPair {
+    var out = self
+    if !out.plan.steps.isEmpty { out.plan.steps[0].earliest = earliest }
+    out.plan = out.plan.sealed
+    out.rollback.rollbackOf = out.plan.digest
+    out.rollback = out.rollback.sealed
+    return out
+  }
+}

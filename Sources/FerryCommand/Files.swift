@@ -1,0 +1,66 @@
+import FerryCore
+import Foundation
+
+/// Files that a person named: read whole within a limit, written atomically.
+public enum Files {
+  public static func read(_ path: String, what: String, limit: Int = 256 << 20) throws(FerryError)
+    -> [UInt8]
+  {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw .badInput(
+        "no-such-file", what: "could not read \(what) \(path)",
+        why: String(cString: strerror(errno)),
+        next: "check the path")
+    }
+    defer { close(descriptor) }
+    var out: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = Foundation.read(descriptor, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else {
+        throw .badInput(
+          "unreadable-file", what: "could not read \(what) \(path)",
+          why: String(cString: strerror(errno)), next: "check the path")
+      }
+      if count == 0 { return out }
+      out += buffer[..<count]
+      guard out.count <= limit else {
+        throw .badInput(
+          "file-too-large", what: "could not read \(what) \(path)",
+          why: "it is larger than \(limit >> 20) MiB", next: "check the path")
+      }
+    }
+  }
+
+  /// Writes through a temporary file beside the target, so that a reader sees the old or the new.
+  public static func write(_ text: String, to path: String, mode: mode_t = 0o644) throws(FerryError)
+  {
+    func fail(_ code: Int32) -> FerryError {
+      FerryError(
+        "file-write", what: "could not write \(path)", why: String(cString: strerror(code)),
+        next: "free space or choose another place; nothing was changed")
+    }
+    let temporary = "\(path).\(UInt64.random(in: 0 ... .max)).tmp"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
+    guard descriptor >= 0 else { throw fail(errno) }
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        let code = errno
+        close(descriptor)
+        unlink(temporary)
+        throw fail(code)
+      }
+      bytes = bytes.dropFirst(count)
+    }
+    guard fsync(descriptor) == 0, close(descriptor) == 0, rename(temporary, path) == 0 else {
+      let code = errno
+      unlink(temporary)
+      throw fail(code)
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import FerryCore
+import FerryReport
+import Foundation
+
+/// Where plans are: `plans/NAME.plan.json` with `plans/NAME.rollback.plan.json` beside it.
+extension Context {
+  /// A plan file by path, or by name under `plans/`.
+  public func plan(_ given: String) throws(FerryError) -> (plan: Plan, path: String) {
+    let path = try planPath(given)
+    return (try Plan.read(Files.read(path, what: "plan", limit: Plan.bytesMax), named: given), path)
+  }
+  func planPath(_ given: String) throws(FerryError) -> String {
+    if given.contains("/") || given.hasSuffix(".json") { return given }
+    guard Plan.isName(given) else { throw Self.badName(given) }
+    return place("plans/\(given).plan.json")
+  }
+  static func badName(_ given: String) -> FerryError {
+    .badInput(
+      "bad-plan-name", what: "could not use the plan name \(given.debugDescription)",
+      why:
+        "a name is a to z, 0 to 9, '.', '_' and '-', 64 at most, and begins with a letter or digit",
+      next: "give another name, or a path")
+  }
+  /// `x.plan.json` → `x.rollback.plan.json`.
+  public static func rollbackPath(of path: String) -> String {
+    let stem =
+      path.hasSuffix(".plan.json")
+      ? path.dropLast(".plan.json".count)
+      : path.hasSuffix(".json") ? path.dropLast(".json".count) : path[...]
+    return stem + ".rollback.plan.json"
+  }
+
+  /// A file of the workspace as a person would name it from here.
+  func place(_ name: String) -> String {
+    workspace.relativePath == "." ? name : workspace.appendingPathComponent(name).relativePath
+  }
+  func makeFolder(_ name: String) throws(FerryError) {
+    do {
+      try FileManager.default.createDirectory(
+        at: workspace.appendingPathComponent(name), withIntermediateDirectories: true)
+    } catch {
+      throw FerryError(
+        "file-write", what: "could not make the folder \(name)", why: error.localizedDescription,
+        next: "choose another place with --workspace or --out")
+    }
+  }
+
+  /// Writes a plan and its rollback plan, saves the images, and prints path and digest last.
+  public func save(_ plan: Plan, rollback: Plan, images: [String: String]) throws(FerryError) {
+    guard Plan.isName(plan.name) else { throw Self.badName(plan.name) }
+    let path: String
+    if let out = options.out {
+      path = out
+    } else {
+      path = place("plans/\(plan.name).plan.json")
+      try makeFolder("plans")
+    }
+    let rollbackPath = Self.rollbackPath(of: path)
+    let store = try stateStore()
+    try store.saveImages(images)
+    // The rollback plan first: no plan is ever there without its way back.
+    try Files.write(FerryJSON.document(rollback), to: rollbackPath)
+    try Files.write(FerryJSON.document(plan), to: path)
+    if options.output == .json {
+      terminal.answer(
+        FerryJSON.document(
+          ["path": path, "rollbackPath": rollbackPath, "digest": plan.digest]))
+    } else {
+      terminal.answer(PlanText.render(plan) + "\n\(path)\n\(plan.digest)\n")
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import FerryCloudFront
+import FerryCore
+import FerryHTTP
+import FerryReport
+import FerryRun
+import Foundation
+
+extension Context {
+  /// The rollback plan beside a plan, when it is there and sound.
+  func rollbackPlan(of path: String) -> Plan? {
+    try? plan(Self.rollbackPath(of: path)).plan
+  }
+
+  /// - Throws: exit 4 for another digest.
+  func check(_ digest: String, is plan: Plan) throws(FerryError) {
+    guard digest != plan.digest else { return }
+    throw FerryError(
+      "other-digest", exit: .blocked, what: "could not run plan \(plan.name)",
+      why: "its digest is \(plan.digest), and \(digest) was approved",
+      next: "read the plan (edgeferry show) and approve its own digest")
+  }
+
+  /// The digest a person approved: given, recorded once, or typed as the plan's name on a terminal.
+  /// - Throws: exit 4 for another digest; 64 when there is none and nobody to ask.
+  func approve(
+    _ plan: Plan, given: String?, name: String, recorded: Bool, store: StateStore
+  ) throws(FerryError) {
+    if let given { return try check(given, is: plan) }
+    if recorded, RunState(try store.records(plan: plan.digest)).approved { return }
+    guard terminal.inputIsTerminal, terminal.errorIsTerminal else {
+      throw .badInput(
+        "not-approved", what: "could not run plan \(plan.name)",
+        why: "no approval was given and there is no terminal to ask on",
+        next: "read the plan, then add --approve \(plan.digest)")
+    }
+    Terminal.write(
+      PlanText.render(plan) + "\nType the plan's name (\(name)) to approve it: ", to: STDERR_FILENO)
+    guard readLine() == name else {
+      throw FerryError(
+        "not-approved", exit: .blocked, what: "could not run plan \(plan.name)",
+        why: "it was not approved", next: "nothing was done")
+    }
+  }
+
+  func execute(
+    _ plan: Plan, store: StateStore, named path: String, mode: RunOptions.Mode,
+    arguments: RunArguments, undoOnly: Set<String>? = nil
+  ) async throws(FerryError) -> ExitCode {
+    var options = RunOptions(path: path)
+    options.mode = mode
+    options.until = arguments.until
+    options.undoOnly = undoOnly
+    options.deployedPollSeconds = settings.deployedPollSeconds
+    if let text = arguments.maxWait {
+      guard let seconds = Settings.seconds(text) else {
+        throw .badInput(
+          "bad-usage", what: "could not read --max-wait",
+          why: "\(text.debugDescription) is no span",
+          next: "write it as 20s, 15m or 2h")
+      }
+      options.maxWaitSeconds = seconds
+    }
+    let clients = try await clients(for: plan)
+    let world = World(clock: clock, windows: settings.windows) { account throws(FerryError) in
+      guard let client = clients[account] else {
+        throw FerryError(
+          "other-account", exit: .blocked, what: "could not use account \(account)",
+          why: "no credentials at hand belong to it", next: "see edgeferry.yaml")
+      }
+      return client
+    }
+    let progress = Progress(terminal, total: plan.steps.count)
+    let outcome = try await Runner.run(plan, store: store, world: world, options: options) {
+      event in
+      progress.show(event)
+    }
+    progress.end()
+    if self.options.output == .json {
+      try answer(FerryJSON.document(outcome.report))
+    } else {
+      try answer(StatusText.render(outcome.report, plan))
+    }
+    if let error = outcome.error {
+      Terminal.write(
+        self.options.output == .json
+          ? Terminal.json(error) : Terminal.text(error, colour: terminal.colour), to: STDERR_FILENO)
+    }
+    return outcome.exit
+  }
+}
+
+/// Live progress: one line that changes on a terminal, one line per change elsewhere.
+final class Progress: Sendable {
+  private let terminal: Terminal
+  private let total: Int
+  private struct State {
+    var lastWait = ""
+    var open = false
+  }
+  private let state = Locked(State())
+
+  init(_ terminal: Terminal, total: Int) {
+    self.terminal = terminal
+    self.total = total
+  }
+  func show(_ event: RunEvent) {
+    switch event {
+    case .began(let step, let number, let total):
+      line("\(number)/\(total) \(safe(step.title))")
+    case .alreadyHeld: line("    already so; nothing written")
+    case .applied(_, let writes):
+      line("    written and read back (\(writes) write\(writes == 1 ? "" : "s"))")
+    case .waiting(_, let what, let since, let atMost, let lastSeen):
+      let seconds = Int(Date().timeIntervalSince(since))
+      let most = "until \(Timestamp.text(atMost)) at most"
+      if terminal.errorIsTerminal {
+        terminal.progress(
+          "    waiting for \(safe(what)), \(span(max(0, seconds))) so far, \(most); last seen: \(safe(lastSeen))"
+        )
+        state.withLock { $0.open = true }
+      } else {
+        let text = "    waiting for \(safe(what)), \(most); last seen: \(safe(lastSeen))"
+        let isNew = state.withLock { state in
+          defer { state.lastWait = text }
+          return state.lastWait != text
+        }
+        if isNew { terminal.talk(text) }
+      }
+    case .verified(let step): line("    done: \(safe(step.id))")
+    case .skipped(let step, let because): line("\(safe(step.title)): skipped, \(safe(because))")
+    case .resolving(_, let because): line("    \(safe(because))")
+    }
+  }
+  func end() {
+    if state.withLock({ $0.open }) { terminal.progress(nil) }
+  }
+  private func line(_ text: String) {
+    end()
+    state.withLock { $0.open = false }
+    terminal.talk(text)
+  }
+}
+
+enum StatusText {
+  static func render(_ report: StatusReport, _ plan: Plan) -> String {
+    var out = "\(safe(report.plan)): \(report.state.rawValue)"
+    let done = report.steps.count { [.verified, .skipped].contains($0.state) }
+    out += ", \(done) of \(report.steps.count) steps\n"
+    if report.state != .done {
+      var rows: [[String]] = []
+      for (step, status) in zip(plan.steps, report.steps) {
+        rows.append(["  " + status.state.rawValue, safe(step.title)])
+      }
+      out += table(rows)
+    }
+    if let reason = report.reason { out += "because: \(safe(reason, limit: 4000))\n" }
+    if let until = report.until { out += "until: \(Timestamp.text(until))\n" }
+    for debt in report.debts { out += "owed: \(safe(debt))\n" }
+    if let next = report.next { out += "next: \(safe(next))\n" }
+    return out
+  }
+}

@@ -1,0 +1,287 @@
+import ArgumentParser
+import FerryCore
+import FerryReport
+import FerryRun
+import Foundation
+
+/// The commands that work on any plan.
+public let planCommands: [any ParsableCommand.Type] = [
+  ShowCommand.self, RunbookCommand.self, ApplyCommand.self, AdvanceCommand.self,
+  StatusCommand.self, HoldCommand.self, ReleaseCommand.self, ApproveCommand.self,
+  RollbackCommand.self, StateCommand.self,
+]
+
+struct PlanArgument: ParsableArguments, Sendable {
+  @Argument(help: "A plan file, or the name of a plan under plans/.") var plan: String
+}
+
+struct ShowCommand: FerryCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Show a plan as text, JSON or Markdown.")
+  @OptionGroup var argument: PlanArgument
+  @OptionGroup var global: GlobalOptions
+
+  func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    try formats(.text, .json, .markdown)
+    let (plan, path) = try context.plan(argument.plan)
+    switch global.output {
+    case .json: try context.answer(FerryJSON.document(plan))
+    case .markdown:
+      try context.answer(
+        Runbook.render(plan, path: path, rollback: context.rollbackPlan(of: path)))
+    default: try context.answer(PlanText.render(plan) + "\n\(plan.digest)\n")
+    }
+    return .done
+  }
+}
+
+struct RunbookCommand: FerryCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "runbook", abstract: "Write a plan as a Markdown runbook.",
+    discussion: "Written to runbooks/NAME.md, or to --out FILE; --out - prints it.")
+  @OptionGroup var argument: PlanArgument
+  @OptionGroup var global: GlobalOptions
+
+  func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    try formats(.text, .markdown)
+    let (plan, path) = try context.plan(argument.plan)
+    let text = Runbook.render(plan, path: path, rollback: context.rollbackPlan(of: path))
+    if global.out == "-" {
+      context.terminal.answer(text)
+      return .done
+    }
+    let target: String
+    if let out = global.out {
+      target = out
+    } else {
+      try context.makeFolder("runbooks")
+      target = context.place("runbooks/\(plan.name).md")
+    }
+    try Files.write(text, to: target)
+    context.terminal.answer("\(target)\n")
+    return .done
+  }
+}
+
+struct RunArguments: ParsableArguments, Sendable {
+  @Option(help: "The plan's digest, sha256:…, as printed when it was made.") var approve: String?
+  @Option(help: "Stop before this step.") var until: String?
+  @Option(
+    name: .customLong("max-wait"), help: "Wait this long at most in all, such as 30m; then exit 3.")
+  var maxWait: String?
+}
+
+struct ApplyCommand: FerryCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "apply", abstract: "Run a plan to the end, with live progress.",
+    discussion: """
+      Needs the digest that a person approved (--approve), or on a terminal the plan's name typed in \
+      full. Killed or interrupted, the same command goes on where it stopped.
+      """)
+  @OptionGroup var argument: PlanArgument
+  @OptionGroup var arguments: RunArguments
+  @OptionGroup var global: GlobalOptions
+
+  func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    try formats(.text, .json)
+    let (plan, _) = try context.plan(argument.plan)
+    try refuseRollback(plan)
+    let store = try context.stateStore()
+    try context.approve(
+      plan, given: arguments.approve, name: plan.name, recorded: false, store: store)
+    return try await context.execute(
+      plan, store: store, named: argument.plan, mode: .apply, arguments: arguments)
+  }
+  private func refuseRollback(_ plan: Plan) throws(FerryError) {
+    guard plan.rollbackOf != nil else { return }
+    throw .badInput(
+      "rollback-plan", what: "could not apply \(argument.plan)",
+      why: "it is a rollback plan, which is run through the plan that it takes back",
+      next: "edgeferry rollback PLAN --approve \(plan.digest)")
+  }
+}
+
+struct AdvanceCommand: FerryCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "advance",
+    abstract: "Do only what is due now; exit 3 while there is something to wait for.",
+    discussion:
+      "For cron, CI and schedulers. The digest may be approved once with `edgeferry approve PLAN --digest`."
+  )
+  @OptionGroup var argument: PlanArgument
+  @OptionGroup var arguments: RunArguments
+  @OptionGroup var global: GlobalOptions
+
+  func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    try formats(.text, .json)
+    let (plan, _) = try context.plan(argument.plan)
+    let store = try context.stateStore()
+    try context.approve(
+      plan, given: arguments.approve, name: plan.name, recorded: true, store: store)
+    return try await context.execute(
+      plan, store: store, named: argument.plan, mode: .advance, arguments: arguments)
+  }
+}
+
+struct RollbackCommand: FerryCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rollback", abstract: "Take back what a plan did, in reverse.",
+    discussion:
+      "The digest is that of the rollback plan file. --to STEP keeps that step and those before it."
+  )
+  @OptionGroup var argument: PlanArgument
+  @Option(help: "Go back to the state right after this step.") var to: String?
+  @Option(help: "The rollback plan's digest.") var approve: String?
+  @Option(name: .customLong("max-wait"), help: "Wait this long at most in all; then exit 3.")
+  var maxWait: String?
+  @OptionGroup var global: GlobalOptions
+
+  func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    try formats(.text, .json)
+    let (plan, path) = try context.plan(argument.plan)
+    let rollback: Plan
+    if plan.rollbackOf != nil {
+      rollback = plan
+    } else {
+      rollback = try context.plan(Context.rollbackPath(of: path)).plan
+      guard rollback.rollbackOf == plan.digest else {
+        throw .badInput(
+          "other-rollback", what: "could not roll back \(plan.name)",
+          why: "the rollback plan beside it belongs to another plan", next: "plan again")
+      }
+    }
+    let store = try context.stateStore()
+    var undoOnly: Set<String>?
+    if let to {
+      guard let index = plan.steps.firstIndex(where: { $0.id == to }) else {
+        throw .badInput(
+          "unknown-step", what: "could not go back to \(to)",
+          why: "the plan has no step of that id",
+          next: "see `edgeferry show \(argument.plan)`")
+      }
+      undoOnly = Set(plan.steps[(index + 1)...].map(\.id))
+    }
+    let original = RunState(try store.records(plan: rollback.rollbackOf ?? ""))
+    let open = original.steps.filter { $0.value.hadEffect && undoOnly?.contains($0.key) != false }
+    if open.isEmpty {
+      if global.output == .json {
+        let state = RunState(try store.records(plan: rollback.digest))
+        try context.answer(
+          FerryJSON.document(StatusReport(rollback, state, path: argument.plan)))
+      } else {
+        try context.answer("nothing to take back: no step of \(plan.name) had an effect\n")
+      }
+      return .done
+    }
+    try context.approve(
+      rollback, given: approve, name: rollback.name, recorded: false, store: store)
+    var arguments = RunArguments()
+    arguments.maxWait = maxWait
+    arguments.until = nil
+    arguments.approve = approve
+    return try await context.execute(
+      rollback, store: store, named: argument.plan, mode: .apply, arguments: arguments,
+      undoOnly: undoOnly)
+  }
+}
+
+struct StatusCommand: FerryCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status",
+    abstract: "Where a plan stands: 0 done, 3 running or owed, 4 blocked, 5 stale, 1 failed.")
+  @OptionGroup var argument: PlanArgument
+  @OptionGroup var global: GlobalOptions
+
+  func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    try formats(.text, .json)
+    let (plan, _) = try context.plan(argument.plan)
+    let store = try context.stateStore()
+    let report = StatusReport(
+      plan, RunState(try store.records(plan: plan.digest)), path: argument.plan)
+    try context.answer(
+      global.output == .json ? FerryJSON.document(report) : StatusText.render(report, plan))
+    return report.exit
+  }
+}
+
+struct HoldCommand: FerryCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "hold", abstract: "Stop a plan before its next write.")
+  @OptionGroup var argument: PlanArgument
+  @Option(help: "Why; shown to everybody who meets the hold.") var reason: String
+  @OptionGroup var global: GlobalOptions
+
+  func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    let (plan, _) = try context.plan(argument.plan)
+    var body = Record.Body()
+    body.reason = reason
+    body.by = NSUserName()
+    let store = try context.stateStore()
+    // A rollback under way is held with its plan.
+    try store.append(.held, plan: plan.digest, at: context.clock.now, body: body)
+    try context.answer(
+      "held: no further write of \(plan.name) begins until `edgeferry release \(argument.plan)`\n")
+    return .done
+  }
+}
+
+struct ReleaseCommand: FerryCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "release", abstract: "Let a held plan go on.")
+  @OptionGroup var argument: PlanArgument
+  @OptionGroup var global: GlobalOptions
+
+  func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    let (plan, _) = try context.plan(argument.plan)
+    let store = try context.stateStore()
+    guard RunState(try store.records(plan: plan.digest)).hold != nil else {
+      try context.answer("nothing to do: \(plan.name) is not held\n")
+      return .done
+    }
+    var body = Record.Body()
+    body.by = NSUserName()
+    try store.append(.released, plan: plan.digest, at: context.clock.now, body: body)
+    try context.answer("released\n")
+    return .done
+  }
+}
+
+struct ApproveCommand: FerryCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "approve",
+    abstract: "Pass a step's gate, or approve a plan's digest once for advance.")
+  @OptionGroup var argument: PlanArgument
+  @Option(help: "The step whose gate is passed.") var step: String?
+  @Option(help: "The ticket or person that approved it.") var reference: String?
+  @Option(help: "The plan's digest, approved once for `edgeferry advance`.") var digest: String?
+  @OptionGroup var global: GlobalOptions
+
+  func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    let (plan, _) = try context.plan(argument.plan)
+    var body = Record.Body()
+    body.by = NSUserName()
+    switch (step, reference, digest) {
+    case (let step?, let reference?, nil):
+      guard plan.steps.contains(where: { $0.id == step }) else {
+        throw .badInput(
+          "unknown-step", what: "could not approve \(step)", why: "the plan has no step of that id",
+          next: "see `edgeferry show \(argument.plan)`")
+      }
+      body.reference = reference
+      try context.stateStore().append(
+        .gate, plan: plan.digest, step: step, at: context.clock.now, body: body)
+      try context.answer("approved: step \(step)\n")
+    case (nil, nil, let digest?):
+      try context.check(digest, is: plan)
+      try context.stateStore().append(
+        .approved, plan: plan.digest, at: context.clock.now, body: body)
+      try context.answer("approved: \(plan.digest)\n")
+    default:
+      throw .badInput(
+        "bad-usage", what: "could not approve",
+        why: "either --step ID --reference TEXT or --digest sha256:… is needed",
+        next: "see edgeferry help approve")
+    }
+    return .done
+  }
+}

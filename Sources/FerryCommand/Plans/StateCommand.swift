@@ -1,0 +1,73 @@
+import ArgumentParser
+import FerryCore
+import FerryReport
+import FerryRun
+import Foundation
+
+struct StateCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "state", abstract: "Look at, copy and check the state database.",
+    subcommands: [Show.self, Export.self, Import.self, Check.self])
+
+  struct Show: FerryCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "The plans that were run, and where each stands.")
+    @OptionGroup var global: GlobalOptions
+    func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      try formats(.text, .json)
+      let store = try context.stateStore()
+      var reports: [StatusReport] = []
+      for plan in try store.plans() {
+        reports.append(
+          StatusReport(plan, RunState(try store.records(plan: plan.digest)), path: plan.name))
+      }
+      if global.output == .json {
+        try context.answer(FerryJSON.document(reports))
+      } else if reports.isEmpty {
+        try context.answer("no plan was run with this state\n")
+      } else {
+        try context.answer(
+          table(
+            [["PLAN", "STATE", "DIGEST"]]
+              + reports.map { [safe($0.plan), $0.state.rawValue, $0.digest] }))
+      }
+      return .done
+    }
+  }
+  struct Export: FerryCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Write the whole state as JSON; it holds before-images, so the file is 0600.")
+    @Argument(help: "The file to write.") var file: String
+    @OptionGroup var global: GlobalOptions
+    func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      try Files.write(
+        FerryJSON.document(try context.stateStore().export()), to: file, mode: 0o600)
+      context.terminal.answer("\(file)\n")
+      return .done
+    }
+  }
+  struct Import: FerryCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Load an exported state into an empty one.")
+    @Argument(help: "A file that `edgeferry state export` wrote.") var file: String
+    @OptionGroup var global: GlobalOptions
+    func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      let document = try JSONValue.read(Files.read(file, what: "the state"), what: "state \(file)")
+      try checkSchema(document, is: "edgeferry.state/1", what: "state \(file)")
+      try context.stateStore().load(document)
+      context.terminal.answer("imported into \(context.statePath)\n")
+      return .done
+    }
+  }
+  struct Check: FerryCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "SQLite's own integrity check, and the journal's hash chain.")
+    @OptionGroup var global: GlobalOptions
+    func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      let count = try context.stateStore().check()
+      try context.answer(
+        "sound: \(count) journal record\(count == 1 ? "" : "s"), every hash in its chain\n")
+      return .done
+    }
+  }
+}

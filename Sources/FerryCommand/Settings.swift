@@ -1,0 +1,200 @@
+import FerryCore
+import Foundation
+import Yams
+
+/// `edgeferry.yaml`: who, where and when; never a secret, only where to read one.
+///
+/// Unknown keys and values of the wrong kind are errors with their line, in every section: one misspelt
+/// key never passes silently.
+public struct Settings: Sendable {
+  public struct Account: Equatable, Sendable {
+    public var name: String
+    public var profile: String?
+    public var roleARN: String?
+  }
+  public var accounts: [Account] = []
+  public var windows: [String: ChangeWindow] = [:]
+  /// Where stacks are looked for, besides the profile's region.
+  public var regions: [String] = []
+  public var deployedPollSeconds = 20.0
+  public var idleAfterSeconds = 30 * 86_400
+  /// The file that it was read from, or nil for the built-in settings.
+  public var path: String?
+  /// The whole document, for plugins.
+  public var document: JSONValue = [:]
+
+  public init() {}
+
+  /// - Parameter what: the file's name, for errors.
+  /// - Throws: `.badInput` (64) with the line for YAML that cannot be read, an unknown key, or a value
+  ///   of the wrong kind.
+  public static func read(_ text: String, named what: String) throws(FerryError) -> Settings {
+    let reader = SettingsReader(file: what)
+    let root: Node?
+    do {
+      root = try Yams.compose(yaml: text)
+    } catch let error as YamlError {
+      throw reader.refuse("it is not valid YAML: \(Self.firstLine("\(error)"))", at: nil)
+    } catch {
+      throw reader.refuse("it is not valid YAML", at: nil)
+    }
+    guard let root else { return Settings() }
+    return try reader.settings(root)
+  }
+  private static func firstLine(_ text: String) -> String {
+    text.split(separator: "\n").prefix(2).joined(separator: " ")
+  }
+
+  /// `20s`, `15m`, `48h`, `14d`, or plain seconds.
+  public static func seconds(_ text: String) -> Double? {
+    let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+    guard let last = text.last else { return nil }
+    let (digits, unit) = units[last].map { (String(text.dropLast()), $0) } ?? (text, 1)
+    guard let value = Double(digits), value >= 0, value.isFinite, value < 1e9,
+      digits.allSatisfy({ $0.isNumber || $0 == "." })
+    else { return nil }
+    return value * unit
+  }
+}
+
+/// Walks the YAML tree with line numbers at hand.
+struct SettingsReader {
+  var file: String
+
+  /// What a key may hold; `named` is a map whose keys are the user's own names.
+  indirect enum Kind: Sendable {
+    case text, number, flag, span, texts
+    case map([String: Kind])
+    case named(Kind)
+  }
+
+  static let shape: [String: Kind] = [
+    "version": .number,
+    "accounts": .named(.map(["profile": .text, "roleArn": .text])),
+    "zones": .named(
+      .map([
+        "provider": .text, "zoneId": .text, "account": .text, "server": .text,
+        "nameservers": .texts,
+        "tsig": .map(["name": .text, "algorithm": .text, "secretFile": .text]),
+      ])),
+    "resolvers": .texts,
+    "windows": .named(
+      .map(["timeZone": .text, "allow": .texts, "freeze": .texts, "leadTime": .span])),
+    "regions": .texts,
+    "polling": .map(["deployed": .span, "authoritative": .span, "rounds": .number]),
+    "cutover": .map([
+      "ttl": .number, "propagation": .span,
+      "margin": .map(["percent": .number, "minimum": .span, "maximum": .span]),
+      "resolverFloor": .span, "resolverCap": .span, "clientHold": .span, "staleHold": .span,
+      "bake": .span, "restoreTTL": .flag,
+    ]),
+    "health": .map([
+      "url": .text, "expectStatus": .number, "marker": .map(["header": .text]),
+    ]),
+    "edge": .map(["port": .number, "caFile": .text]),
+    "migrate": .map(["keepSource": .span]),
+    "promote": .map(["window": .span, "minRequests": .number, "maxErrorRateIncrease": .number]),
+    "orphans": .map(["idleAfter": .span]),
+    "rehearsal": .text,
+    "sweep": .map([
+      "grace": .span, "maxDeletions": .number, "maxPercent": .number,
+      "keep": .map(["ids": .texts, "tags": .named(.text)]),
+    ]),
+  ]
+
+  func refuse(_ why: String, at node: Node?) -> FerryError {
+    let line = node?.mark.map { " (line \($0.line))" } ?? ""
+    return .badInput(
+      "bad-settings", what: "could not read the settings \(file)\(line)", why: why,
+      next: "correct the file; the keys are listed in docs/settings.md")
+  }
+
+  func settings(_ root: Node) throws(FerryError) -> Settings {
+    try check(root, .map(Self.shape), at: "")
+    var out = Settings()
+    out.document = Self.json(root)
+    if let version = root["version"], version.int != 1 {
+      throw refuse("version \(version.string ?? "?") is not 1", at: version)
+    }
+    for (name, account) in pairs(root["accounts"]) {
+      out.accounts.append(
+        .init(
+          name: name, profile: account["profile"]?.string, roleARN: account["roleArn"]?.string))
+    }
+    for (name, window) in pairs(root["windows"]) {
+      guard ["dns", "cloudfront"].contains(name) else {
+        throw refuse(
+          "windows are \"dns\" and \"cloudfront\", not \(name.debugDescription)", at: window)
+      }
+      do {
+        out.windows[name] = try ChangeWindow(
+          timeZone: window["timeZone"]?.string ?? "UTC", allow: texts(window["allow"]),
+          freeze: texts(window["freeze"]), leadSeconds: Int(span(window["leadTime"]) ?? 0))
+      } catch {
+        throw refuse("\(error.what): \(error.why)", at: window)
+      }
+    }
+    out.regions = texts(root["regions"])
+    if let seconds = span(root["polling"]?["deployed"]) { out.deployedPollSeconds = seconds }
+    if let seconds = span(root["orphans"]?["idleAfter"]) { out.idleAfterSeconds = Int(seconds) }
+    if let rehearsal = root["rehearsal"], !["advised", "required"].contains(rehearsal.string ?? "")
+    {
+      throw refuse("rehearsal is \"advised\" or \"required\"", at: rehearsal)
+    }
+    return out
+  }
+
+  private func check(_ node: Node, _ kind: Kind, at path: String) throws(FerryError) {
+    let place = path.isEmpty ? "the document" : path
+    switch kind {
+    case .text:
+      guard node.scalar != nil else { throw refuse("\(place) must be text", at: node) }
+    case .number:
+      guard node.float != nil else { throw refuse("\(place) must be a number", at: node) }
+    case .flag:
+      guard node.bool != nil else { throw refuse("\(place) must be true or false", at: node) }
+    case .span:
+      guard let text = node.string, Settings.seconds(text) != nil else {
+        throw refuse("\(place) must be a span such as 20s, 15m, 48h or 14d", at: node)
+      }
+    case .texts:
+      guard let items = node.sequence, items.allSatisfy({ $0.scalar != nil }) else {
+        throw refuse("\(place) must be a list of texts", at: node)
+      }
+    case .map(let known):
+      guard let mapping = node.mapping else { throw refuse("\(place) must be a mapping", at: node) }
+      for (key, value) in mapping {
+        let name = key.string ?? ""
+        guard let inner = known[name] else {
+          throw refuse(
+            "unknown key \(name.debugDescription)\(path.isEmpty ? "" : " in \(path)"); known: "
+              + known.keys.sorted().joined(separator: ", "), at: key)
+        }
+        if value.scalar != nil, value.null != nil { continue }
+        try check(value, inner, at: path.isEmpty ? name : "\(path).\(name)")
+      }
+    case .named(let inner):
+      guard let mapping = node.mapping else { throw refuse("\(place) must be a mapping", at: node) }
+      for (key, value) in mapping { try check(value, inner, at: "\(path).\(key.string ?? "")") }
+    }
+  }
+  private static func json(_ node: Node) -> JSONValue {
+    switch node {
+    case .mapping(let mapping):
+      var members: [String: JSONValue] = [:]
+      for (key, value) in mapping { members[key.string ?? ""] = json(value) }
+      return .object(members)
+    case .sequence(let items): return .array(items.map(json))
+    default:
+      if node.null != nil { return .null }
+      if let it = node.bool { return .bool(it) }
+      if let it = node.int { return .int(Int64(it)) }
+      return .string(node.string ?? "")
+    }
+  }
+  private func pairs(_ node: Node?) -> [(String, Node)] {
+    node?.mapping?.compactMap { key, value in key.string.map { ($0, value) } } ?? []
+  }
+  private func texts(_ node: Node?) -> [String] { node?.sequence?.compactMap(\.string) ?? [] }
+  private func span(_ node: Node?) -> Double? { node?.string.flatMap(Settings.seconds) }
+}

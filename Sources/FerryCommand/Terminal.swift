@@ -1,0 +1,71 @@
+import FerryCore
+import FerryReport
+import Foundation
+
+/// stdout carries the answer, stderr the talk. A closed reader ends the talk, never the work.
+public struct Terminal: Sendable {
+  public var quiet: Bool
+  public var verbose: Bool
+  public var colour: Bool
+  public var errorIsTerminal: Bool
+  public var inputIsTerminal: Bool
+
+  public init(quiet: Bool, verbose: Bool, noColor: Bool, environment: [String: String]) {
+    self.quiet = quiet
+    self.verbose = verbose
+    errorIsTerminal = isatty(STDERR_FILENO) == 1
+    inputIsTerminal = isatty(STDIN_FILENO) == 1
+    let refused = noColor || !(environment["NO_COLOR"] ?? "").isEmpty
+    colour = errorIsTerminal && !refused && environment["TERM"] != "dumb"
+  }
+
+  public func answer(_ text: String) { Self.write(text, to: STDOUT_FILENO) }
+  public func talk(_ line: String) {
+    guard !quiet else { return }
+    Self.write(line + "\n", to: STDERR_FILENO)
+  }
+  /// A warning is shown even when quiet: it is about what the answer is worth.
+  public func warn(_ line: String) {
+    Self.write(
+      (colour ? "\u{1B}[33mwarning:\u{1B}[0m " : "warning: ") + line + "\n", to: STDERR_FILENO)
+  }
+  /// Rewrites one line on a terminal; elsewhere it prints nothing.
+  public func progress(_ line: String?) {
+    guard errorIsTerminal, !quiet else { return }
+    // A line that wraps could not be rewritten.
+    var size = winsize()
+    let columns =
+      ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    Self.write("\r\u{1B}[K" + (line ?? "").prefix(columns - 1), to: STDERR_FILENO)
+  }
+
+  public static func write(_ text: String, to descriptor: Int32) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+      if count > 0 {
+        bytes = bytes.dropFirst(count)
+      } else if errno != EINTR {
+        return
+      }
+    }
+  }
+
+  /// `error[code]: what / why / next`, every foreign text escaped.
+  public static func text(_ error: FerryError, colour: Bool) -> String {
+    let head =
+      colour
+      ? "\u{1B}[31merror[\(error.code.rawValue)]:\u{1B}[0m" : "error[\(error.code.rawValue)]:"
+    var out = "\(head) \(safe(error.what, limit: 2000))\n  why:  \(safe(error.why, limit: 4000))\n"
+    for cause in error.causes { out += "        - \(safe(cause, limit: 2000))\n" }
+    return out + "  next: \(safe(error.next, limit: 2000))\n"
+  }
+  public static func json(_ error: FerryError) -> String {
+    var members: [String: JSONValue] = [
+      "schema": "edgeferry.error/1", "code": .string(error.code.rawValue),
+      "what": .string(error.what), "why": .string(error.why), "next": .string(error.next),
+    ]
+    if !error.causes.isEmpty { members["causes"] = .array(error.causes.map(JSONValue.string)) }
+    return JSONValue.object(members).canonical + "\n"
+  }
+}

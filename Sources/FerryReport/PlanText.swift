@@ -1,0 +1,84 @@
+import FerryCore
+import Foundation
+
+/// A plan as an operator reads it on a terminal.
+public enum PlanText {
+  public static func render(_ plan: Plan) -> String {
+    var out = "\(safe(plan.name)): \(plan.steps.count) step\(plan.steps.count == 1 ? "" : "s")"
+    let accounts = plan.accounts.sorted { $0.key < $1.key }
+      .map { $0.key == "default" ? $0.value : "\($0.key) \($0.value)" }
+    out +=
+      " in \(accounts.map { safe($0) }.joined(separator: ", ")), made \(Timestamp.text(plan.createdAt))\n"
+    if let endpoint = plan.observed.endpoint { out += "endpoint: \(safe(endpoint)), not AWS\n" }
+    out += "\n"
+    for (index, step) in plan.steps.enumerated() {
+      out += "\(pad(index + 1, 3)). \(safe(step.title))\n"
+      for edit in step.action.edits {
+        out += "       \(safe(edit.path)): \(value(edit.from)) -> \(value(edit.to))\n"
+      }
+      for check in step.checks { out += "       then  \(describe(check))\n" }
+      if let wait = step.wait { out += "       wait  \(span(wait.seconds))\n" }
+      if let gate = step.gate { out += "       gate  \(safe(gate.reason))\n" }
+      out += "       undo  \(step.inverse.map(undo) ?? "cannot be undone")\n"
+    }
+    out += "\ntakes about \(span(plan.schedule.criticalPathSeconds))"
+    out +=
+      plan.schedule.exposureSeconds == 0
+      ? "; no viewer should see an error\n"
+      : "; viewers may see errors for \(span(plan.schedule.exposureSeconds))\n"
+    out += plan.pointOfNoReturn.map { "point of no return: \(safe($0))\n" } ?? ""
+    for debt in plan.debts { out += "owed: \(safe(debt))\n" }
+    for note in plan.notes { out += "note: \(safe(note))\n" }
+    for risk in plan.risks {
+      out +=
+        "risk[\(safe(risk.code))]\(risk.accepted ? " (accepted)" : " (accept with --accept-risk)"): \(safe(risk.text))\n"
+    }
+    return out
+  }
+  static func pad(_ number: Int, _ width: Int) -> String {
+    let text = "\(number)"
+    return String(repeating: " ", count: max(0, width - text.count)) + text
+  }
+  /// A reference to a step's output as a person reads it: what it stands for when nothing was made anew.
+  static func plain(_ text: String) -> String {
+    var out = ""
+    var rest = text[...]
+    while let open = rest.range(of: "${"), let close = rest[open.upperBound...].firstIndex(of: "}")
+    {
+      let inside = rest[open.upperBound..<close]
+      out += rest[..<open.lowerBound]
+      let otherwise = inside.range(of: ":-").map { inside[$0.upperBound...] } ?? ""
+      out += otherwise.isEmpty ? "what was made anew" : "\(otherwise) or its successor"
+      rest = rest[rest.index(after: close)...]
+    }
+    return safe(out + rest)
+  }
+  static func value(_ text: String?) -> String {
+    text.map { $0.isEmpty ? "(empty)" : plain($0) } ?? "(absent)"
+  }
+
+  static func describe(_ check: Step.Check) -> String {
+    let resource = plain(check.distribution ?? check.policy ?? "")
+    switch check.type {
+    case .deployed:
+      return
+        "wait until \(resource) is Deployed (usually \(span(check.typicalSeconds ?? 300)), \(span(check.limitSeconds ?? 5400)) at most)"
+    case .config:
+      return "read back: \(resource) \(safe(check.path ?? "")) is \(value(check.value))"
+    case .absent: return "read back: \(resource) is gone"
+    }
+  }
+  static func undo(_ action: Action) -> String {
+    switch action {
+    case .updateConfig(let id, let set), .updatePolicy(let id, let set):
+      "\(plain(id)) "
+        + set.map { "\(safe($0.path)) back to \(value($0.to))" }.joined(separator: ", ")
+    case .setEnabled(let id, _, let to): "\(to ? "enable" : "disable") \(plain(id)) again"
+    case .createDistribution: "create it again from its image, under a new id"
+    case .deleteDistribution(let id): "delete \(plain(id))"
+    case .createPolicy: "create it again from its image, under a new id"
+    case .deletePolicy(let id): "delete \(plain(id))"
+    case .observe: "nothing to undo"
+    }
+  }
+}

@@ -1,0 +1,182 @@
+import FerryCore
+import Foundation
+
+/// One entry of the journal: what was meant, done, seen or said, and when.
+public struct Record: Codable, Equatable, Sendable {
+  public enum Kind: String, Codable, Sendable {
+    /// A person approved the digest.
+    case approved
+    /// On disk before the call.
+    case intended
+    /// On disk after it: the goal state was read back.
+    case applied
+    case waiting
+    /// Waits and checks hold; the step is done.
+    case verified
+    case skipped
+    /// The run ended here; `exit` says how.
+    case stopped
+    case held, released
+    /// A gate was passed.
+    case gate
+    /// A rollback took the step back.
+    case undone
+    case finished, rolledBack
+  }
+  public struct Body: Codable, Equatable, Sendable {
+    public var action: String?
+    public var resource: String?
+    public var etag: String?
+    /// The digest of the config before the write; the image is in the state database.
+    public var image: String?
+    /// The digest of the config read back.
+    public var readBack: String?
+    public var outputs: [String: String]?
+    /// Effective writes of this step so far.
+    public var writes: Int?
+    /// The goal already held before anything was done.
+    public var alreadyHeld: Bool?
+    public var reason: String?
+    public var until: Date?
+    public var by: String?
+    public var reference: String?
+    public var exit: Int32?
+    public init() {}
+  }
+  /// Rises over the whole state database.
+  public var sequence: Int64
+  public var plan: String
+  public var step: String?
+  public var kind: Kind
+  public var at: Date
+  public var body: Body
+}
+
+/// What a plan's journal adds up to; a pure fold.
+public struct RunState: Equatable, Sendable {
+  public enum Phase: String, Codable, Sendable {
+    case pending, intended, applied, waiting, verified, skipped, undone, failed
+  }
+  public struct StepState: Equatable, Sendable {
+    public var phase = Phase.pending
+    public var startedAt: Date?
+    public var finishedAt: Date?
+    public var appliedAt: Date?
+    public var writes = 0
+    public var outputs: [String: String] = [:]
+    /// Whether the run changed the world here, or may have: what a rollback has to take back.
+    public var hadEffect = false
+    public var resource: String?
+    public var readBack: String?
+    /// The sequence of the last record that changed the world.
+    public var effectSequence: Int64 = 0
+    public var verifiedSequence: Int64 = 0
+    public var isDone: Bool { phase == .verified || phase == .skipped }
+  }
+  public var steps: [String: StepState] = [:]
+  public var approved = false
+  public var hold: String?
+  public var gates: [String: String] = [:]
+  public var isStarted = false
+  public var isFinished = false
+  public var isRolledBack = false
+  /// How the last run ended, when it did not finish.
+  public var stop: Record.Body?
+  public var stoppedStep: String?
+  /// Digests that we ourselves read back, by resource.
+  public var ownDigests: [String: Set<String>] = [:]
+  public var lastReadBack: [String: String] = [:]
+
+  public init(_ records: [Record]) {
+    for record in records { add(record) }
+  }
+
+  mutating func add(_ record: Record) {
+    var step = record.step.map { steps[$0] ?? StepState() }
+    if record.step != nil, [.intended, .applied, .waiting].contains(record.kind) {
+      isStarted = true
+      stop = nil
+      stoppedStep = nil
+      if step?.startedAt == nil { step?.startedAt = record.at }
+    }
+    switch record.kind {
+    case .approved: approved = true
+    case .intended:
+      step?.phase = .intended
+      step?.hadEffect = true
+      step?.effectSequence = record.sequence
+      step?.resource = record.body.resource
+    case .applied:
+      step?.phase = .applied
+      step?.appliedAt = record.at
+      step?.writes += record.body.writes ?? 0
+      step?.outputs = record.body.outputs ?? [:]
+      step?.resource = record.body.resource
+      step?.readBack = record.body.readBack
+      step?.effectSequence = record.sequence
+      if let resource = record.body.resource, let digest = record.body.readBack {
+        ownDigests[resource, default: []].insert(digest)
+        lastReadBack[resource] = digest
+      }
+    case .waiting: if step?.isDone == false { step?.phase = .waiting }
+    case .verified:
+      step?.phase = .verified
+      step?.finishedAt = record.at
+      step?.verifiedSequence = record.sequence
+      isStarted = true
+    case .skipped:
+      step?.phase = .skipped
+      step?.finishedAt = record.at
+      step?.verifiedSequence = record.sequence
+      isStarted = true
+    case .undone:
+      step?.phase = .undone
+      step?.hadEffect = false
+      isFinished = false
+    case .stopped:
+      stop = record.body
+      stoppedStep = record.step
+      isStarted = true
+      if record.body.exit == ExitCode.failed.rawValue { step?.phase = .failed }
+    case .held: hold = record.body.reason ?? ""
+    case .released: hold = nil
+    case .gate: if let id = record.step { gates[id] = record.body.reference ?? "" }
+    case .finished:
+      isFinished = true
+      isRolledBack = false
+      stop = nil
+    case .rolledBack:
+      isRolledBack = true
+      isFinished = false
+      stop = nil
+    }
+    if let id = record.step, let step { steps[id] = step }
+  }
+
+  /// `${step.field:-otherwise}` replaced by what an earlier step of the run put out.
+  public func resolved(_ text: String) throws(FerryError) -> String {
+    var out = ""
+    var rest = text[...]
+    while let open = rest.range(of: "${") {
+      out += rest[..<open.lowerBound]
+      guard let close = rest[open.upperBound...].firstIndex(of: "}") else {
+        throw Self.badReference(text)
+      }
+      let inside = rest[open.upperBound..<close]
+      let (path, otherwise): (Substring, Substring?) =
+        inside.range(of: ":-").map { (inside[..<$0.lowerBound], inside[$0.upperBound...]) }
+        ?? (inside, nil)
+      guard let dot = path.lastIndex(of: ".") else { throw Self.badReference(text) }
+      let value = steps[String(path[..<dot])]?.outputs[String(path[path.index(after: dot)...])]
+      guard let found = value ?? otherwise.map(String.init) else { throw Self.badReference(text) }
+      out += found
+      rest = rest[rest.index(after: close)...]
+    }
+    return out + rest
+  }
+  private static func badReference(_ text: String) -> FerryError {
+    .badInput(
+      "bad-reference", what: "could not resolve \(text.debugDescription)",
+      why: "no earlier step of this run put that out", next: "make the plan again")
+  }
+}

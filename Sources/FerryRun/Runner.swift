@@ -1,0 +1,364 @@
+import FerryCloudFront
+import FerryCore
+import Foundation
+
+/// The world as the runner sees it: the same runner drives AWS, the lab and the model.
+public struct World: Sendable {
+  /// The client of one of the plan's accounts.
+  public var client: @Sendable (AccountID) throws(FerryError) -> CloudFrontClient
+  public var clock: any FerryClock
+  /// Whether a write may begin; nil for no windows.
+  public var windows: [String: ChangeWindow]
+  public init(
+    clock: any FerryClock, windows: [String: ChangeWindow] = [:],
+    client: @escaping @Sendable (AccountID) throws(FerryError) -> CloudFrontClient
+  ) {
+    self.client = client
+    self.clock = clock
+    self.windows = windows
+  }
+}
+
+public struct RunOptions: Sendable {
+  public enum Mode: Sendable { case apply, advance }
+  public var mode = Mode.apply
+  /// Stop before this step.
+  public var until: String?
+  /// Rollback alone: take back only these steps of the original plan.
+  public var undoOnly: Set<String>?
+  public var maxWaitSeconds: Double?
+  public var deployedPollSeconds = 20.0
+  public var owner = StateStore.Owner.current
+  /// The plan as the operator named it, for the commands that are shown.
+  public var path: String
+  public init(path: String) { self.path = path }
+}
+
+public struct RunOutcome: Sendable {
+  public var report: StatusReport
+  public var exit: ExitCode
+  /// Why it ended, unless it is done.
+  public var error: FerryError?
+}
+
+/// Executes a plan: decides from the journal, performs, journals; one step at a time.
+///
+/// Each step is read first. If its goal holds, that is recorded and nothing is written; if its config is
+/// what was planned against, intent is journalled and the edited config sent with the newest ETag; anything
+/// else is stale.
+public actor Runner {
+  let plan: Plan
+  let store: StateStore
+  let world: World
+  let options: RunOptions
+  let tell: @Sendable (RunEvent) -> Void
+  var state: RunState
+  /// The run that a rollback takes back.
+  let original: RunState?
+  var lease: StateStore.Lease
+  var waited = 0.0
+  /// A 412 just met: the step, the version that was sent, what was said.
+  var refused: (step: String, etag: String, error: FerryError)?
+
+  /// How a step ends the run.
+  struct Stop: Error {
+    var exit: ExitCode
+    var reason: String
+    var until: Date?
+    var error: FerryError
+  }
+
+  private init(
+    plan: Plan, store: StateStore, world: World, options: RunOptions, state: RunState,
+    original: RunState?, lease: StateStore.Lease, tell: @escaping @Sendable (RunEvent) -> Void
+  ) {
+    self.plan = plan
+    self.store = store
+    self.world = world
+    self.options = options
+    self.state = state
+    self.original = original
+    self.lease = lease
+    self.tell = tell
+  }
+
+  /// Runs to the end, or to where it has to stop; the outcome says which.
+  /// - Throws: only what keeps a run from starting or the journal from being written; every other end is in
+  ///   the outcome.
+  public static func run(
+    _ plan: Plan, store: StateStore, world: World, options: RunOptions,
+    tell: @escaping @Sendable (RunEvent) -> Void = { _ in }
+  ) async throws(FerryError) -> RunOutcome {
+    if let until = options.until, !plan.steps.contains(where: { $0.id == until }) {
+      throw .badInput(
+        "unknown-step", what: "could not stop before \(until)",
+        why: "the plan has no step of that id",
+        next: "see `edgeferry show \(options.path)`")
+    }
+    try store.savePlan(plan)
+    let lease = try store.acquireLease(
+      plan: plan.digest, owner: options.owner, now: world.clock.now)
+    let original = try plan.rollbackOf.map { (digest: String) throws(FerryError) in
+      RunState(try store.records(plan: digest))
+    }
+    let runner = Runner(
+      plan: plan, store: store, world: world, options: options,
+      state: RunState(try store.records(plan: plan.digest)), original: original, lease: lease,
+      tell: tell)
+    return try await runner.loop()
+  }
+
+  private func loop() async throws(FerryError) -> RunOutcome {
+    defer { store.release(lease) }
+    if let risk = plan.risks.first(where: { !$0.accepted }) {
+      return try end(
+        Stop(
+          exit: .blocked, reason: "the risk \(risk.code) is not accepted",
+          error: FerryError(
+            "risk-not-accepted", exit: .blocked, what: "could not run plan \(plan.name)",
+            why: "the risk \(risk.code) is not accepted: \(risk.text)",
+            next: "plan again with --accept-risk \(risk.code), or leave it")), step: nil)
+    }
+    for (index, step) in plan.steps.enumerated() {
+      if isDone(step) { continue }
+      do throws(Stop) {
+        if step.id == options.until {
+          throw Stop(
+            exit: .notYet, reason: "stopped before \(step.id), as asked",
+            error: FerryError(
+              "stopped-before", exit: .notYet, what: "plan \(plan.name) is not done",
+              why: "it stopped before \(step.id), as asked",
+              next: "run the command again without --until"))
+        }
+        if let undoes = step.undoes {
+          if let only = options.undoOnly, !only.contains(undoes) { continue }
+          if original?.steps[undoes]?.hadEffect != true {
+            try journal(.skipped, step: step, reason: "\(undoes) had no effect")
+            tell(.skipped(step: step, because: "\(undoes) had no effect"))
+            continue
+          }
+          if let unless = step.unless, original?.steps[unless]?.hadEffect == true {
+            try journal(.skipped, step: step, reason: "\(unless) cannot be taken back")
+            tell(.skipped(step: step, because: "\(unless) cannot be taken back"))
+            continue
+          }
+        }
+        tell(.began(step: step, number: index + 1, of: plan.steps.count))
+        try await perform(step)
+      } catch {
+        return try end(error, step: step)
+      }
+    }
+    if options.undoOnly == nil, !state.isFinished {
+      try append(.finished)
+      if let of = plan.rollbackOf {
+        try store.append(.rolledBack, plan: of, at: world.clock.now, lease: nil)
+      }
+    }
+    let report = StatusReport(plan, state, path: options.path)
+    return RunOutcome(report: report, exit: .done, error: nil)
+  }
+
+  /// A rollback step counts as done only if that was after the last effect of what it undoes.
+  private func isDone(_ step: Step) -> Bool {
+    guard let it = state.steps[step.id], it.isDone else { return false }
+    guard let undoes = step.undoes, let effect = original?.steps[undoes] else { return true }
+    return !effect.hadEffect || it.verifiedSequence > effect.effectSequence
+  }
+
+  private func end(_ stop: Stop, step: Step?) throws(FerryError) -> RunOutcome {
+    var body = Record.Body()
+    body.reason = stop.reason
+    body.until = stop.until
+    body.exit = stop.exit.rawValue
+    // A run that could not write its journal ends with that error; nothing further was sent.
+    if stop.error.code != "journal-write", stop.error.code != "lease-lost" {
+      try append(.stopped, step: step?.id, body: body)
+    }
+    var report = StatusReport(plan, state, path: options.path)
+    if let step { report.step = .init(id: step.id, title: step.title) }
+    return RunOutcome(report: report, exit: stop.exit, error: stop.error)
+  }
+
+  // MARK: Journal
+
+  func append(
+    _ kind: Record.Kind, step: String? = nil, body: Record.Body = .init(),
+    images: [String: String] = [:]
+  ) throws(FerryError) {
+    let record = try store.append(
+      kind, plan: plan.digest, step: step, at: world.clock.now, body: body, images: images,
+      lease: lease)
+    state.add(record)
+  }
+  func journal(_ kind: Record.Kind, step: Step, reason: String? = nil) throws(Stop) {
+    var body = Record.Body()
+    body.reason = reason
+    try stopping { () throws(FerryError) in try append(kind, step: step.id, body: body) }
+  }
+  /// A `FerryError` ends the run with its own exit code.
+  func stopping<T>(_ body: () throws(FerryError) -> T) throws(Stop) -> T {
+    do throws(FerryError) {
+      return try body()
+    } catch {
+      throw Stop(error)
+    }
+  }
+
+  // MARK: One step
+
+  private func perform(_ step: Step) async throws(Stop) {
+    if state.steps[step.id]?.appliedAt == nil || state.steps[step.id]?.phase == .undone
+      || needsAgain(step)
+    {
+      try await apply(step)
+    }
+    try await settle(step)
+    try journal(.verified, step: step)
+    tell(.verified(step: step))
+    if let undoes = step.undoes, let of = plan.rollbackOf {
+      try stopping { () throws(FerryError) in
+        _ = try store.append(.undone, plan: of, step: undoes, at: world.clock.now)
+      }
+    }
+  }
+  /// A rollback step that was applied for an earlier round of the plan has to be applied anew.
+  private func needsAgain(_ step: Step) -> Bool {
+    guard let undoes = step.undoes, let effect = original?.steps[undoes],
+      let own = state.steps[step.id]
+    else { return false }
+    return own.effectSequence < effect.effectSequence
+  }
+
+  /// Everything that may keep a write from beginning; asked again right before each.
+  func mayWrite(_ step: Step) async throws(Stop) {
+    try keepLease()
+    let records = try stopping { () throws(FerryError) in
+      try store.records(plan: plan.digest)
+    }
+    let now = RunState(records)
+    if let hold = now.hold {
+      throw blocked("held", "it is held: \(hold)", next: "edgeferry release \(options.path)")
+    }
+    if let gate = step.gate, now.gates[step.id] == nil {
+      throw blocked(
+        "gate", "step \(step.id) waits for an approval: \(gate.reason)",
+        next: "edgeferry approve \(options.path) --step \(step.id) --reference TEXT")
+    }
+    if let earliest = step.earliest, world.clock.now < earliest {
+      try await pause(step, for: "the earliest time of the step", until: earliest)
+    }
+    if let latest = step.latest, world.clock.now > latest {
+      throw blocked(
+        "too-late", "step \(step.id) had to begin before \(Timestamp.text(latest))",
+        next: "plan again")
+    }
+    // A rollback ends a bad state; no window makes it wait.
+    if plan.rollbackOf == nil, let name = step.window, let window = world.windows[name],
+      case .closed(let opens, let because, let isFreeze) = window.state(at: world.clock.now)
+    {
+      let next =
+        opens.map { "run the command again at \(Timestamp.text($0))" }
+        ?? "no opening was found within two years; correct windows.\(name)"
+      var stop = blocked("window", "\(because)", next: next)
+      stop.until = opens
+      if options.mode == .advance, !isFreeze, opens != nil {
+        stop.exit = .notYet
+        stop.error.exit = .notYet
+      }
+      throw stop
+    }
+  }
+  private func blocked(_ code: FerryError.Code, _ why: String, next: String) -> Stop {
+    Stop(
+      exit: .blocked, reason: why,
+      error: FerryError(
+        code, exit: .blocked, what: "could not go on with plan \(plan.name)", why: why, next: next))
+  }
+
+  func keepLease() throws(Stop) {
+    try stopping { () throws(FerryError) in
+      try store.renew(&lease, now: world.clock.now)
+    }
+  }
+
+  // MARK: Waiting
+
+  /// Sleeps up to `seconds`, keeping the lease; ends the run in "not yet" when told not to wait that long.
+  func sleep(_ seconds: Double) async throws(Stop) {
+    if let most = options.maxWaitSeconds, waited + seconds > most {
+      throw notYet(
+        "the longest wait asked for (\(Int(most)) s) is over", until: world.clock.now + seconds)
+    }
+    var left = seconds
+    while left > 0 {
+      let piece = min(left, StateStore.Lease.renewSeconds)
+      do throws(FerryError) {
+        try await world.clock.sleep(seconds: piece)
+      } catch {
+        throw Stop(resumable(error))
+      }
+      left -= piece
+      waited += piece
+      try keepLease()
+    }
+  }
+  func resumable(_ error: FerryError) -> FerryError {
+    guard error.exit == .interrupted else { return error }
+    var out = error
+    out.next = StatusReport(plan, state, path: options.path).next ?? error.next
+    return out
+  }
+  func notYet(_ reason: String, until: Date?) -> Stop {
+    Stop(
+      exit: .notYet, reason: reason, until: until,
+      error: FerryError(
+        "not-yet", exit: .notYet, what: "plan \(plan.name) is not done yet", why: reason,
+        next: StatusReport(plan, state, path: options.path).next ?? "run the command again"))
+  }
+  private func pause(_ step: Step, for what: String, until: Date) async throws(Stop) {
+    if options.mode == .advance { throw notYet("waiting for \(what)", until: until) }
+    while world.clock.now < until {
+      tell(
+        .waiting(step: step, for: what, since: world.clock.now, atMost: until, lastSeen: ""))
+      try await sleep(min(20, until.timeIntervalSince(world.clock.now)))
+    }
+  }
+
+  /// The computed span and every check must hold; a passed span with a failing check holds the run.
+  private func settle(_ step: Step) async throws(Stop) {
+    let since = state.steps[step.id]?.appliedAt ?? world.clock.now
+    if let wait = step.wait {
+      try await pause(step, for: "the wait of the step", until: since + Double(wait.seconds))
+    }
+    for check in step.checks {
+      let limit = since + Double(check.limitSeconds ?? 5400)
+      while true {
+        let seen = try await look(check, step: step, since: since)
+        if seen.holds { break }
+        let now = world.clock.now
+        let reason = "waiting for \(seen.what); last seen: \(seen.lastSeen)"
+        tell(
+          .waiting(step: step, for: seen.what, since: since, atMost: limit, lastSeen: seen.lastSeen)
+        )
+        guard now < limit else {
+          throw notYet(
+            "\(reason); that has taken longer than \(check.limitSeconds ?? 5400) s", until: nil)
+        }
+        if options.mode == .advance {
+          throw notYet(reason, until: now + options.deployedPollSeconds)
+        }
+        if state.steps[step.id]?.phase != .waiting {
+          try journal(.waiting, step: step, reason: reason)
+        }
+        try await sleep(options.deployedPollSeconds)
+      }
+    }
+  }
+}
+
+extension Runner.Stop {
+  init(_ error: FerryError) {
+    self.init(exit: error.exit, reason: "\(error.what): \(error.why)", error: error)
+  }
+}

@@ -1,0 +1,132 @@
+import FerryCore
+import Foundation
+
+/// Where a plan stands: `edgeferry.status/1`.
+public struct StatusReport: Codable, Equatable, Sendable {
+  public enum State: String, Codable, Sendable {
+    case notStarted = "not-started"
+    case running, waiting, blocked, stale, failed
+    case rolledBack = "rolled-back"
+    case done
+  }
+  public struct StepReference: Codable, Equatable, Sendable {
+    public var id: String
+    public var title: String
+  }
+  public struct StepStatus: Codable, Equatable, Sendable {
+    public var id: String
+    public var state: RunState.Phase
+    public var startedAt: Date?
+    public var finishedAt: Date?
+    public var writes: Int
+    public var observedChangeAt: Date?
+
+    public func encode(to encoder: any Encoder) throws {
+      var box = encoder.container(keyedBy: CodingKeys.self)
+      try box.encode(id, forKey: .id)
+      try box.encode(state, forKey: .state)
+      try box.encode(startedAt, forKey: .startedAt)
+      try box.encode(finishedAt, forKey: .finishedAt)
+      try box.encode(writes, forKey: .writes)
+      try box.encode(observedChangeAt, forKey: .observedChangeAt)
+    }
+  }
+  public var schema = "edgeferry.status/1"
+  public var plan: String
+  public var digest: String
+  public var state: State
+  public var step: StepReference?
+  public var until: Date?
+  public var reason: String?
+  public var debts: [String]
+  public var steps: [StepStatus]
+  /// The command to run next, or nil when there is none.
+  public var next: String?
+
+  public func encode(to encoder: any Encoder) throws {
+    var box = encoder.container(keyedBy: CodingKeys.self)
+    try box.encode(schema, forKey: .schema)
+    try box.encode(plan, forKey: .plan)
+    try box.encode(digest, forKey: .digest)
+    try box.encode(state, forKey: .state)
+    try box.encode(step, forKey: .step)
+    try box.encode(until, forKey: .until)
+    try box.encode(reason, forKey: .reason)
+    try box.encode(debts, forKey: .debts)
+    try box.encode(steps, forKey: .steps)
+    try box.encode(next, forKey: .next)
+  }
+
+  /// - Parameter path: the plan as the operator names it, for the next command.
+  public init(_ plan: Plan, _ run: RunState, path: String) {
+    self.plan = plan.name
+    digest = plan.digest
+    debts = run.isFinished ? plan.debts : []
+    steps = plan.steps.map { step in
+      let it = run.steps[step.id] ?? .init()
+      return StepStatus(
+        id: step.id, state: it.phase, startedAt: it.startedAt, finishedAt: it.finishedAt,
+        writes: it.writes, observedChangeAt: it.appliedAt)
+    }
+    let open = plan.steps.first { run.steps[$0.id]?.isDone != true }
+    step = open.map { StepReference(id: $0.id, title: $0.title) }
+    let resume =
+      plan.rollbackOf == nil
+      ? "edgeferry apply \(path) --approve \(plan.digest)"
+      : "edgeferry rollback \(path) --approve \(plan.digest)"
+    next = resume
+    if run.isRolledBack {
+      state = .rolledBack
+      next = nil
+    } else if run.isFinished {
+      state = .done
+      step = nil
+      next = nil
+    } else if let hold = run.hold {
+      state = .blocked
+      reason = "held: \(hold)"
+      next = "edgeferry release \(path)"
+    } else if let stop = run.stop {
+      reason = stop.reason
+      until = stop.until
+      switch stop.exit.flatMap(ExitCode.init(rawValue:)) {
+      case .notYet: state = .waiting
+      case .blocked, .denied, .usage: state = .blocked
+      case .stale:
+        state = .stale
+        next = "plan again"
+      case .failed: state = .failed
+      default: state = .running
+      }
+    } else {
+      state = run.isStarted ? .running : .notStarted
+    }
+  }
+
+  /// What `status` exits with.
+  public var exit: ExitCode {
+    switch state {
+    case .done: debts.isEmpty ? .done : .notYet
+    case .rolledBack: .done
+    case .notStarted, .running, .waiting: .notYet
+    case .blocked: .blocked
+    case .stale: .stale
+    case .failed: .failed
+    }
+  }
+}
+
+/// What a run tells while it goes on.
+public enum RunEvent: Sendable {
+  case began(step: Step, number: Int, of: Int)
+  case alreadyHeld(step: Step)
+  case applied(step: Step, writes: Int)
+  /// - Parameters:
+  ///   - since: when the wait began, UTC.
+  ///   - atMost: when it ends in "not yet", UTC.
+  case waiting(step: Step, for: String, since: Date, atMost: Date, lastSeen: String)
+  case verified(step: Step)
+  case skipped(step: Step, because: String)
+  /// A write's outcome was unknown or refused as stale, and is being resolved by reading.
+  case resolving(step: Step, because: String)
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import FerryCommand
+import Inventories
+import Lab
+import Orphans
+
+/// The whole command line. A capability is registered by one line here.
+struct Edgeferry: RootCommand {
+  static let capabilities: [any ParsableCommand.Type] = [
+    InventoryCommand.self,
+    OrphansCommand.self,
+    LabCommand.self,
+  ]
+
+  static let configuration = CommandConfiguration(
+    commandName: "edgeferry",
+    abstract:
+      "Find and remove orphaned continuous-deployment policies on Amazon CloudFront, by plan.",
+    discussion: """
+      Everything is a plan first: computed from live observation, approved by its digest, applied step \
+      by step with verified waits, and reversible by a rollback plan written before the first write. \
+      Commands only read unless they are apply, advance or rollback.
+
+      Exit codes: edgeferry help exit-codes. An executable edgeferry-NAME on PATH is edgeferry NAME.
+      """,
+    version: Context.version,
+    subcommands: capabilities + planCommands + [PluginsCommand.self])
+}

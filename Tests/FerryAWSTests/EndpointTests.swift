@@ -1,0 +1,98 @@
+import FerryCore
+import FerryTestSupport
+import Foundation
+import Testing
+
+@testable import FerryAWS
+
+struct EndpointTests {
+  @Test(arguments: ["cloudfront", "sts", "cloudformation"])
+  func `every case of the rule set comes out right`(_ name: String) throws {
+    guard let folder = Shared.folder("vectors/endpoints") else { return }
+    let services = [
+      "cloudfront": AWSService.cloudFront, "sts": .sts, "cloudformation": .cloudFormation,
+    ]
+    let service = try #require(services[name])
+    let file = try JSONValue.read(
+      Array(Data(contentsOf: folder.appendingPathComponent("\(name).json"))), what: name)
+    var count = 0
+    for test in file["testCases"]?.array ?? [] {
+      let params = test["params"]
+      // The legacy global endpoint of STS is not offered.
+      if params?["UseGlobalEndpoint"]?.bool == true { continue }
+      let result = Result { () throws(FerryError) in
+        try Endpoints.resolve(
+          service, region: params?["Region"]?.string, custom: params?["Endpoint"]?.string,
+          fips: params?["UseFIPS"]?.bool ?? false, dualStack: params?["UseDualStack"]?.bool ?? false
+        )
+      }
+      let note = Comment(rawValue: test["documentation"]?.string ?? "")
+      if let url = test["expect"]?["endpoint"]?["url"]?.string {
+        #expect((try? result.get())?.url == url, note)
+        let scheme = test["expect"]?["endpoint"]?["properties"]?["authSchemes"]?.array?.first
+        if let region = scheme?["signingRegion"]?.string {
+          #expect((try? result.get())?.signingRegion == region, note)
+        }
+      } else {
+        #expect(throws: FerryError.self, note) { try result.get() }
+      }
+      count += 1
+    }
+    #expect(count >= 20)
+  }
+
+  @Test func `every configured endpoint of profiles and variables comes out right`() throws {
+    guard let folder = Shared.folder("vectors/profiles") else { return }
+    let file = try JSONValue.read(
+      Array(Data(contentsOf: folder.appendingPathComponent("configured-endpoint-urls.json"))),
+      what: "vectors")
+    for suite in file["testSuites"]?.array ?? [] {
+      var services: [String: [String: String]] = [:]
+      for (section, inner) in suite["services"]?.object ?? [:] {
+        for (service, keys) in inner.object ?? [:] {
+          for (key, value) in keys.object ?? [:] {
+            services[section, default: [:]]["\(service).\(key)"] = value.string
+          }
+        }
+      }
+      func texts(_ value: JSONValue?) -> [String: String] {
+        (value?.object ?? [:]).compactMapValues(\.string)
+      }
+      for test in suite["endpointUrlTests"]?.array ?? [] {
+        let name = test["service"]?.string ?? ""
+        let service = AWSService(
+          environmentName: name.uppercased(), configKey: name, signingName: name)
+        let client = suite["client_configs"]?[test["client_config"]?.string ?? ""]
+        var environment = texts(suite["environments"]?[test["environment"]?.string ?? ""])
+        if client?["ignore_configured_endpoint_urls"] == true {
+          environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
+        }
+        let found = Endpoints.configured(
+          service, argument: client?["endpoint_url"]?.string, environment: environment,
+          profile: texts(suite["profiles"]?[test["profile"]?.string ?? ""]), services: services)
+        // Where nothing is configured the service's own endpoint stands there.
+        let wanted = test["output"]?["endpointUrl"]?.string
+        let isOwn = wanted?.hasSuffix("fake-region-10.amazonaws.com") == true
+        #expect(
+          found == (isOwn ? nil : wanted),
+          Comment(rawValue: test["name"]?.string ?? ""))
+      }
+    }
+  }
+
+  @Test func `CloudFront is global and signed for its partition's own region`() throws {
+    let endpoint = try Endpoints.resolve(.cloudFront, region: "eu-west-1", custom: nil)
+    #expect(
+      endpoint
+        == Endpoint(
+          url: "https://cloudfront.amazonaws.com", signingRegion: "us-east-1", isAWS: true))
+    #expect(
+      try Endpoints.resolve(.cloudFront, region: "eu-west-1", custom: "http://127.0.0.1:1")
+        == Endpoint(url: "http://127.0.0.1:1", signingRegion: "us-east-1", isAWS: false))
+  }
+  @Test func `a region that is none is refused`() {
+    #expect(throws: FerryError.self) {
+      try Endpoints.resolve(.sts, region: "evil.example/", custom: nil)
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import FerryCore
+import Foundation
+import Testing
+
+@testable import FerryCommand
+
+struct SettingsTests {
+  /// The example of the design, whole.
+  static let example = """
+    version: 1
+    accounts:
+      source: { profile: old-prod }
+      target: { profile: new-prod, roleArn: "arn:aws:iam::222222222222:role/edgeferry" }
+    zones:
+      example.com: { provider: route53, zoneId: Z0EXAMPLE, account: source }
+      example.net: { provider: rfc2136, server: "127.0.0.1:5301", nameservers: ["127.0.0.1:5301", "127.0.0.2:5301"],
+                     tsig: { name: edgeferry-key., algorithm: hmac-sha256, secretFile: tsig.secret } }
+      example.org: { provider: manual }
+    resolvers: ["127.0.0.1:5300", "https://dns.example/dns-query"]
+    windows:
+      dns: { timeZone: Europe/London, allow: ["Tue,Thu 10:00-12:00"], freeze: ["2026-12-18/2027-01-04"], leadTime: 48h }
+      cloudfront: { timeZone: UTC, allow: ["Mon..Fri 08:00-18:00"] }
+    regions: [us-east-1]
+    polling: { deployed: 20s, authoritative: 10s, rounds: 3 }
+    cutover: { ttl: 60, propagation: 30s, margin: { percent: 10, minimum: 60s, maximum: 1h }, resolverFloor: 60s, resolverCap: 7d, clientHold: 120s, staleHold: 1d, bake: 15m, restoreTTL: true }
+    health: { url: "https://{name}/healthz", expectStatus: 200, marker: { header: x-distribution } }
+    edge: { port: 443, caFile: null }
+    migrate: { keepSource: 24h }
+    promote: { window: 10m, minRequests: 100, maxErrorRateIncrease: 1.0 }
+    orphans: { idleAfter: 30d }
+    rehearsal: advised
+    sweep: { grace: 14d, maxDeletions: 5, maxPercent: 30,
+              keep: { ids: [], tags: { protect: "true" } } }
+    """
+
+  @Test func `every key of the design is understood`() throws {
+    let settings = try Settings.read(Self.example, named: "edgeferry.yaml")
+    #expect(settings.accounts.map(\.name) == ["source", "target"])
+    #expect(settings.accounts[1].roleARN == "arn:aws:iam::222222222222:role/edgeferry")
+    #expect(settings.regions == ["us-east-1"])
+    #expect(settings.deployedPollSeconds == 20)
+    #expect(settings.idleAfterSeconds == 30 * 86_400)
+    #expect(settings.windows["dns"]?.leadSeconds == 48 * 3600)
+  }
+
+  @Test(arguments: example.split(separator: "\n").indices)
+  func `a misspelt key is an error that names its line`(_ index: Int) throws {
+    var lines = Self.example.split(separator: "\n").map(String.init)
+    guard let colon = lines[index].firstIndex(of: ":") else { return }
+    guard !lines[index].trimmingCharacters(in: .whitespaces).hasPrefix("example."),
+      !lines[index].contains("source:"), !lines[index].contains("target:")
+    else { return }
+    lines[index].insert(contentsOf: "x", at: colon)
+    let text = lines.joined(separator: "\n")
+    let error = #expect(throws: FerryError.self) { try Settings.read(text, named: "s.yaml") }
+    #expect(error?.exit == .usage)
+    #expect(error?.what.contains("line") == true)
+  }
+
+  @Test func `an empty file is the built-in settings`() throws {
+    #expect(try Settings.read("", named: "s").deployedPollSeconds == 20)
+  }
+
+  @Test(arguments: [
+    ("20s", 20.0), ("15m", 900), ("48h", 172_800), ("14d", 1_209_600), ("7", 7), ("0.5s", 0.5),
+  ])
+  func `spans are read`(_ text: String, _ seconds: Double) {
+    #expect(Settings.seconds(text) == seconds)
+  }
+  @Test(arguments: ["", "s", "-1s", "1w", "1e9d", "soon", "1 s", "inf"])
+  func `what is no span is refused`(_ text: String) { #expect(Settings.seconds(text) == nil) }
+
+  @Test func `global options before the command are moved behind it`() {
+    #expect(
+      Entry.hoisted(["--output", "json", "--quiet", "orphans", "discover", "--fail-on", "gaps"])
+        == ["orphans", "discover", "--fail-on", "gaps", "--output", "json", "--quiet"])
+    #expect(Entry.hoisted(["--version"]) == ["--version"])
+    #expect(Entry.hoisted(["show", "x"]) == ["show", "x"])
+  }
+
+  @Test func `the rollback plan stands beside its plan`() {
+    #expect(Context.rollbackPath(of: "plans/x.plan.json") == "plans/x.rollback.plan.json")
+    #expect(Context.rollbackPath(of: "out.json") == "out.rollback.plan.json")
+    #expect(Context.rollbackPath(of: "out") == "out.rollback.plan.json")
+  }
+}

@@ -1,0 +1,160 @@
+import FerryCore
+import Foundation
+import Testing
+
+@testable import FerryHTTP
+
+/// A loopback server that answers each request on its own thread as the test says.
+private final class TinyServer: @unchecked Sendable {
+  let port: Int
+  private let listener: Int32
+  private let connections = Locked(0)
+  var connectionCount: Int { connections.withLock { $0 } }
+
+  /// - Parameter answer: bytes for a request's first line; nil never answers.
+  init(_ answer: @escaping @Sendable (String) -> [UInt8]?) {
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let bound = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
+        let done = bind(listener, raw, length)
+        listen(listener, 64)
+        getsockname(listener, raw, &length)
+        return done
+      }
+    }
+    precondition(bound == 0)
+    port = Int(UInt16(bigEndian: address.sin_port))
+    self.listener = listener
+    let connections = self.connections
+    Thread.detachNewThread {
+      while true {
+        let peer = accept(listener, nil, nil)
+        if peer < 0 { return }
+        connections.withLock { $0 += 1 }
+        Thread.detachNewThread {
+          var buffer = [UInt8](repeating: 0, count: 65_536)
+          while true {
+            let count = read(peer, &buffer, buffer.count)
+            if count <= 0 { break }
+            let line = String(decoding: buffer[..<count].prefix { $0 != 0x0D }, as: UTF8.self)
+            guard let bytes = answer(line) else { continue }
+            var rest = bytes[...]
+            while !rest.isEmpty {
+              let sent = rest.withUnsafeBytes {
+                send(peer, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+              }
+              if sent <= 0 { break }
+              rest = rest.dropFirst(sent)
+            }
+          }
+          close(peer)
+        }
+      }
+    }
+  }
+  func url(_ path: String) -> String { "http://127.0.0.1:\(port)\(path)" }
+  deinit {
+    shutdown(listener, Int32(SHUT_RDWR))
+    close(listener)
+  }
+
+  static func ok(_ body: String, status: String = "200 OK", headers: String = "") -> [UInt8] {
+    Array("HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\(headers)\r\n\(body)".utf8)
+  }
+}
+
+struct EngineTests {
+  @Test func `answers come back with status, headers in lower case and body over one connection`()
+    async throws
+  {
+    let server = TinyServer { line in TinyServer.ok(line, headers: "ETag: V1\r\n") }
+    let engine = try HTTPEngine()
+    for index in 0..<20 {
+      let answer = try await engine.send(.init(url: server.url("/\(index)?a=b")))
+      #expect(answer.status == 200)
+      #expect(answer.headers["etag"] == "V1")
+      #expect(String(decoding: answer.body, as: UTF8.self) == "GET /\(index)?a=b HTTP/1.1")
+    }
+    #expect(server.connectionCount == 1)
+  }
+  @Test func `a redirect is an answer and is not followed`() async throws {
+    let server = TinyServer { _ in
+      TinyServer.ok("", status: "302 Found", headers: "Location: http://127.0.0.1:1/\r\n")
+    }
+    #expect(try await HTTPEngine().send(.init(url: server.url("/"))).status == 302)
+  }
+  @Test func `dots in a path go out as they are`() async throws {
+    let server = TinyServer { TinyServer.ok($0) }
+    let answer = try await HTTPEngine().send(.init(url: server.url("/a/../b")))
+    #expect(String(decoding: answer.body, as: UTF8.self) == "GET /a/../b HTTP/1.1")
+  }
+  @Test func `a body above the cap ends the exchange`() async throws {
+    let server = TinyServer { _ in TinyServer.ok(String(repeating: "x", count: 100_000)) }
+    var options = HTTPEngine.Options()
+    options.bodyBytesMax = 10_000
+    let engine = try HTTPEngine(options)
+    let error = await #expect(throws: FerryError.self) {
+      try await engine.send(.init(url: server.url("/")))
+    }
+    #expect(error?.code == .unreadableAnswer)
+  }
+  @Test func `a server that never answers ends at the deadline`() async throws {
+    let server = TinyServer { _ in nil }
+    let engine = try HTTPEngine()
+    let error = await #expect(throws: FerryError.self) {
+      try await engine.send(.init(url: server.url("/"), deadlineSeconds: 0.1))
+    }
+    #expect(error?.code == .noAnswer)
+  }
+  @Test func `cancelling ends two hundred exchanges at once`() async throws {
+    let server = TinyServer { _ in nil }
+    let engine = try HTTPEngine()
+    let url = server.url("/")
+    let work = Task {
+      await withTaskGroup(of: FerryError.Code?.self) { group in
+        for _ in 0..<200 {
+          group.addTask {
+            do throws(FerryError) {
+              _ = try await engine.send(.init(url: url))
+              return nil
+            } catch { return error.code }
+          }
+        }
+        var codes: [FerryError.Code?] = []
+        for await code in group { codes.append(code) }
+        return codes
+      }
+    }
+    while server.connectionCount < 10 {
+      try await Task.sleep(for: .milliseconds(2))
+    }
+    work.cancel()
+    #expect(await work.value.allSatisfy { $0 == "interrupted" })
+  }
+  @Test func `no server is no answer`() async throws {
+    let engine = try HTTPEngine()
+    let error = await #expect(throws: FerryError.self) {
+      try await engine.send(.init(url: "http://127.0.0.1:1/"))
+    }
+    #expect(error?.code == .noAnswer)
+  }
+  @Test(
+    arguments: [
+      "http://192.0.2.1/", "http://example.com", "ftp://127.0.0.1/", "file:///etc/passwd",
+      "https://user:pass@example.com/", "",
+      "http://127.0.0.1.example.com/", "http://0x7f.1/", "http://2130706433/",
+      "http://[::ffff:192.0.2.1]/", "127.0.0.1",
+    ])
+  func `plain http beyond loopback and odd URLs are refused before anything is sent`(_ url: String)
+  {
+    let error = #expect(throws: FerryError.self) { try HTTPEngine.check(url) }
+    #expect(error?.exit == .usage)
+  }
+  @Test func `a CA bundle that is not there is refused`() {
+    #expect(throws: FerryError.self) { try HTTPEngine(.init(caFile: "/nonexistent.pem")) }
+  }
+}

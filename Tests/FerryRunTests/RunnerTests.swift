@@ -1,0 +1,332 @@
+import FerryCloudFront
+import FerryCore
+import FerryModel
+import Foundation
+import Testing
+
+@testable import FerryRun
+
+struct RunnerTests {
+  @Test func `a removal runs to its end and its rollback brings the trio back`() async throws {
+    let world = try await RemovalWorld()
+    let store = try world.store()
+    let done = try await Runner.run(
+      world.plan, store: store, world: world.world(), options: world.options())
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    #expect(done.report.state == .done)
+    #expect(world.isRemoved)
+    #expect(world.writes.values.allSatisfy { $0 <= 2 })
+    let back = try await Runner.run(
+      world.rollback, store: store, world: world.world(), options: world.options())
+    #expect(back.exit == .done, "\(String(describing: back.error))")
+    #expect(world.isRestored)
+    let state = RunState(try store.records(plan: world.plan.digest))
+    #expect(state.isRolledBack)
+    #expect(StatusReport(world.plan, state, path: "removal").exit == .done)
+  }
+
+  @Test func `running a finished plan again writes nothing`() async throws {
+    let world = try await RemovalWorld()
+    let store = try world.store()
+    _ = try await Runner.run(
+      world.plan, store: store, world: world.world(), options: world.options())
+    let before = world.writes
+    let again = try await Runner.run(
+      world.plan, store: store, world: world.world(), options: world.options())
+    #expect(again.exit == .done)
+    #expect(world.writes == before)
+  }
+
+  @Test func `a partial rollback keeps the steps up to the one named`() async throws {
+    let world = try await RemovalWorld()
+    let store = try world.store()
+    _ = try await Runner.run(
+      world.plan, store: store, world: world.world(), options: world.options())
+    var options = world.options()
+    options.undoOnly = ["delete-policy", "disable-staging", "delete-staging"]
+    let back = try await Runner.run(
+      world.rollback, store: store, world: world.world(), options: options)
+    #expect(back.exit == .done)
+    #expect(world.snapshot.policies.map(\.enabled) == [false])
+    #expect(world.snapshot.distribution(world.primary)?.policyID == "")
+    // And the rest of the way.
+    let rest = try await Runner.run(
+      world.rollback, store: store, world: world.world(), options: world.options())
+    #expect(rest.exit == .done)
+    #expect(world.isRestored)
+  }
+
+  @Test func `a rollback of a plan that did nothing does nothing`() async throws {
+    let world = try await RemovalWorld()
+    let back = try await Runner.run(
+      world.rollback, store: try world.store(), world: world.world(), options: world.options())
+    #expect(back.exit == .done)
+    #expect(back.report.steps.allSatisfy { $0.state == .skipped })
+    #expect(world.writes.isEmpty)
+  }
+
+  @Test func `advance does what is due, says what it waits for and ends at last`() async throws {
+    let world = try await RemovalWorld()
+    let store = try world.store()
+    var exits: [ExitCode] = []
+    for _ in 0..<40 {
+      let outcome = try await Runner.run(
+        world.plan, store: store, world: world.world(), options: world.options(.advance))
+      exits.append(outcome.exit)
+      if outcome.exit == .done { break }
+      #expect(outcome.exit == .notYet)
+      #expect(outcome.report.state == .waiting)
+      #expect(outcome.report.until != nil && outcome.report.reason != nil)
+      world.clock.advance(seconds: 100)
+    }
+    #expect(exits.last == .done && exits.count > 3)
+    #expect(world.isRemoved)
+  }
+
+  @Test func `a config that was changed since the plan is stale, with the field that differs`()
+    async throws
+  {
+    let world = try await RemovalWorld()
+    let client = try world.world().client(RemovalWorld.account)
+    let it = try await client.distribution(world.primary)
+    _ = try await client.updateDistribution(
+      it.id,
+      config: it.config.edited(
+        [.init(path: "Comment", from: "trio", to: "by hand")], shape: "DistributionConfig"),
+      ifMatch: it.etag)
+    world.model.with { $0.clearLog() }
+    let outcome = try await Runner.run(
+      world.plan, store: try world.store(), world: world.world(), options: world.options())
+    #expect(outcome.exit == .stale)
+    #expect(outcome.error?.causes == ["Comment: planned trio, found by hand"])
+    #expect(world.writes.keys.allSatisfy { $0.hasPrefix("UpdateContinuousDeploymentPolicy") })
+    #expect(outcome.report.state == .stale)
+  }
+
+  @Test func `a foreign edit between read and write is met by 412 and then stale`() async throws {
+    let world = try await RemovalWorld()
+    let rival = CloudFrontClient(
+      ModelTransport(world.model, account: RemovalWorld.account, clock: world.clock))
+    let once = Once()
+    let faults = ModelTransport.Faults(before: { request, _ throws(FerryError) in
+      if request.operation == "UpdateDistribution", once.first() {
+        let primary = world.primary
+        world.model.with { model in
+          model.edit(distribution: primary, account: RemovalWorld.account, now: world.clock.now) {
+            $0.set("by hand", at: "Comment", shape: "DistributionConfig")
+          }
+        }
+      }
+      return nil
+    })
+    _ = rival
+    let outcome = try await Runner.run(
+      world.plan, store: try world.store(), world: world.world(faults: faults),
+      options: world.options())
+    #expect(outcome.exit == .stale)
+    #expect(world.snapshot.distribution(world.primary)?.policyID == world.policy)
+  }
+
+  @Test func `a 412 with an unmoved version ends in failure with the service's message`()
+    async throws
+  {
+    let world = try await RemovalWorld()
+    let faults = ModelTransport.Faults(before: { request, _ throws(FerryError) in
+      request.operation == "DeleteDistribution"
+        ? .awsError(
+          status: 412, code: "PreconditionFailed",
+          message: "The pricing plan must be cancelled first.", requestID: "r")
+        : nil
+    })
+    let outcome = try await Runner.run(
+      world.plan, store: try world.store(), world: world.world(faults: faults),
+      options: world.options())
+    #expect(outcome.exit == .failed)
+    #expect(outcome.error?.why.contains("pricing plan") == true)
+    #expect(outcome.report.state == .failed)
+  }
+
+  @Test func `a distribution that never deploys is not yet, never success and never failure`()
+    async throws
+  {
+    let world = try await RemovalWorld()
+    world.model.with { $0.stuck = [world.primary] }
+    let started = world.clock.now
+    let outcome = try await Runner.run(
+      world.plan, store: try world.store(), world: world.world(), options: world.options())
+    #expect(outcome.exit == .notYet)
+    #expect(world.clock.now.timeIntervalSince(started) >= 5400)
+    #expect(world.snapshot.policies.count == 1)
+  }
+
+  @Test func `a longest wait is kept`() async throws {
+    let world = try await RemovalWorld()
+    var options = world.options()
+    options.maxWaitSeconds = 60
+    let started = world.clock.now
+    let outcome = try await Runner.run(
+      world.plan, store: try world.store(), world: world.world(), options: options)
+    #expect(outcome.exit == .notYet)
+    #expect(world.clock.now.timeIntervalSince(started) <= 60)
+  }
+
+  @Test func `until stops before its step`() async throws {
+    let world = try await RemovalWorld()
+    var options = world.options()
+    options.until = "delete-policy"
+    let outcome = try await Runner.run(
+      world.plan, store: try world.store(), world: world.world(), options: options)
+    #expect(outcome.exit == .notYet)
+    #expect(
+      world.snapshot.policies.count == 1
+        && world.snapshot.distribution(world.primary)?.policyID == "")
+  }
+
+  @Test func `a hold stops before the next write and a release goes on`() async throws {
+    let world = try await RemovalWorld()
+    let store = try world.store()
+    var body = Record.Body()
+    body.reason = "the game is on"
+    try store.append(.held, plan: world.plan.digest, at: world.clock.now, body: body)
+    let held = try await Runner.run(
+      world.plan, store: store, world: world.world(), options: world.options())
+    #expect(held.exit == .blocked && held.report.reason?.contains("the game is on") == true)
+    #expect(world.writes.isEmpty)
+    try store.append(.released, plan: world.plan.digest, at: world.clock.now)
+    #expect(
+      try await Runner.run(world.plan, store: store, world: world.world(), options: world.options())
+        .exit == .done)
+  }
+
+  @Test func `a hold placed while the run waits bites before the next write`() async throws {
+    let world = try await RemovalWorld()
+    let store = try world.store()
+    let once = Once()
+    let outcome = try await Runner.run(
+      world.plan, store: store, world: world.world(), options: world.options()
+    ) { event in
+      if case .waiting = event, once.first() {
+        _ = try? store.append(.held, plan: world.plan.digest, at: world.clock.now)
+      }
+    }
+    #expect(outcome.exit == .blocked)
+    #expect(world.writes.count == 1)
+  }
+
+  @Test func `a gate waits for its approval`() async throws {
+    let world = try await RemovalWorld()
+    let store = try world.store()
+    var plan = world.plan
+    plan.steps[2].gate = .init(reason: "change board")
+    plan = plan.sealed
+    let blocked = try await Runner.run(
+      plan, store: store, world: world.world(), options: world.options())
+    #expect(blocked.exit == .blocked && blocked.report.step?.id == "delete-policy")
+    try store.append(.gate, plan: plan.digest, step: "delete-policy", at: world.clock.now)
+    #expect(
+      try await Runner.run(plan, store: store, world: world.world(), options: world.options()).exit
+        == .done)
+  }
+
+  @Test func `an unaccepted risk blocks before anything is read`() async throws {
+    let world = try await RemovalWorld()
+    var plan = world.plan
+    plan.risks = [.init(code: "policy-still-routing", text: "it routes", accepted: false)]
+    plan = plan.sealed
+    let outcome = try await Runner.run(
+      plan, store: try world.store(), world: world.world(), options: world.options())
+    #expect(outcome.exit == .blocked)
+    #expect(world.model.with { $0.log }.isEmpty)
+  }
+
+  @Test func `outside its window apply is blocked, advance is not yet, and a freeze blocks both`()
+    async throws
+  {
+    let world = try await RemovalWorld()
+    let closed = try ChangeWindow(timeZone: "UTC", allow: ["Sun 03:00-03:01"], freeze: [])
+    let frozen = try ChangeWindow(timeZone: "UTC", allow: [], freeze: ["2020-01-01/2030-01-01"])
+    for (window, mode, exit) in [
+      (closed, RunOptions.Mode.apply, ExitCode.blocked), (closed, .advance, .notYet),
+      (frozen, .apply, .blocked), (frozen, .advance, .blocked),
+    ] {
+      var plan = world.plan
+      for index in plan.steps.indices { plan.steps[index].window = "cloudfront" }
+      plan = plan.sealed
+      let outcome = try await Runner.run(
+        plan, store: try world.store(), world: world.world(windows: ["cloudfront": window]),
+        options: world.options(mode))
+      #expect(outcome.exit == exit)
+      #expect(outcome.report.until != nil)
+    }
+    #expect(world.writes.isEmpty)
+  }
+
+  @Test func `a denied action is 77 and named`() async throws {
+    let world = try await RemovalWorld()
+    let faults = ModelTransport.Faults(before: { request, _ throws(FerryError) in
+      request.operation == "UpdateContinuousDeploymentPolicy"
+        ? .awsError(status: 403, code: "AccessDenied", message: "no", requestID: "r") : nil
+    })
+    let outcome = try await Runner.run(
+      world.plan, store: try world.store(), world: world.world(faults: faults),
+      options: world.options())
+    #expect(outcome.exit == .denied)
+    #expect(outcome.error?.why.contains("cloudfront:UpdateContinuousDeploymentPolicy") == true)
+  }
+
+  @Test func `a delete right after the disable is retried while CloudFront lags`() async throws {
+    let world = try await RemovalWorld()
+    let until = Deadline(world.clock.now + 3000)
+    let faults = ModelTransport.Faults(before: { request, _ throws(FerryError) in
+      request.operation == "DeleteDistribution" && until.isAhead(of: world.clock.now)
+        ? .awsError(
+          status: 409, code: "DistributionNotDisabled", message: "not yet", requestID: "r") : nil
+    })
+    // The removal reaches the delete well before that time, and keeps asking.
+    until.move(to: world.clock.now + 1400)
+    let outcome = try await Runner.run(
+      world.plan, store: try world.store(), world: world.world(faults: faults),
+      options: world.options())
+    #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
+    #expect(world.isRemoved)
+  }
+
+  @Test func `a detach that CloudFront takes for keeping is not believed`() async throws {
+    let world = try await RemovalWorld()
+    // An element that gets lost on the way out is no detach: the read-back shows the id still there.
+    let faults = ModelTransport.Faults(after: { request, answer, _ throws(FerryError) in
+      guard request.operation == "GetDistribution" else { return answer }
+      let text = String(decoding: answer.body, as: UTF8.self)
+        .replacingOccurrences(
+          of: "<ContinuousDeploymentPolicyId/>",
+          with: "<ContinuousDeploymentPolicyId>\(world.policy)</ContinuousDeploymentPolicyId>")
+      var out = answer
+      out.body = Array(text.utf8)
+      return out
+    })
+    let outcome = try await Runner.run(
+      world.plan, store: try world.store(), world: world.world(faults: faults),
+      options: world.options())
+    #expect(outcome.exit == .notYet || outcome.exit == .stale)
+    #expect(world.snapshot.policies.count == 1)
+  }
+}
+
+/// True the first time it is asked.
+final class Once: @unchecked Sendable {
+  private let lock = NSLock()
+  private var done = false
+  func first() -> Bool {
+    lock.withLock {
+      defer { done = true }
+      return !done
+    }
+  }
+}
+final class Deadline: @unchecked Sendable {
+  private let lock = NSLock()
+  private var date: Date
+  init(_ date: Date) { self.date = date }
+  func move(to date: Date) { lock.withLock { self.date = date } }
+  func isAhead(of now: Date) -> Bool { lock.withLock { now < date } }
+}

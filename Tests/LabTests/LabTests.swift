@@ -1,0 +1,90 @@
+import FerryCore
+import Foundation
+import Testing
+
+@testable import FerryModel
+@testable import Lab
+
+struct LabUnitTests {
+  @Test func `faults are read with their numbers`() throws {
+    var plan = FaultPlan()
+    for text in [
+      "throttle:rate=5", "error:status=500,percent=10", "drop:when=after,percent=5",
+      "drop:when=before,percent=1",
+      "latency:milliseconds=50", "stuck:distribution=E1", "stale-read:seconds=5",
+    ] { try plan.add(text) }
+    #expect(plan.throttleRate == 5 && plan.errorStatus == 500 && plan.errorPercent == 10)
+    #expect(plan.dropAfterPercent == 5 && plan.dropBeforePercent == 1)
+    #expect(plan.latencyMilliseconds == 50 && plan.stuck == ["E1"] && plan.staleReadSeconds == 5)
+  }
+  @Test(
+    arguments: [
+      "", "flood", "throttle", "throttle:rate=0", "throttle:rate=x", "error:status=200",
+      "drop:percent=5", "drop:when=later",
+      "latency:seconds=5", "stuck", "stale-read:seconds=-1", "throttle:rate=5,colour=red",
+    ])
+  func `a fault that is none is refused`(_ text: String) {
+    var plan = FaultPlan()
+    let error = #expect(throws: FerryError.self) { try plan.add(text) }
+    #expect(error?.exit == .usage)
+  }
+
+  /// AWS's own test suite, get-vanilla with a query, checked from the receiving side.
+  @Test func `a right signature names its signer and any change of the request is refused`() throws
+  {
+    let keys = [
+      "AKIDEXAMPLE": ModelCredential(
+        accessKeyID: "AKIDEXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+        sessionToken: nil,
+        account: "111111111111", arn: "arn:aws:iam::111111111111:user/x", expires: nil)
+    ]
+    let now = Date(timeIntervalSince1970: 1_440_938_160)
+    let good = Signature.Arrived(
+      method: "GET", rawPath: "/", rawQuery: "Param2=value2&Param1=value1",
+      headers: [
+        "host": "example.amazonaws.com", "x-amz-date": "20150830T123600Z",
+        "authorization":
+          "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+      ], body: [])
+    let signer = try Signature.verify(good, credentials: keys, now: now)
+    #expect(
+      signer.credential.account == "111111111111" && signer.service == "service"
+        && signer.region == "us-east-1")
+    func code(
+      _ change: (inout Signature.Arrived) -> Void, at: Date? = nil, keys: [String: ModelCredential]
+    ) -> String {
+      var request = good
+      change(&request)
+      do throws(Signature.Refused) {
+        _ = try Signature.verify(request, credentials: keys, now: at ?? now)
+        return ""
+      } catch { return error.code }
+    }
+    #expect(code({ $0.method = "PUT" }, keys: keys) == "SignatureDoesNotMatch")
+    #expect(code({ $0.rawPath = "/x" }, keys: keys) == "SignatureDoesNotMatch")
+    #expect(code({ $0.rawQuery = "Param1=value1" }, keys: keys) == "SignatureDoesNotMatch")
+    #expect(code({ $0.body = [1] }, keys: keys) == "SignatureDoesNotMatch")
+    #expect(code({ $0.headers["host"] = "evil.example" }, keys: keys) == "SignatureDoesNotMatch")
+    #expect(code({ $0.headers["authorization"] = nil }, keys: keys) == "MissingAuthenticationToken")
+    #expect(code({ $0.headers["authorization"] = "Basic x" }, keys: keys) == "IncompleteSignature")
+    #expect(code({ _ in }, keys: [:]) == "InvalidClientTokenId")
+    #expect(
+      code({ $0.headers["x-amz-security-token"] = "t" }, keys: keys) == "InvalidClientTokenId")
+    #expect(code({ _ in }, at: now + 1000, keys: keys) == "RequestExpired")
+  }
+
+  @Test func `the sample loads and holds the trio that is healthy`() throws {
+    let now = Date(timeIntervalSince1970: 1_795_514_400)
+    var model = CloudFrontModel(accounts: [])
+    try model.load(Sample.inventory(now: now), now: now)
+    let snapshot = model.snapshot(account: "111111111111", now: now)
+    #expect(snapshot.distributions.count >= 24 && snapshot.policies.count == 8)
+    #expect(snapshot.distribution(Sample.healthyPrimary)?.policyID == "P01SAMPLESHOP")
+    #expect(snapshot.distributions.allSatisfy { $0.status == "Deployed" })
+  }
+
+  @Test func `the Date header is IMF-fixdate`() {
+    #expect(
+      HTTPDate.text(Date(timeIntervalSince1970: 784_111_777)) == "Sun, 06 Nov 1994 08:49:37 GMT")
+  }
+}
