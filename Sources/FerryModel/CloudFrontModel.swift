@@ -161,6 +161,10 @@ public struct CloudFrontModel: Sendable {
     } catch {
       entry.status = error.status
       entry.code = error.code
+      let type = request.headers["content-type"] ?? ""
+      if type.hasPrefix("application/x-amz-json") || type.hasPrefix("application/json") {
+        return error.jsonResponse(requestID: requestID)
+      }
       return error.response(namespace: namespace, requestID: requestID)
     }
   }
@@ -338,6 +342,19 @@ struct Refusal: Error {
     return Refusal(
       400, "InvalidAction",
       "The lab does not serve this action of \(request.service.signingName).")
+  }
+
+  /// The form that services of the JSON protocols use.
+  /// - Source: Smithy, AWS JSON 1.1 protocol, "Operation error serialization".
+  func jsonResponse(requestID: String) -> ServiceResponse {
+    let body: JSONValue = [
+      "__type": .string(code == "InvalidAction" ? "UnknownOperationException" : code),
+      "message": .string(message),
+    ]
+    return ServiceResponse(
+      status: status,
+      headers: ["content-type": "application/x-amz-json-1.1", "x-amzn-requestid": requestID],
+      body: Array(body.canonical.utf8))
   }
 
   /// - Source: the error body as logged in terraform-provider-aws PR #3034.

@@ -88,6 +88,22 @@ client.untag_resource(Resource=arn, TagKeys={"Items": ["team"]})
 ok(client.list_tags_for_resource(Resource=arn)["Tags"]["Items"] == [{"Key": "a", "Value": "b"}], "tags")
 refused("DistributionAlreadyExists", 409, client.create_distribution, DistributionConfig=config("primary"))
 
+
+# Another account through a role; a role of an account that is not there; no stacks.
+sts = boto3.client("sts")
+lent = sts.assume_role(RoleArn="arn:aws:iam::222222222222:role/path/reader", RoleSessionName="trio")["Credentials"]
+session = boto3.Session(lent["AccessKeyId"], lent["SecretAccessKey"], lent["SessionToken"])
+identity = session.client("sts").get_caller_identity()
+ok(identity["Account"] == "222222222222" and identity["Arn"].endswith("assumed-role/reader/trio"), "the role's account")
+refused("NoSuchDistribution", 404, session.client("cloudfront").get_distribution, Id=primary)
+bare = boto3.Session(lent["AccessKeyId"], lent["SecretAccessKey"]).client("cloudfront")
+refused("InvalidClientTokenId", 403, bare.list_distributions)
+refused("AccessDenied", 403, sts.assume_role, RoleArn="arn:aws:iam::999999999999:role/x", RoleSessionName="trio")
+stacks = boto3.client("cloudformation")
+ok(stacks.list_stacks()["StackSummaries"] == [], "no stacks")
+refused("ValidationError", 400, stacks.describe_stack_resources, PhysicalResourceId=primary)
+refused("UnknownOperationException", 400, boto3.client("acm").list_certificates)
+
 # What Get answers can be put back unchanged.
 it, etag = get(primary)
 same = client.update_distribution(Id=primary, IfMatch=etag, DistributionConfig=it["DistributionConfig"])
@@ -136,6 +152,12 @@ refused("StagingDistributionInUse", 409, put, i=staging, Enabled=False)
 refused("DistributionNotDisabled", 409, client.delete_distribution, Id=staging, IfMatch=get(staging)[1])
 refused("IllegalUpdate", 400, put, i=primary, PriceClass="PriceClass_100")
 put(primary, Comment="allowed while attached")
+refused("ContinuousDeploymentPolicyInUse", 409, client.delete_continuous_deployment_policy, Id=policy, IfMatch=policy_etag())
+refused("InvalidIfMatchVersion", 400, client.update_distribution_with_staging_config, Id=primary, StagingDistributionId=staging, IfMatch=get(primary)[1])
+swapped = f"{get(staging)[1]},{get(primary)[1]}"
+refused("PreconditionFailed", 412, client.update_distribution_with_staging_config, Id=primary, StagingDistributionId=staging, IfMatch=swapped)
+one = f"{get(primary)[1]},{get(other)[1]}"
+refused("IllegalUpdate", 400, client.update_distribution_with_staging_config, Id=primary, StagingDistributionId=other, IfMatch=one)
 
 # Promote: the primary takes everything but its aliases and policy; the policy is disabled.
 put(staging, Comment="from staging")

@@ -65,6 +65,13 @@ struct LabUnitTests {
     #expect(code({ $0.rawQuery = "Param1=value1" }, keys: keys) == "SignatureDoesNotMatch")
     #expect(code({ $0.body = [1] }, keys: keys) == "SignatureDoesNotMatch")
     #expect(code({ $0.headers["host"] = "evil.example" }, keys: keys) == "SignatureDoesNotMatch")
+    let stated = "x-amz-content-sha256"
+    #expect(
+      code({ $0.headers[stated] = Digest.hex(Digest.sha256([1])) }, keys: keys)
+        == "XAmzContentSHA256Mismatch")
+    #expect(
+      code({ $0.headers["x-amz-date"] = "20150831T123600Z" }, keys: keys)
+        == "IncompleteSignature")
     #expect(code({ $0.headers["authorization"] = nil }, keys: keys) == "MissingAuthenticationToken")
     #expect(code({ $0.headers["authorization"] = "Basic x" }, keys: keys) == "IncompleteSignature")
     #expect(code({ _ in }, keys: [:]) == "InvalidClientTokenId")
@@ -81,6 +88,19 @@ struct LabUnitTests {
     #expect(snapshot.distributions.count >= 24 && snapshot.policies.count == 8)
     #expect(snapshot.distribution(Sample.healthyPrimary)?.policyID == "P01SAMPLESHOP")
     #expect(snapshot.distributions.allSatisfy { $0.status == "Deployed" })
+  }
+
+  @Test(arguments: ["acm", "organizations"])
+  func `a service that speaks JSON is refused in JSON`(_ service: String) {
+    var model = CloudFrontModel(accounts: ["111111111111"])
+    let request = ServiceRequest(
+      AWSService(environmentName: "", configKey: "", signingName: service), "", method: "POST",
+      path: "/", headers: ["content-type": "application/x-amz-json-1.1"], body: Array("{}".utf8))
+    let answer = model.handle(request, account: "111111111111", callerARN: "", now: Date())
+    #expect(answer.status == 400)
+    #expect(
+      String(decoding: answer.body, as: UTF8.self).contains(
+        #""__type":"UnknownOperationException""#))
   }
 
   @Test func `the Date header is IMF-fixdate`() {

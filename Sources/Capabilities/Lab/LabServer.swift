@@ -60,6 +60,24 @@ private struct NoDelayPool<Base: AsyncSocketPool>: AsyncSocketPool {
 
 /// Counters and past states that faults need.
 private actor LabState {
+  /// What an account has, without its documents: for tests and curious people.
+  static func json(_ it: ModelSnapshot) -> FerryCore.JSONValue {
+    [
+      "distributions": .array(
+        it.distributions.map {
+          [
+            "id": .string($0.id), "domainName": .string($0.domainName), "etag": .string($0.etag),
+            "status": .string($0.status), "enabled": .bool($0.enabled),
+            "staging": .bool($0.staging), "policyId": .string($0.policyID),
+          ]
+        }),
+      "continuousDeploymentPolicies": .array(
+        it.policies.map {
+          ["id": .string($0.id), "etag": .string($0.etag), "enabled": .bool($0.enabled)]
+        }),
+    ]
+  }
+
   private var random = SystemRandomNumberGenerator()
   private var bucket = 0.0
   private var filled = Date.distantPast
@@ -185,6 +203,15 @@ private struct LabAnswerer: HTTPHandler {
     switch (request.method, request.rawPath) {
     case ("GET", "/_lab/requests"):
       return json(FerryCore.JSONValue.of(model.with { $0.log }))
+    case ("GET", "/_lab/state"):
+      return json(
+        .object(
+          model.with { model in
+            Dictionary(
+              uniqueKeysWithValues: model.accountIDs.map {
+                ($0, LabState.json(model.snapshot(account: $0, now: Date())))
+              })
+          }))
     case ("POST", "/_lab/load"):
       do throws(FerryError) {
         let document = try FerryCore.JSONValue.read(request.body, what: "inventory")

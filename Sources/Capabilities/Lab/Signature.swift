@@ -45,7 +45,8 @@ enum Signature {
     let scope = (fields["Credential"] ?? "").split(separator: "/").map(String.init)
     guard scope.count == 5, scope[4] == "aws4_request", let stated = fields["Signature"],
       let signedNames = fields["SignedHeaders"]?.split(separator: ";").map(String.init),
-      signedNames.contains("host"), let stamp = request.headers["x-amz-date"]
+      signedNames.contains("host"), let stamp = request.headers["x-amz-date"],
+      stamp.hasPrefix(scope[1])
     else {
       throw Refused(
         code: "IncompleteSignature",
@@ -62,13 +63,21 @@ enum Signature {
       throw Refused(
         code: "ExpiredToken", message: "The security token included in the request is expired")
     }
+    let bodyDigest = Digest.hex(Digest.sha256(request.body))
+    let statedDigest = request.headers["x-amz-content-sha256"] ?? bodyDigest
+    // The signature covers what the header states, so the header has to state the truth.
+    guard statedDigest == bodyDigest || statedDigest == "UNSIGNED-PAYLOAD" else {
+      throw Refused(
+        status: 400, code: "XAmzContentSHA256Mismatch",
+        message: "The provided 'x-amz-content-sha256' header does not match what was computed.")
+    }
     let canonical = [
       request.method, path(request.rawPath), query(request.rawQuery),
       signedNames.map { name in
         let value = (request.headers[name] ?? "").split(separator: " ").joined(separator: " ")
         return "\(name):\(value)\n"
       }.joined(), signedNames.joined(separator: ";"),
-      request.headers["x-amz-content-sha256"] ?? Digest.hex(Digest.sha256(request.body)),
+      statedDigest,
     ].joined(separator: "\n")
     let text =
       "AWS4-HMAC-SHA256\n\(stamp)\n\(scope[1...].joined(separator: "/"))\n"
