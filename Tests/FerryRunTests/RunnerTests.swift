@@ -261,6 +261,30 @@ struct RunnerTests {
     #expect(world.writes.isEmpty)
   }
 
+  @Test func `a disk that is full before the first intent lets no write leave`() async throws {
+    let world = try await RemovalWorld()
+    let store = try world.store()
+    try store.savePlan(world.plan)
+    // Fill what is left of the last page, so that the lease still fits and the journal does not.
+    try store.limitPages(to: 1)
+    do throws(FerryError) {
+      for index in 0..<5000 {
+        try store.append(.waiting, plan: "sha256:filler", step: "s\(index)", at: world.clock.now)
+      }
+      Issue.record("the disk never filled up")
+    } catch {
+      #expect(error.code == "journal-write")
+    }
+    do throws(FerryError) {
+      let outcome = try await Runner.run(
+        world.plan, store: store, world: world.world(), options: world.options())
+      #expect(outcome.exit == .failed && outcome.error?.code == "journal-write")
+    } catch {
+      #expect(error.exit == .failed && error.code == "journal-write")
+    }
+    #expect(world.writes.isEmpty)
+  }
+
   @Test func `a denied action is 77 and named`() async throws {
     let world = try await RemovalWorld()
     let faults = ModelTransport.Faults(before: { request, _ throws(FerryError) in
