@@ -156,7 +156,10 @@ final class Wire: Sendable {
           after: fault, attempt: attempt, isRead: isRead, random: .random(in: 0..<1),
           retryAfter: retryAfter)
         let patient = fault == .throttled && isRead
-        let taken = delay == nil ? nil : patient ? 0 : state.withLock { $0.quota.take(fault) }
+        // Whether a write landed that got no answer, or a 5xx, is for the caller to read; a throttled one did not.
+        let mayRepeat = isRead || fault == .throttled
+        let taken =
+          !mayRepeat || delay == nil ? nil : patient ? 0 : state.withLock { $0.quota.take(fault) }
         if let delay, let taken {
           cost = (cost ?? 0) + taken
           log.debug(

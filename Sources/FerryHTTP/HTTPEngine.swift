@@ -86,14 +86,26 @@ public final class HTTPEngine: @unchecked Sendable {
   private static let started: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
   deinit {
-    inbox.withLock { $0.isClosed = true }
-    curl_multi_wakeup(UnsafeMutableRawPointer(multi))
+    // Under the lock: once the thread has seen the mark it frees the handle.
+    inbox.withLock {
+      $0.isClosed = true
+      curl_multi_wakeup(UnsafeMutableRawPointer(multi))
+    }
   }
 
   /// - Throws: `.noAnswer` when the exchange failed on the way; `.unreadableAnswer` for a body above the
-  ///   cap; `interrupted` when the task was cancelled; `.badInput` for plain http beyond loopback.
+  ///   cap; `interrupted` when the task was cancelled; `.badInput` for plain http beyond loopback and for a
+  ///   line break in a header.
   public func send(_ request: HTTPRequest) async throws(FerryError) -> HTTPResponse {
     try Self.check(request.url)
+    for header in request.headers {
+      guard (header.name + header.value).utf8.allSatisfy({ $0 != 0x0D && $0 != 0x0A && $0 != 0 })
+      else {
+        throw .badInput(
+          "bad-header", what: "could not send the header \(header.name)",
+          why: "its value holds a line break or a NUL", next: "correct the value")
+      }
+    }
     let transfer = Transfer(request, bodyBytesMax: options.bodyBytesMax)
     let id = inbox.withLock { box in
       box.nextID += 1
@@ -242,7 +254,15 @@ private final class EngineCore: @unchecked Sendable {
     _ = cc_set_long(easy, CURLOPT_TIMEOUT_MS, Int(request.deadlineSeconds * 1000))
     _ = cc_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
     _ = cc_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
-    _ = cc_set_str(easy, CURLOPT_NOPROXY, "127.0.0.1,localhost,::1,[::1]")
+    // Loopback never goes through a proxy; elsewhere libcurl honours the user's variables.
+    if let host = URLComponents(string: request.url)?.host, HTTPEngine.isLoopback(host) {
+      _ = cc_set_str(easy, CURLOPT_PROXY, "")
+    }
+    // libcurl sends a request again when a reused connection turns out to be dead. A write whose outcome is
+    // unknown is resolved by reading, so it never rides on a connection that may be.
+    if !["GET", "HEAD"].contains(request.method) {
+      _ = cc_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
+    }
     _ = cc_set_data(easy, CURLOPT_WRITEFUNCTION, receiveBody)
     _ = cc_set_ptr(easy, CURLOPT_WRITEDATA, context)
     _ = cc_set_data(easy, CURLOPT_HEADERFUNCTION, receiveHeader)

@@ -88,7 +88,7 @@ struct RunningLab {
     let file = ferry.folder.appendingPathComponent("ready-\(UUID().uuidString).json")
     readyFile = file.path
     process = try Subprocess(
-      [Ferry.binary.path, "lab", "serve", "--api", "127.0.0.1:0", "--ready-file", file.path]
+      [Ferry.binary.path, "lab", "serve", "--ready-file", file.path]
         + arguments,
       environment: ferry.environment, stderr: ferry.folder.appendingPathComponent(".lab-talk").path)
     let line = await process.firstLine()

@@ -154,6 +154,30 @@ struct EngineTests {
     let error = #expect(throws: FerryError.self) { try HTTPEngine.check(url) }
     #expect(error?.exit == .usage)
   }
+  @Test(arguments: ["a\r\nX-Injected: 1", "a\nb", "a\rb", "a\0b"])
+  func `a line break in a header is refused before anything is sent`(_ value: String) async throws {
+    let server = TinyServer { TinyServer.ok($0) }
+    let engine = try HTTPEngine()
+    let url = server.url("/")
+    let error = await #expect(throws: FerryError.self) {
+      try await engine.send(.init(url: url, headers: [(name: "if-match", value: value)]))
+    }
+    #expect(error?.exit == .usage)
+    #expect(server.connectionCount == 0)
+  }
+  @Test func `a write never rides on a connection that may be dead`() async throws {
+    let server = TinyServer { TinyServer.ok($0) }
+    let engine = try HTTPEngine()
+    _ = try await engine.send(.init(url: server.url("/")))
+    _ = try await engine.send(.init(method: "PUT", url: server.url("/"), body: [0x61]))
+    #expect(server.connectionCount == 2)
+  }
+  @Test func `engines come and go without a trace`() async throws {
+    let server = TinyServer { TinyServer.ok($0) }
+    for _ in 0..<50 {
+      #expect(try await HTTPEngine().send(.init(url: server.url("/"))).status == 200)
+    }
+  }
   @Test func `a CA bundle that is not there is refused`() {
     #expect(throws: FerryError.self) { try HTTPEngine(.init(caFile: "/nonexistent.pem")) }
   }
