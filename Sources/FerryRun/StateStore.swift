@@ -321,9 +321,9 @@ public final class StateStore: Sendable {
         let expires: Double = row["expires"]
         let host: String = row["host"]
         let pid: Int32 = row["pid"]
-        let isGone = host == owner.host && kill(pid, 0) != 0 && errno == ESRCH
+        let hasDied = host == owner.host && isGone(pid)
         let isOver = expires <= now.timeIntervalSince1970
-        if holder != owner.name, !holder.isEmpty, !isGone, !isOver {
+        if holder != owner.name, !holder.isEmpty, !hasDied, !isOver {
           let shown = holder.split(separator: " ").dropLast().joined(separator: " ")
           throw FerryError(
             "lease-taken", exit: .blocked, what: "could not run the plan",
