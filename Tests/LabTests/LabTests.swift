@@ -39,7 +39,7 @@ struct LabUnitTests {
         account: "111111111111", arn: "arn:aws:iam::111111111111:user/x", expires: nil)
     ]
     let now = Date(timeIntervalSince1970: 1_440_938_160)
-    let good = Signature.Arrived(
+    let good = WireRequest(
       method: "GET", rawPath: "/", rawQuery: "Param2=value2&Param1=value1",
       headers: [
         "host": "example.amazonaws.com", "x-amz-date": "20150830T123600Z",
@@ -51,7 +51,7 @@ struct LabUnitTests {
       signer.credential.account == "111111111111" && signer.service == "service"
         && signer.region == "us-east-1")
     func code(
-      _ change: (inout Signature.Arrived) -> Void, at: Date? = nil, keys: [String: ModelCredential]
+      _ change: (inout WireRequest) -> Void, at: Date? = nil, keys: [String: ModelCredential]
     ) -> String {
       var request = good
       change(&request)

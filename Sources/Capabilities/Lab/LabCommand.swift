@@ -78,33 +78,25 @@ public struct LabCommand: AsyncParsableCommand {
       }
       let shared = SharedModel(model)
       let server = try LabServer(shared, faults: faults, port: port, host: host)
-      let readyFile = self.readyFile
-      let terminal = context.terminal
-      do {
-        try await server.run { port in
-          var keys: [String: JSONValue] = [:]
-          for (id, key) in shared.with({ model in
-            model.accountIDs.map { ($0, model.accessKey(of: $0)) }
-          }) {
-            keys[id] = [
-              "accessKeyId": .string(key?.accessKeyID ?? ""),
-              "secretAccessKey": .string(key?.secretAccessKey ?? ""),
-            ]
-          }
-          let line =
-            JSONValue.object(["api": .string("http://\(host):\(port)"), "accounts": .object(keys)])
-            .canonical + "\n"
-          if let readyFile { try Files.write(line, to: readyFile, mode: 0o600) }
-          terminal.answer(line)
-        }
-      } catch let error as FerryError {
-        throw error
-      } catch {
-        // A signal ends the lab as it should.
-        if Task.isCancelled { return .done }
-        throw FerryError(
-          "lab", what: "could not serve on \(api)", why: "\(error)", next: "choose another port")
+      var keys: [String: JSONValue] = [:]
+      for (id, key) in shared.with({ model in
+        model.accountIDs.map { ($0, model.accessKey(of: $0)) }
+      }) {
+        keys[id] = [
+          "accessKeyId": .string(key?.accessKeyID ?? ""),
+          "secretAccessKey": .string(key?.secretAccessKey ?? ""),
+        ]
       }
+      server.start()
+      defer { server.stop() }
+      let line =
+        JSONValue.object([
+          "api": .string("http://\(host):\(server.port)"), "accounts": .object(keys),
+        ]).canonical + "\n"
+      if let readyFile { try Files.write(line, to: readyFile, mode: 0o600) }
+      context.terminal.answer(line)
+      // A signal ends the lab as it should.
+      while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
       return .done
     }
 

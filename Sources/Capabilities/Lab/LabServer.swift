@@ -1,67 +1,30 @@
 import FerryCore
+import FerryHTTP
 import FerryModel
-import FlyingFox
-import FlyingSocks
 import Foundation
 
 /// HTTP in front of the model: signatures, faults, and the lab's own few paths.
 final class LabServer: Sendable {
-  let model: SharedModel
-  let faults: FaultPlan
+  let port: UInt16
   private let server: HTTPServer
-  private let state: LabState
 
   init(_ model: SharedModel, faults: FaultPlan, port: UInt16, host: String) throws(FerryError) {
-    self.model = model
-    self.faults = faults
     model.with { $0.stuck = faults.stuck }
-    let state = LabState()
-    self.state = state
-    let pool = NoDelayPool(base: HTTPServer.defaultPool())
-    let config: HTTPServer.Configuration
-    do {
-      config = HTTPServer.Configuration(
-        address: try sockaddr_in.inet(ip4: host, port: port), timeout: 120, pool: pool,
-        logger: .disabled)
-    } catch {
-      throw .badInput(
-        "bad-address", what: "could not listen on \(host):\(port)", why: "\(error)",
-        next: "give a loopback address such as 127.0.0.1:0")
-    }
-    let answerer = LabAnswerer(model: model, faults: faults, state: state)
-    server = HTTPServer(config: config, handler: answerer)
+    let answerer = LabAnswerer(model: model, faults: faults, state: Locked(LabState()))
+    let socket = try ListeningSocket(host: host, port: port)
+    self.port = socket.port
+    server = try HTTPServer([
+      .init(socket: socket, tls: nil) { request, _ in answerer.answer(request) }
+    ])
   }
-
-  /// Runs until cancelled; `ready` gets the port.
-  func run(ready: @escaping @Sendable (UInt16) async throws -> Void) async throws {
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      let server = self.server
-      group.addTask { try await server.run() }
-      try await server.waitUntilListening()
-      guard case .ip4(_, let port)? = await server.listeningAddress else { return }
-      try await ready(port)
-      try await group.waitForAll()
-    }
-  }
-}
-
-/// FlyingFox writes head and body apart; without this, Nagle and delayed ACK cost 40 ms a request.
-private struct NoDelayPool<Base: AsyncSocketPool>: AsyncSocketPool {
-  let base: Base
-  func prepare() async throws { try await base.prepare() }
-  func run() async throws { try await base.run() }
-  func suspendSocket(_ socket: Socket, untilReadyFor events: Socket.Events) async throws {
-    // Linux hands the option on to accepted sockets.
-    try? socket.setValue(
-      true, for: BoolSocketOption(level: Int32(IPPROTO_TCP), name: TCP_NODELAY))
-    try await base.suspendSocket(socket, untilReadyFor: events)
-  }
+  func start() { server.start() }
+  func stop() { server.stop() }
 }
 
 /// Counters and past states that faults need.
-private actor LabState {
+private struct LabState {
   /// What an account has, without its documents: for tests and curious people.
-  static func json(_ it: ModelSnapshot) -> FerryCore.JSONValue {
+  static func json(_ it: ModelSnapshot) -> JSONValue {
     [
       "distributions": .array(
         it.distributions.map {
@@ -83,11 +46,11 @@ private actor LabState {
   private var filled = Date.distantPast
   private var past: [(at: Date, model: CloudFrontModel)] = []
 
-  func chance(_ percent: Double) -> Bool {
+  mutating func chance(_ percent: Double) -> Bool {
     percent > 0 && Double.random(in: 0..<100, using: &random) < percent
   }
   /// A token bucket that holds one second's worth.
-  func passes(rate: Double, now: Date) -> Bool {
+  mutating func passes(rate: Double, now: Date) -> Bool {
     bucket = min(max(rate, 1), bucket + min(3600, now.timeIntervalSince(filled)) * rate)
     filled = now
     guard bucket >= 1 else { return false }
@@ -95,7 +58,7 @@ private actor LabState {
     return true
   }
   /// The model as it was, for stale reads; the newest state that is old enough.
-  func remember(_ model: CloudFrontModel, now: Date, seconds: Double) {
+  mutating func remember(_ model: CloudFrontModel, now: Date, seconds: Double) {
     past.append((now, model))
     while past.count > 1, past[1].at <= now - seconds { past.removeFirst() }
   }
@@ -104,34 +67,30 @@ private actor LabState {
   }
 }
 
-private struct LabAnswerer: HTTPHandler {
+private struct LabAnswerer: Sendable {
   let model: SharedModel
   let faults: FaultPlan
-  let state: LabState
+  let state: Locked<LabState>
 
-  func handleRequest(_ request: HTTPRequest) async throws -> HTTPResponse {
-    var headers: [String: String] = [:]
-    for (name, value) in request.headers { headers[name.rawValue.lowercased()] = value }
-    let body = [UInt8](try await request.bodyData)
-    let arrived = Signature.Arrived(
-      method: request.method.rawValue, rawPath: request.target.path(),
-      rawQuery: request.target.query(), headers: headers, body: body)
+  func answer(_ arrived: WireRequest) -> WireAnswer {
     if arrived.rawPath.hasPrefix("/_lab/") { return own(arrived) }
     if faults.latencyMilliseconds > 0 {
-      try await Task.sleep(for: .milliseconds(faults.latencyMilliseconds))
+      usleep(UInt32(faults.latencyMilliseconds) * 1000)
     }
     let now = Date()
-    if let rate = faults.throttleRate, await !state.passes(rate: rate, now: now) {
+    if let rate = faults.throttleRate, !state.withLock({ $0.passes(rate: rate, now: now) }) {
       return answer(
         .awsError(status: 400, code: "Throttling", message: "Rate exceeded", requestID: id()))
     }
-    if await state.chance(faults.errorPercent) {
+    if state.withLock({ $0.chance(faults.errorPercent) }) {
       return answer(
         .awsError(
           status: faults.errorStatus, code: "ServiceUnavailable",
           message: "CloudFront encountered an internal error. Please try again.", requestID: id()))
     }
-    if await state.chance(faults.dropBeforePercent) { return Broken.response }
+    if state.withLock({ $0.chance(faults.dropBeforePercent) }) {
+      return WireAnswer(ending: .silence)
+    }
     let signer: Signature.Signer
     do throws(Signature.Refused) {
       signer = try Signature.verify(
@@ -151,22 +110,26 @@ private struct LabAnswerer: HTTPHandler {
           return blanks.removingPercentEncoding ?? blanks
         }
         return .init(plain(sides[0]), sides.count > 1 ? plain(sides[1]) : nil)
-      }, headers: headers, body: body)
+      }, headers: arrived.headers, body: arrived.body)
     let response: ServiceResponse
     let isRead = arrived.method == "GET"
     if faults.staleReadSeconds > 0 {
-      if isRead, var old = await state.stale(now: now, seconds: faults.staleReadSeconds) {
+      if isRead,
+        var old = state.withLock({ $0.stale(now: now, seconds: faults.staleReadSeconds) })
+      {
         response = old.handle(
           call, account: signer.credential.account, callerARN: signer.credential.arn, now: now)
       } else {
-        await state.remember(model.with { $0 }, now: now, seconds: faults.staleReadSeconds)
+        remember(now)
         response = handle(call, signer, now)
-        await state.remember(model.with { $0 }, now: now, seconds: faults.staleReadSeconds)
+        remember(now)
       }
     } else {
       response = handle(call, signer, now)
     }
-    if await state.chance(faults.dropAfterPercent) { return Broken.response }
+    if state.withLock({ $0.chance(faults.dropAfterPercent) }) {
+      return WireAnswer(ending: .silence)
+    }
     return answer(response)
   }
 
@@ -180,10 +143,14 @@ private struct LabAnswerer: HTTPHandler {
   }
   private func id() -> String { UUID().uuidString.lowercased() }
 
-  private func answer(_ response: ServiceResponse) -> HTTPResponse {
-    var headers = HTTPHeaders()
-    headers[HTTPHeader("Date")] = HTTPDate.text(Date())
-    for (name, value) in response.headers {
+  private func remember(_ now: Date) {
+    let model = model.with { $0 }
+    state.withLock { $0.remember(model, now: now, seconds: faults.staleReadSeconds) }
+  }
+
+  private func answer(_ response: ServiceResponse) -> WireAnswer {
+    var headers: [WireAnswer.Header] = [.init("Date", HTTPDate.text(Date()))]
+    for (name, value) in response.headers.sorted(by: { $0.key < $1.key }) {
       let written =
         name == "etag"
         ? "ETag"
@@ -191,18 +158,16 @@ private struct LabAnswerer: HTTPHandler {
           ? "x-amzn-RequestId"
           : name.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined(
             separator: "-")
-      headers[HTTPHeader(written)] = value
+      headers.append(.init(written, value))
     }
-    return HTTPResponse(
-      statusCode: HTTPStatusCode(response.status, phrase: ""), headers: headers,
-      body: Data(response.body))
+    return WireAnswer(status: response.status, headers: headers, body: response.body)
   }
 
   /// Paths that are the lab's own: loopback clients only, since the lab listens nowhere else.
-  private func own(_ request: Signature.Arrived) -> HTTPResponse {
+  private func own(_ request: WireRequest) -> WireAnswer {
     switch (request.method, request.rawPath) {
     case ("GET", "/_lab/requests"):
-      return json(FerryCore.JSONValue.of(model.with { $0.log }))
+      return json(JSONValue.of(model.with { $0.log }))
     case ("GET", "/_lab/state"):
       return json(
         .object(
@@ -214,7 +179,7 @@ private struct LabAnswerer: HTTPHandler {
           }))
     case ("POST", "/_lab/load"):
       do throws(FerryError) {
-        let document = try FerryCore.JSONValue.read(request.body, what: "inventory")
+        let document = try JSONValue.read(request.body, what: "inventory")
         try model.with { (it: inout CloudFrontModel) throws(FerryError) in
           try it.load(document, now: Date())
         }
@@ -230,40 +195,9 @@ private struct LabAnswerer: HTTPHandler {
     default: return json(["why": "the lab has no such path"], status: 404)
     }
   }
-  private func json(_ value: FerryCore.JSONValue, status: Int = 200) -> HTTPResponse {
-    HTTPResponse(
-      statusCode: HTTPStatusCode(status, phrase: ""),
-      headers: HTTPHeaders([HTTPHeader("Content-Type"): "application/json"]),
-      body: Data(value.canonical.utf8))
-  }
-}
-
-/// An answer that breaks off: the client sees the connection end in its middle.
-private struct Broken: AsyncBufferedSequence {
-  typealias Element = UInt8
-  struct Iterator: AsyncBufferedIteratorProtocol {
-    mutating func next() async throws -> UInt8? { throw CancellationError() }
-    mutating func nextBuffer(suggested count: Int) async throws -> [UInt8]? {
-      throw CancellationError()
-    }
-  }
-  func makeAsyncIterator() -> Iterator { Iterator() }
-  static var response: HTTPResponse {
-    HTTPResponse(statusCode: .ok, body: HTTPBodySequence(from: Broken(), count: 1000))
-  }
-}
-
-/// RFC 9110 §5.6.7, IMF-fixdate.
-enum HTTPDate {
-  static func text(_ date: Date) -> String {
-    let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-    let months = [
-      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
-    let stamp = Array(Timestamp.text(date))
-    let day = days[Int((date.timeIntervalSince1970 / 86_400).rounded(.down)) % 7]
-    let month = months[(Int(String(stamp[5..<7])) ?? 1) - 1]
-    return
-      "\(day), \(String(stamp[8..<10])) \(month) \(String(stamp[0..<4])) \(String(stamp[11..<19])) GMT"
+  private func json(_ value: JSONValue, status: Int = 200) -> WireAnswer {
+    WireAnswer(
+      status: status, headers: [.init("Content-Type", "application/json")],
+      body: Array(value.canonical.utf8))
   }
 }

@@ -16,18 +16,10 @@ enum Signature {
     var service: String
     var region: String
   }
-  /// A request as it arrived: target undecoded, header names in lower case.
-  struct Arrived {
-    var method: String
-    var rawPath: String
-    var rawQuery: String
-    var headers: [String: String]
-    var body: [UInt8]
-  }
   static let skewSecondsMax = 900.0
 
   static func verify(
-    _ request: Arrived, credentials: [String: ModelCredential], now: Date
+    _ request: WireRequest, credentials: [String: ModelCredential], now: Date
   ) throws(Refused) -> Signer {
     guard let header = request.headers["authorization"] else {
       throw Refused(
