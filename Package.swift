@@ -80,7 +80,7 @@ let package = Package(
           ], path: "Sources/Capabilities/\(name)", swiftSettings: strict),
         .testTarget(
           name: name + "Tests",
-          dependencies: [.byName(name: name), "FerryTestSupport", "FerryModel"],
+          dependencies: [.byName(name: name), "FerryTestSupport", "FerryModel", "FerryAWS"],
           exclude: name == "Orphans" ? ["golden"] : [], swiftSettings: strict),
       ]
     } + [

@@ -3,28 +3,204 @@ import FerryHTTP
 import FerryModel
 import Foundation
 
-/// HTTP in front of the model: signatures, faults, and the lab's own few paths.
-final class LabServer: Sendable {
-  let port: UInt16
-  private let server: HTTPServer
-
-  init(_ model: SharedModel, faults: FaultPlan, port: UInt16, host: String) throws(FerryError) {
-    model.with { $0.stuck = faults.stuck }
-    let answerer = LabAnswerer(model: model, faults: faults, state: Locked(LabState()))
-    let socket = try ListeningSocket(host: host, port: port)
-    self.port = socket.port
-    server = try HTTPServer([
-      .init(socket: socket, tls: nil) { request, _ in answerer.answer(request) }
-    ])
-  }
-  func start() { server.start() }
-  func stop() { server.stop() }
+/// The lab's time: the machine's, or off by a fault.
+struct LabClock: Sendable {
+  var skewSeconds = 0.0
+  /// The machine's time.
+  var time: @Sendable () -> Date = { Date() }
+  var now: Date { time() + skewSeconds }
 }
 
-/// Counters and past states that faults need.
-private struct LabState {
+/// HTTP in front of the model: signatures, faults, and the lab's own few paths.
+struct LabServer: Sendable {
+  let model: SharedModel
+  let clock: LabClock
+  private let state: Locked<FaultState>
+
+  init(_ model: SharedModel, faults: FaultPlan, clock: LabClock) {
+    self.model = model
+    self.clock = clock
+    state = Locked(FaultState(faults.faults))
+    model.with { $0.stuck = faults.stuck }
+  }
+
+  func answer(_ arrived: WireRequest) -> WireAnswer {
+    if arrived.rawPath.hasPrefix("/_lab/") { return own(arrived) }
+    let call = Self.call(arrived)
+    let asked = Fault.Asked(call)
+    let latency = state.withLock { $0.latencyMilliseconds(asked, now: clock.now) }
+    if latency > 0 { usleep(UInt32(latency) * 1000) }
+    let now = clock.now
+    if let fault = state.withLock({ $0.before(asked, now: now) }) {
+      return broken(fault) ?? WireAnswer(ending: .silence)
+    }
+    let signer: Signature.Signer
+    do throws(Signature.Refused) {
+      let (credentials, tolerance) = model.with {
+        ($0.credentials, Signature.skewToleranceSeconds)
+      }
+      signer = try Signature.verify(
+        arrived, credentials: credentials, now: now, skewToleranceSeconds: tolerance)
+    } catch {
+      return answer(error: error.status, error.code, error.message)
+    }
+    return damaged(handle(call, asked, signer, now), call, asked, now)
+  }
+
+  /// The request as the model takes it, named by the service that its signature names.
+  private static func call(_ arrived: WireRequest) -> ServiceRequest {
+    let scope = Signature.scope(arrived)
+    return ServiceRequest(
+      AWSService(environmentName: "", configKey: "", signingName: scope?.service ?? "cloudfront"),
+      "", region: scope?.region, method: arrived.method, path: arrived.rawPath,
+      query: arrived.rawQuery.split(separator: "&").map { pair in
+        let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        func plain(_ text: Substring) -> String {
+          let blanks = String(text.map { $0 == "+" ? " " : $0 })
+          return blanks.removingPercentEncoding ?? blanks
+        }
+        return .init(plain(sides[0]), sides.count > 1 ? plain(sides[1]) : nil)
+      }, headers: arrived.headers, body: arrived.body)
+  }
+
+  private func handle(
+    _ call: ServiceRequest, _ asked: Fault.Asked, _ signer: Signature.Signer, _ now: Date
+  ) -> ServiceResponse {
+    let credential = signer.credential
+    if var old = state.withLock({ $0.stale(asked, now: now) }) {
+      return old.handle(
+        call, account: credential.account, callerARN: credential.arn, now: now)
+    }
+    let remembers = !asked.isRead && state.withLock { $0.remembers }
+    if remembers { remember(now) }
+    defer { if remembers { remember(now) } }
+    return model.with {
+      $0.handle(call, account: credential.account, callerARN: credential.arn, now: now)
+    }
+  }
+  private func remember(_ now: Date) {
+    let model = model.with { $0 }
+    state.withLock { $0.remember(model, now: now) }
+  }
+
+  // MARK: Faults
+
+  /// The answer that replaces another one; nil for a kind that only changes it.
+  private func broken(_ fault: Fault.Kind) -> WireAnswer? {
+    switch fault {
+    case .throttle(_, let milliseconds):
+      var out = answer(error: 400, "Throttling", "Rate exceeded")
+      if let milliseconds { out.headers.append(.init("x-amz-retry-after", "\(milliseconds)")) }
+      return out
+    case .error(let status, let code, _):
+      return answer(
+        error: status, code, "CloudFront encountered an internal error. Please try again.")
+    case .drop: return WireAnswer(ending: .silence)
+    case .garbage:
+      return WireAnswer(
+        headers: [.init("Date", HTTPDate.text(clock.now)), .init("Content-Type", "text/xml")],
+        body: [0x00, 0xFF, 0xFE] + Array("<?xml garbage <<&nothing; \u{1B}[31m".utf8) + [
+          0xC3, 0x28,
+        ])
+    case .latency, .staleRead, .lostETag, .reorderedETag, .truncate: return nil
+    }
+  }
+
+  /// The answer with what faults do to it.
+  private func damaged(
+    _ response: ServiceResponse, _ call: ServiceRequest, _ asked: Fault.Asked, _ now: Date
+  ) -> WireAnswer {
+    let path = Self.resourcePath(call, response)
+    let (faults, older) = state.withLock { state in
+      let faults = state.after(
+        asked, path: path, etag: response.headers["etag"], hasBody: response.body.count > 1,
+        now: now)
+      return (faults, state.olderVersion(path: path))
+    }
+    var response = response
+    var ending = WireAnswer.Ending.whole
+    for fault in faults {
+      if let answer = broken(fault) { return answer }
+      switch fault {
+      case .lostETag: response.headers["etag"] = nil
+      case .reorderedETag: response.headers["etag"] = older
+      case .truncate: ending = .cut(after: response.body.count / 2)
+      default: break
+      }
+    }
+    var out = answer(response)
+    out.ending = ending
+    return out
+  }
+
+  /// `/2020-05-31/KIND/ID` of what a request is about, whichever operation it is.
+  private static func resourcePath(_ call: ServiceRequest, _ response: ServiceResponse) -> String {
+    let path = response.headers["location"].flatMap { URLComponents(string: $0)?.path }
+    return "/" + (path ?? call.path).split(separator: "/").prefix(3).joined(separator: "/")
+  }
+
+  // MARK: Answers
+
+  private func answer(error status: Int, _ code: String, _ message: String) -> WireAnswer {
+    answer(
+      .awsError(
+        status: status, code: code, message: message, requestID: UUID().uuidString.lowercased()))
+  }
+
+  private func answer(_ response: ServiceResponse) -> WireAnswer {
+    var headers: [WireAnswer.Header] = [.init("Date", HTTPDate.text(clock.now))]
+    for (name, value) in response.headers.sorted(by: { $0.key < $1.key }) {
+      let written =
+        name == "etag"
+        ? "ETag"
+        : name == "x-amzn-requestid"
+          ? "x-amzn-RequestId"
+          : name.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined(
+            separator: "-")
+      headers.append(.init(written, value))
+    }
+    return WireAnswer(status: response.status, headers: headers, body: response.body)
+  }
+
+  // MARK: The lab's own paths
+
+  /// Loopback clients only, since the lab listens nowhere else.
+  private func own(_ request: WireRequest) -> WireAnswer {
+    switch (request.method, request.rawPath) {
+    case ("GET", "/_lab/requests"):
+      return json(JSONValue.of(model.with { $0.log }))
+    case ("GET", "/_lab/state"):
+      let now = clock.now
+      return json(
+        .object(
+          model.with { model in
+            Dictionary(
+              uniqueKeysWithValues: model.accountIDs.map {
+                ($0, Self.state(model.snapshot(account: $0, now: now)))
+              })
+          }))
+    case ("POST", "/_lab/load"):
+      do throws(FerryError) {
+        let document = try JSONValue.read(request.body, what: "inventory")
+        let now = clock.now
+        try model.with { (it: inout CloudFrontModel) throws(FerryError) in
+          try it.load(document, now: now)
+        }
+        return json(["loaded": true])
+      } catch {
+        return json(
+          [
+            "code": .string(error.code.rawValue), "what": .string(error.what),
+            "why": .string(error.why),
+          ],
+          status: 400)
+      }
+    default: return json(["why": "the lab has no such path"], status: 404)
+    }
+  }
+
   /// What an account has, without its documents: for tests and curious people.
-  static func json(_ it: ModelSnapshot) -> JSONValue {
+  private static func state(_ it: ModelSnapshot) -> JSONValue {
     [
       "distributions": .array(
         it.distributions.map {
@@ -39,161 +215,6 @@ private struct LabState {
           ["id": .string($0.id), "etag": .string($0.etag), "enabled": .bool($0.enabled)]
         }),
     ]
-  }
-
-  private var random = SystemRandomNumberGenerator()
-  private var bucket = 0.0
-  private var filled = Date.distantPast
-  private var past: [(at: Date, model: CloudFrontModel)] = []
-
-  mutating func chance(_ percent: Double) -> Bool {
-    percent > 0 && Double.random(in: 0..<100, using: &random) < percent
-  }
-  /// A token bucket that holds one second's worth.
-  mutating func passes(rate: Double, now: Date) -> Bool {
-    bucket = min(max(rate, 1), bucket + min(3600, now.timeIntervalSince(filled)) * rate)
-    filled = now
-    guard bucket >= 1 else { return false }
-    bucket -= 1
-    return true
-  }
-  /// The model as it was, for stale reads; the newest state that is old enough.
-  mutating func remember(_ model: CloudFrontModel, now: Date, seconds: Double) {
-    past.append((now, model))
-    while past.count > 1, past[1].at <= now - seconds { past.removeFirst() }
-  }
-  func stale(now: Date, seconds: Double) -> CloudFrontModel? {
-    past.last { $0.at <= now - seconds }?.model ?? past.first?.model
-  }
-}
-
-private struct LabAnswerer: Sendable {
-  let model: SharedModel
-  let faults: FaultPlan
-  let state: Locked<LabState>
-
-  func answer(_ arrived: WireRequest) -> WireAnswer {
-    if arrived.rawPath.hasPrefix("/_lab/") { return own(arrived) }
-    if faults.latencyMilliseconds > 0 {
-      usleep(UInt32(faults.latencyMilliseconds) * 1000)
-    }
-    let now = Date()
-    if let rate = faults.throttleRate, !state.withLock({ $0.passes(rate: rate, now: now) }) {
-      return answer(
-        .awsError(status: 400, code: "Throttling", message: "Rate exceeded", requestID: id()))
-    }
-    if state.withLock({ $0.chance(faults.errorPercent) }) {
-      return answer(
-        .awsError(
-          status: faults.errorStatus, code: "ServiceUnavailable",
-          message: "CloudFront encountered an internal error. Please try again.", requestID: id()))
-    }
-    if state.withLock({ $0.chance(faults.dropBeforePercent) }) {
-      return WireAnswer(ending: .silence)
-    }
-    let signer: Signature.Signer
-    do throws(Signature.Refused) {
-      signer = try Signature.verify(
-        arrived, credentials: model.with { $0.credentials }, now: now)
-    } catch {
-      return answer(
-        .awsError(
-          status: error.status, code: error.code, message: error.message, requestID: id()))
-    }
-    let call = ServiceRequest(
-      AWSService(environmentName: "", configKey: "", signingName: signer.service), "",
-      region: signer.region, method: arrived.method, path: arrived.rawPath,
-      query: arrived.rawQuery.split(separator: "&").map { pair in
-        let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        func plain(_ text: Substring) -> String {
-          let blanks = String(text.map { $0 == "+" ? " " : $0 })
-          return blanks.removingPercentEncoding ?? blanks
-        }
-        return .init(plain(sides[0]), sides.count > 1 ? plain(sides[1]) : nil)
-      }, headers: arrived.headers, body: arrived.body)
-    let response: ServiceResponse
-    let isRead = arrived.method == "GET"
-    if faults.staleReadSeconds > 0 {
-      if isRead,
-        var old = state.withLock({ $0.stale(now: now, seconds: faults.staleReadSeconds) })
-      {
-        response = old.handle(
-          call, account: signer.credential.account, callerARN: signer.credential.arn, now: now)
-      } else {
-        remember(now)
-        response = handle(call, signer, now)
-        remember(now)
-      }
-    } else {
-      response = handle(call, signer, now)
-    }
-    if state.withLock({ $0.chance(faults.dropAfterPercent) }) {
-      return WireAnswer(ending: .silence)
-    }
-    return answer(response)
-  }
-
-  private func handle(_ call: ServiceRequest, _ signer: Signature.Signer, _ now: Date)
-    -> ServiceResponse
-  {
-    model.with {
-      $0.handle(
-        call, account: signer.credential.account, callerARN: signer.credential.arn, now: now)
-    }
-  }
-  private func id() -> String { UUID().uuidString.lowercased() }
-
-  private func remember(_ now: Date) {
-    let model = model.with { $0 }
-    state.withLock { $0.remember(model, now: now, seconds: faults.staleReadSeconds) }
-  }
-
-  private func answer(_ response: ServiceResponse) -> WireAnswer {
-    var headers: [WireAnswer.Header] = [.init("Date", HTTPDate.text(Date()))]
-    for (name, value) in response.headers.sorted(by: { $0.key < $1.key }) {
-      let written =
-        name == "etag"
-        ? "ETag"
-        : name == "x-amzn-requestid"
-          ? "x-amzn-RequestId"
-          : name.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined(
-            separator: "-")
-      headers.append(.init(written, value))
-    }
-    return WireAnswer(status: response.status, headers: headers, body: response.body)
-  }
-
-  /// Paths that are the lab's own: loopback clients only, since the lab listens nowhere else.
-  private func own(_ request: WireRequest) -> WireAnswer {
-    switch (request.method, request.rawPath) {
-    case ("GET", "/_lab/requests"):
-      return json(JSONValue.of(model.with { $0.log }))
-    case ("GET", "/_lab/state"):
-      return json(
-        .object(
-          model.with { model in
-            Dictionary(
-              uniqueKeysWithValues: model.accountIDs.map {
-                ($0, LabState.json(model.snapshot(account: $0, now: Date())))
-              })
-          }))
-    case ("POST", "/_lab/load"):
-      do throws(FerryError) {
-        let document = try JSONValue.read(request.body, what: "inventory")
-        try model.with { (it: inout CloudFrontModel) throws(FerryError) in
-          try it.load(document, now: Date())
-        }
-        return json(["loaded": true])
-      } catch {
-        return json(
-          [
-            "code": .string(error.code.rawValue), "what": .string(error.what),
-            "why": .string(error.why),
-          ],
-          status: 400)
-      }
-    default: return json(["why": "the lab has no such path"], status: 404)
-    }
   }
   private func json(_ value: JSONValue, status: Int = 200) -> WireAnswer {
     WireAnswer(
