@@ -175,7 +175,9 @@ final class Wire: Sendable {
       case .success(let response):
         if fault == nil { state.withLock { [cost] in $0.quota.give(cost) } }
         return ServiceResponse(
-          status: response.status, headers: response.headers, body: response.body)
+          status: response.status, headers: response.headers,
+          // A refusal may repeat what was signed, SignatureDoesNotMatch above all.
+          body: response.status >= 400 ? Redaction.of(response.body, keys: keys) : response.body)
       }
     }
   }

@@ -19,15 +19,16 @@ public struct Terminal: Sendable {
     colour = errorIsTerminal && !refused && environment["TERM"] != "dumb"
   }
 
-  public func answer(_ text: String) { Self.write(text, to: STDOUT_FILENO) }
+  public func answer(_ text: String) { Self.write(printable(text), to: STDOUT_FILENO) }
   public func talk(_ line: String) {
     guard !quiet else { return }
-    Self.write(line + "\n", to: STDERR_FILENO)
+    Self.write(printable(line) + "\n", to: STDERR_FILENO)
   }
   /// A warning is shown even when quiet: it is about what the answer is worth.
   public func warn(_ line: String) {
     Self.write(
-      (colour ? "\u{1B}[33mwarning:\u{1B}[0m " : "warning: ") + line + "\n", to: STDERR_FILENO)
+      (colour ? "\u{1B}[33mwarning:\u{1B}[0m " : "warning: ") + printable(line) + "\n",
+      to: STDERR_FILENO)
   }
   /// Rewrites one line on a terminal; elsewhere it prints nothing.
   public func progress(_ line: String?) {
@@ -36,9 +37,26 @@ public struct Terminal: Sendable {
     var size = winsize()
     let columns =
       ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
-    Self.write("\r\u{1B}[K" + (line ?? "").prefix(columns - 1), to: STDERR_FILENO)
+    Self.write("\r\u{1B}[K" + printable(line ?? "").prefix(columns - 1), to: STDERR_FILENO)
   }
 
+  /// A line typed on the terminal, or nil at its end or when the run was interrupted meanwhile.
+  public static func typed() -> String? {
+    var bytes: [UInt8] = []
+    var byte: UInt8 = 0
+    while !Task.isCancelled {
+      var ready = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+      guard poll(&ready, 1, 100) > 0 else { continue }
+      let count = Foundation.read(STDIN_FILENO, &byte, 1)
+      if count < 0, errno == EINTR { continue }
+      guard count == 1 else { return nil }
+      if byte == 0x0A { return String(decoding: bytes, as: UTF8.self) }
+      bytes.append(byte)
+    }
+    return nil
+  }
+
+  /// As it is: what is foreign in it must have been escaped.
   public static func write(_ text: String, to descriptor: Int32) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {

@@ -40,8 +40,8 @@ struct StateCommand: AsyncParsableCommand {
     @Argument(help: "The file to write.") var file: String
     @OptionGroup var global: GlobalOptions
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
-      try Files.write(
-        FerryJSON.document(try context.stateStore().export()), to: file, mode: 0o600)
+      let document = FerryJSON.document(try context.stateStore().export())
+      try Files.write(jsonSafe(document), to: file, mode: 0o600)
       context.terminal.answer("\(file)\n")
       return .done
     }
