@@ -19,7 +19,9 @@ public enum Files {
     }
     defer { close(descriptor) }
     var info = stat()
-    if refuseLooseModes, fstat(descriptor, &info) == 0, info.st_mode & 0o022 != 0 {
+    if refuseLooseModes, fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
+      info.st_mode & 0o022 != 0
+    {
       throw .badInput(
         "loose-mode", what: "could not use \(what) \(path)",
         why: "others may write it (mode \(String(info.st_mode & 0o777, radix: 8)))",
