@@ -78,11 +78,11 @@ public struct Context: Sendable {
 
   /// Writes the answer in the format asked for, to `--out` or stdout.
   public func answer(_ text: String) throws(FerryError) {
-    guard let out = options.out else { return say(text) }
+    guard let out = options.out else { return try say(text) }
     try Files.write(escaped(text), to: out)
   }
   /// Writes to stdout, whatever `--out` says: it may name another file of the command.
-  public func say(_ text: String) { terminal.answer(escaped(text)) }
+  public func say(_ text: String) throws(FerryError) { try terminal.answer(escaped(text)) }
   private func escaped(_ text: String) -> String {
     let isJSON = options.output == .json || options.output == .ndjson
     return isJSON ? jsonSafe(text) : printable(text)

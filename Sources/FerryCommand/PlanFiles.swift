@@ -64,11 +64,11 @@ extension Context {
     try Files.write(jsonSafe(FerryJSON.document(rollback)), to: rollbackPath)
     try Files.write(jsonSafe(FerryJSON.document(plan)), to: path)
     if options.output == .json {
-      say(
+      try say(
         FerryJSON.document(
           ["path": path, "rollbackPath": rollbackPath, "digest": plan.digest]))
     } else {
-      say(PlanText.render(plan) + "\n\(path)\n\(plan.digest)\n")
+      try say(PlanText.render(plan) + "\n\(path)\n\(plan.digest)\n")
     }
   }
 }

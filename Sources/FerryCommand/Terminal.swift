@@ -19,7 +19,16 @@ public struct Terminal: Sendable {
     colour = errorIsTerminal && !refused && environment["TERM"] != "dumb"
   }
 
-  public func answer(_ text: String) { Self.write(printable(text), to: STDOUT_FILENO) }
+  /// - Throws: `answer-lost` (1) when stdout takes no more, as on a full disk; a reader that went away is no
+  ///   error.
+  public func answer(_ text: String) throws(FerryError) {
+    let code = Self.write(printable(text), to: STDOUT_FILENO)
+    guard code != 0, code != EPIPE, code != EIO else { return }
+    throw FerryError(
+      "answer-lost", what: "could not write the answer to stdout",
+      why: String(cString: strerror(code)),
+      next: "free space, then ask again; what was done stays done")
+  }
   public func talk(_ line: String) {
     guard !quiet else { return }
     Self.write(printable(line) + "\n", to: STDERR_FILENO)
@@ -56,17 +65,20 @@ public struct Terminal: Sendable {
     return nil
   }
 
-  /// As it is: what is foreign in it must have been escaped.
-  public static func write(_ text: String, to descriptor: Int32) {
+  /// Writes as it is: what is foreign in it must have been escaped.
+  /// - Returns: 0, or the `errno` that ended it.
+  @discardableResult
+  public static func write(_ text: String, to descriptor: Int32) -> Int32 {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
       if count > 0 {
         bytes = bytes.dropFirst(count)
       } else if errno != EINTR {
-        return
+        return errno
       }
     }
+    return 0
   }
 
   /// `error[code]: what / why / next`, every foreign text escaped.

@@ -86,14 +86,14 @@ public struct InventoryCommand: AsyncParsableCommand {
       try file.commit()
       context.warnAboutGaps(gaps)
       if global.output == .json {
-        context.say(
+        try context.say(
           FerryJSON.document(
             JSONValue.object([
               "path": .string(out), "complete": .bool(gaps.isEmpty),
               "distributions": .int(Int64(count)), "gaps": .int(Int64(gaps.count)),
             ])))
       } else {
-        context.say(
+        try context.say(
           "\(out): \(count) distribution\(count == 1 ? "" : "s"), \(gaps.isEmpty ? "complete" : "\(gaps.count) gap\(gaps.count == 1 ? "" : "s")")\n"
         )
       }

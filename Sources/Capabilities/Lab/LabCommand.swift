@@ -95,7 +95,7 @@ public struct LabCommand: AsyncParsableCommand {
             JSONValue.object(["api": .string("http://\(host):\(port)"), "accounts": .object(keys)])
             .canonical + "\n"
           if let readyFile { try Files.write(line, to: readyFile, mode: 0o600) }
-          terminal.answer(line)
+          try terminal.answer(line)
         }
       } catch let error as FerryError {
         throw error

@@ -47,7 +47,7 @@ struct RunbookCommand: FerryCommand {
     let (plan, path) = try context.plan(argument.plan)
     let text = Runbook.render(plan, path: path, rollback: context.rollbackPlan(of: path))
     if global.out == "-" {
-      context.terminal.answer(text)
+      try context.say(text)
       return .done
     }
     let target: String
@@ -58,7 +58,7 @@ struct RunbookCommand: FerryCommand {
       target = context.place("runbooks/\(plan.name).md")
     }
     try Files.write(text, to: target)
-    context.terminal.answer("\(target)\n")
+    try context.say("\(target)\n")
     return .done
   }
 }

@@ -42,7 +42,7 @@ struct StateCommand: AsyncParsableCommand {
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       let document = FerryJSON.document(try context.stateStore().export())
       try Files.write(jsonSafe(document), to: file, mode: 0o600)
-      context.terminal.answer("\(file)\n")
+      try context.say("\(file)\n")
       return .done
     }
   }
@@ -55,7 +55,7 @@ struct StateCommand: AsyncParsableCommand {
       let document = try JSONValue.read(Files.read(file, what: "the state"), what: "state \(file)")
       try checkSchema(document, is: "edgeferry.state/1", what: "state \(file)")
       try context.stateStore().load(document)
-      context.terminal.answer("imported into \(context.statePath)\n")
+      try context.say("imported into \(context.statePath)\n")
       return .done
     }
   }
