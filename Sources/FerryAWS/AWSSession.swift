@@ -197,7 +197,9 @@ final class Wire: Sendable {
       case .deliver:
         let response = try result.get()
         return ServiceResponse(
-          status: response.status, headers: response.headers, body: response.body)
+          status: response.status, headers: response.headers,
+          // A refusal may repeat what was signed, SignatureDoesNotMatch above all.
+          body: response.status >= 400 ? Redaction.of(response.body, keys: keys) : response.body)
       }
     }
   }

@@ -18,7 +18,13 @@ struct Ferry {
     }
   }
 
-  static let binary = Shared.package.appendingPathComponent(".build/debug/edgeferry")
+  /// The one of the same build as these tests, so that a sanitized build tests its own binary.
+  static let binary: URL = {
+    let exe = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    let beside = exe.deletingLastPathComponent().appendingPathComponent("edgeferry")
+    return FileManager.default.isExecutableFile(atPath: beside.path)
+      ? beside : Shared.package.appendingPathComponent(".build/debug/edgeferry")
+  }()
 
   /// A fresh workspace, removed when the value's owner calls `remove`.
   let folder: URL
@@ -41,6 +47,8 @@ struct Ferry {
     try FileManager.default.createDirectory(
       at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     try text.write(to: url, atomically: true, encoding: .utf8)
+    // Whatever the umask: settings that the group may write are refused.
+    chmod(url.path, 0o644)
   }
   func read(_ name: String) throws -> JSONValue {
     try JSONValue.read(Array(Data(contentsOf: folder.appendingPathComponent(name))), what: name)
