@@ -80,7 +80,9 @@ let package = Package(
           ], path: "Sources/Capabilities/\(name)", swiftSettings: strict),
         .testTarget(
           name: name + "Tests",
-          dependencies: [.byName(name: name), "FerryTestSupport", "FerryModel", "FerryAWS"],
+          dependencies: [
+            .byName(name: name), "FerryTestSupport", "FerryModel", "FerryAWS", "FerryHTTP",
+          ],
           exclude: name == "Orphans" ? ["golden"] : [], swiftSettings: strict),
       ]
     } + [

@@ -1,5 +1,6 @@
 import FerryAWS
 import FerryCore
+import FerryHTTP
 import FerryTestSupport
 import Foundation
 import Testing
@@ -26,10 +27,11 @@ private final class TestLab: @unchecked Sendable {
     key = AWSCredentials(
       accessKeyID: credential.accessKeyID, secretAccessKey: credential.secretAccessKey)
     self.model = SharedModel(model)
-    server = LabServer(self.model, faults: plan, clock: LabClock())
+    server = LabServer(self.model, faults: plan, clock: LabClock(), edgeCounts: Locked([:]))
     server = LabServer(
       self.model, faults: plan,
-      clock: LabClock(skewSeconds: plan.skewSeconds) { [unowned self] in self.now })
+      clock: LabClock(skewSeconds: plan.skewSeconds) { [unowned self] in self.now },
+      edgeCounts: Locked([:]))
   }
 
   func send(
