@@ -111,7 +111,7 @@ public struct LabCommand: AsyncParsableCommand {
           "ca": .string(trust.path), "accounts": Self.keys(shared),
         ]).canonical + "\n"
       if let readyFile { try Files.write(line, to: readyFile, mode: 0o600) }
-      context.terminal.answer(line)
+      try context.terminal.answer(line)
       // A signal ends the lab as it should.
       while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
       return .done
