@@ -252,6 +252,9 @@ struct FaultTests {
     #expect(String(decoding: answer.body, as: UTF8.self).contains(message))
     #expect(answer.header("date") == HTTPDate.text(lab.now + seconds))
     #expect(try TestLab("skew:seconds=200").get().status == 200)
+    let patient = try TestLab("skew:seconds=\(seconds)")
+    patient.model.with { $0.behaviours.skewToleranceSeconds = 900 }
+    #expect(patient.get().status == 200)
   }
 
   @Test func `the operation is known from path, form or target before the signature is checked`() {

@@ -41,7 +41,7 @@ struct LabServer: Sendable {
     let signer: Signature.Signer
     do throws(Signature.Refused) {
       let (credentials, tolerance) = model.with {
-        ($0.credentials, Signature.skewToleranceSeconds)
+        ($0.credentials, $0.behaviours.skewToleranceSeconds)
       }
       signer = try Signature.verify(
         arrived, credentials: credentials, now: now, skewToleranceSeconds: tolerance)
