@@ -69,7 +69,7 @@ extension CloudFrontModel {
       return EdgeCertificate(names: [EdgeCertificate.ownName], account: nil)
     }
     // One certificate a distribution; it covers one label of a wildcard alias, as certificates do.
-    let names = owner.seen.aliases.filter(Self.isHostName)
+    let names = owner.seen.aliases
     return EdgeCertificate(
       names: owner.isOwnName || names.isEmpty ? [EdgeCertificate.ownName] : names.sorted(),
       account: owner.it.account)
@@ -182,15 +182,6 @@ extension CloudFrontModel {
   /// A host without its port, in lower case.
   private static func name(_ host: String) -> String {
     String(host.prefix { $0 != ":" }).lowercased()
-  }
-  private static func isHostName(_ text: String) -> Bool {
-    !text.isEmpty && text.utf8.count <= 253
-      && text.utf8.allSatisfy {
-        switch $0 {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2A, 0x2D, 0x2E, 0x5F: true
-        default: false
-        }
-      }
   }
 
   // MARK: Staging
