@@ -54,32 +54,10 @@ public struct LabCommand: AsyncParsableCommand {
         _ = try Self.address(dns)
         context.terminal.warn("--dns is not served by this version; the API and the edge are")
       }
-      guard let seconds = Settings.seconds(propagation), (1...256).contains(pops) else {
-        throw .badInput(
-          "bad-usage", what: "could not start the lab",
-          why: "--propagation is a span and --pops 1 to 256",
-          next: "see `edgeferry lab serve --help`")
-      }
-      let ids = accounts.split(separator: ",").map(String.init)
-      guard !ids.isEmpty, ids.allSatisfy({ $0.count == 12 && $0.allSatisfy(\.isNumber) }) else {
-        throw .badInput(
-          "bad-usage", what: "could not start the lab", why: "--accounts takes 12-digit numbers",
-          next: "write them as 111111111111,222222222222")
-      }
-      var behaviours = Behaviours()
-      for text in behaviour { try behaviours.set(text) }
       var faults = FaultPlan()
       for text in fault { try faults.add(text) }
       let clock = LabClock(skewSeconds: faults.skewSeconds)
-      var model = CloudFrontModel(
-        accounts: ids, propagationSeconds: seconds, pops: pops, behaviours: behaviours)
-      if sample { try model.load(Sample.inventory(now: clock.now), now: clock.now) }
-      for file in load {
-        try model.load(
-          try JSONValue.read(Files.read(file, what: "inventory"), what: "inventory \(file)"),
-          now: clock.now)
-      }
-      let shared = SharedModel(model)
+      let shared = SharedModel(try model(now: clock.now))
       let edge = EdgeServer(model: shared, clock: clock, pops: pops)
       let answerer = LabServer(shared, faults: faults, clock: clock, edgeCounts: edge.counts)
       let authority = try LabAuthority()
@@ -115,6 +93,33 @@ public struct LabCommand: AsyncParsableCommand {
       // A signal ends the lab as it should.
       while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
       return .done
+    }
+
+    /// The world that the options ask for.
+    private func model(now: Date) throws(FerryError) -> CloudFrontModel {
+      guard let seconds = Settings.seconds(propagation), (1...256).contains(pops) else {
+        throw .badInput(
+          "bad-usage", what: "could not start the lab",
+          why: "--propagation is a span and --pops 1 to 256",
+          next: "see `edgeferry lab serve --help`")
+      }
+      let ids = accounts.split(separator: ",").map(String.init)
+      guard !ids.isEmpty, ids.allSatisfy({ $0.count == 12 && $0.allSatisfy(\.isNumber) }) else {
+        throw .badInput(
+          "bad-usage", what: "could not start the lab", why: "--accounts takes 12-digit numbers",
+          next: "write them as 111111111111,222222222222")
+      }
+      var behaviours = Behaviours()
+      for text in behaviour { try behaviours.set(text) }
+      var model = CloudFrontModel(
+        accounts: ids, propagationSeconds: seconds, pops: pops, behaviours: behaviours)
+      if sample { try model.load(Sample.inventory(now: now), now: now) }
+      for file in load {
+        try model.load(
+          try JSONValue.read(Files.read(file, what: "inventory"), what: "inventory \(file)"),
+          now: now)
+      }
+      return model
     }
 
     private static func keys(_ model: SharedModel) -> JSONValue {

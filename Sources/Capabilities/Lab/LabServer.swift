@@ -33,7 +33,7 @@ struct LabServer: Sendable {
     let call = Self.call(arrived)
     let asked = Fault.Asked(call)
     let latency = state.withLock { $0.latencyMilliseconds(asked, now: clock.now) }
-    if latency > 0 { usleep(UInt32(latency) * 1000) }
+    if latency > 0 { Thread.sleep(forTimeInterval: Double(latency) / 1000) }
     let now = clock.now
     if let fault = state.withLock({ $0.before(asked, now: now) }) {
       return broken(fault) ?? WireAnswer(ending: .silence)
