@@ -32,7 +32,8 @@ public struct Behaviours: Equatable, Sendable {
   /// - Source: reports by practitioners only.
   public var ghostAliasSeconds = 0.0
   /// Whether members of DistributionConfig must come in the API's order.
-  /// - Source: undocumented; Route 53 insists on order.
+  /// - Source: undocumented. Route 53 insists on order; aws-sdk-go-v2, and so Terraform, writes
+  ///   CloudFront's members sorted by name.
   public var elementOrderIsStrict = false
   /// Whether a move inside one account needs a disabled source.
   /// - Source: yes: API reference of UpdateDomainAssociation; no: Developer Guide "Move an alternate
