@@ -94,7 +94,7 @@ let package = Package(
         dependencies: ["FerryTestSupport", "FerryCore", "FerryAWS", "FerryModel"],
         exclude: [
           "hostile_server.py", "boto3_trio.py", "boto3_operations.py", "boto3_random.py",
-          "tls_server.py", "trio.tf",
+          "shapes.py", "tls_server.py", "trio.tf",
         ],
         swiftSettings: strict),
     ]

@@ -84,6 +84,14 @@ struct BehaviourTests {
       "orphans", "discover", "--fail-on", "findings,gaps", extra: lab.variables())
     #expect(after.code == 0, "\(after.out)")
     #expect(try await primary("E1LEFT", ferry, lab)["ContinuousDeploymentPolicyId"] == "")
+    let log = try await ferry.run(
+      [
+        "-c",
+        "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
+        lab.api + "/_lab/requests",
+      ], extra: ClientTests.around(ferry, lab), program: Ferry.pythonProgram)
+    let codes = Set(log.json.array?.compactMap { $0["code"]?.string } ?? [])
+    #expect(codes.contains("DistributionNotDisabled") == (behaviour == "delete-lag=1.5"))
     let inverse = try ferry.read("plans/all.rollback.plan.json")["digest"]?.string ?? ""
     let back = try await ferry("rollback", "all", "--approve", inverse, extra: lab.variables())
     #expect(back.code == 0, "\(back.talk)")

@@ -33,6 +33,37 @@ struct ClientTests {
     #expect(answer.out.hasPrefix("200 random configs survived"))
   }
 
+  @Test func `the shapes that configs are edited by are those of botocore's model`() async throws {
+    func text(_ kind: Shape.Kind) -> String {
+      switch kind {
+      case .string: "s"
+      case .integer: "i"
+      case .boolean: "b"
+      case .float: "f"
+      case .timestamp: "t"
+      case .structure(let name): name
+      case .list(let item, let of): "[\(item) \(text(of))]"
+      }
+    }
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let shapes = Shape.all.map { shape in
+      (
+        shape.name,
+        JSONValue.array(
+          shape.members.map { [.string($0.name), .string(text($0.kind)), .bool($0.required)] })
+      )
+    }
+    try ferry.write(
+      JSONValue.object(Dictionary(uniqueKeysWithValues: shapes)).canonical, to: "shapes.json")
+    let script = Shared.package.appendingPathComponent("Tests/EndToEndTests/shapes.py").path
+    let answer = try await ferry.run(
+      [script, "shapes.json"], extra: ProcessInfo.processInfo.environment,
+      program: Ferry.pythonProgram)
+    #expect(answer.code == 0, "\(answer.talk)")
+    #expect(answer.out == "\(shapes.count) shapes agree\n")
+  }
+
   @Test func `the AWS CLI creates, waits, updates, lists and is told what is wrong`() async throws {
     guard let aws = Self.onPath("aws") else {
       print("skipped: the AWS CLI is not installed")
