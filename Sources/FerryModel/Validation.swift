@@ -103,6 +103,14 @@ enum Validation {
     }
   }
 
+  /// Anycast addresses, viewer mTLS, gRPC or VPC origins.
+  static func usesNewerFeatures(_ config: XElement) -> Bool {
+    !(config.text(at: "AnycastIpListId") ?? "").isEmpty || config.first("ViewerMtlsConfig") != nil
+      || behaviours(config).contains { $0.text(at: "GrpcConfig/Enabled") == "true" }
+      || config.at("Origins/Items")?.children.contains { $0.first("VpcOriginConfig") != nil }
+        == true
+  }
+
   /// What a distribution may have of a thing.
   static func quotas(_ config: XElement, _ quotas: Quotas) throws(Refusal) {
     for (member, code, most) in [

@@ -6,12 +6,14 @@ import Testing
 struct BehaviourTests {
   /// Two primaries with a policy, one of which a deleted stack left behind, and three sites.
   private static var inventory: String {
-    func distribution(_ id: String, staging: Bool = false, policy: String = "") -> String {
+    func distribution(_ id: String, staging: Bool = false, policy: String = "", grpc: Bool = false)
+      -> String
+    {
       """
       {"id":"\(id)","domainName":"\(domain(id))","config":{"CallerReference":"\(id)","Comment":"","Enabled":true,
        "Staging":\(staging),"ContinuousDeploymentPolicyId":"\(policy)","Origins":{"Quantity":1,"Items":[{"Id":"o",
         "DomainName":"o.example.net","CustomOriginConfig":{"HTTPPort":80,"HTTPSPort":443,"OriginProtocolPolicy":"https-only"}}]},
-       "DefaultCacheBehavior":{"TargetOriginId":"o","ViewerProtocolPolicy":"https-only",
+       "DefaultCacheBehavior":{"TargetOriginId":"o","ViewerProtocolPolicy":"https-only","GrpcConfig":{"Enabled":\(grpc)},
         "CachePolicyId":"658327ea-f89d-4fab-a63d-7e88639e58f6"}}}
       """
     }
@@ -25,7 +27,7 @@ struct BehaviourTests {
     return """
       {"schema":"edgeferry.inventory/1","accounts":[{"id":"111111111111","distributions":[
        \(distribution("E1LEFT", policy: "P1LEFT")),\(distribution("E2LEFT", staging: true)),
-       \(distribution("E1WELL", policy: "P2WELL")),\(distribution("E2WELL", staging: true)),
+       \(distribution("E1WELL", policy: "P2WELL", grpc: true)),\(distribution("E2WELL", staging: true)),
        \(distribution("E3SITE")),\(distribution("E4SITE")),\(distribution("E5SITE"))],
        "continuousDeploymentPolicies":[\(policy("P1LEFT", "E2LEFT")),\(policy("P2WELL", "E2WELL"))],
        "stacks":[{"id":"arn:aws:cloudformation:eu-west-1:111111111111:stack/canary/1","name":"canary","region":"eu-west-1",
@@ -117,6 +119,25 @@ struct BehaviourTests {
       extra: lab.variables())
     try await apply(ferry, on, "on", lab)
     #expect(try await primary("E1WELL", ferry, lab)["ContinuousDeploymentPolicyId"] == "P2WELL")
+    await lab.stop()
+  }
+
+  @Test func `a refusal to attach ends in 1 with the service's own words and nothing written`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let lab = try await lab(ferry, "attach-to-newer-features=refuse")
+    let off = try await ferry(
+      "orphans", "detach", "E1WELL", "--name", "off", "--output", "json", extra: lab.variables())
+    try await apply(ferry, off, "off", lab)
+    let on = try await ferry(
+      "orphans", "reattach", "E1WELL", "--plan", "off", "--name", "on", "--output", "json",
+      extra: lab.variables())
+    let refused = try await ferry(
+      "apply", "on", "--approve", on.json["digest"]?.string ?? "", extra: lab.variables())
+    #expect(refused.code == 1 && refused.talk.contains("IllegalUpdate"), "\(refused.talk)")
+    #expect(try await primary("E1WELL", ferry, lab)["ContinuousDeploymentPolicyId"] == "")
     await lab.stop()
   }
 
