@@ -257,6 +257,20 @@ struct FaultTests {
     #expect(patient.get().status == 200)
   }
 
+  @Test func `TXT records are taken whole or refused`() throws {
+    let lab = try TestLab()
+    func post(_ text: String) -> Int {
+      lab.server.answer(
+        WireRequest(
+          method: "POST", rawPath: "/_lab/txt", rawQuery: "", headers: [:], body: Array(text.utf8))
+      ).status
+    }
+    #expect(post(#"{"_WWW.example.com":["D1.cloudfront.net"]}"#) == 200)
+    #expect(lab.model.with { $0.txtRecords } == ["_www.example.com": ["d1.cloudfront.net"]])
+    #expect(post(#"{"_a.example.com":"d1"}"#) == 400)
+    #expect(lab.model.with { $0.txtRecords.count } == 1)
+  }
+
   @Test func `the operation is known from path, form or target before the signature is checked`() {
     func operation(_ service: String, _ headers: [String: String], _ body: String) -> String {
       Fault.Asked(

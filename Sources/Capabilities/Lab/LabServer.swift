@@ -185,23 +185,43 @@ struct LabServer: Sendable {
                 ($0, Self.state(model.snapshot(account: $0, now: now)))
               })
           }))
-    case ("POST", "/_lab/load"):
-      do throws(FerryError) {
-        let document = try JSONValue.read(request.body, what: "inventory")
-        let now = clock.now
-        try model.with { (it: inout CloudFrontModel) throws(FerryError) in
-          try it.load(document, now: now)
-        }
-        return json(["loaded": true])
-      } catch {
-        return json(
-          [
-            "code": .string(error.code.rawValue), "what": .string(error.what),
-            "why": .string(error.why),
-          ],
-          status: 400)
-      }
+    case ("POST", "/_lab/load"): return change(request, what: "inventory", Self.load)
+    case ("POST", "/_lab/txt"): return change(request, what: "TXT records", Self.publish)
     default: return json(["why": "the lab has no such path"], status: 404)
+    }
+  }
+
+  private func change(
+    _ request: WireRequest, what: String,
+    _ body: (JSONValue, inout CloudFrontModel, Date) throws(FerryError) -> Void
+  ) -> WireAnswer {
+    do throws(FerryError) {
+      let document = try JSONValue.read(request.body, what: what)
+      let now = clock.now
+      try model.with { (it: inout CloudFrontModel) throws(FerryError) in
+        try body(document, &it, now)
+      }
+      return json(["loaded": true])
+    } catch {
+      return json(
+        [
+          "code": .string(error.code.rawValue), "what": .string(error.what),
+          "why": .string(error.why),
+        ],
+        status: 400)
+    }
+  }
+  private static func load(_ document: JSONValue, _ model: inout CloudFrontModel, _ now: Date)
+    throws(FerryError)
+  {
+    try model.load(document, now: now)
+  }
+  /// TXT records as `{"_NAME": ["VALUE", …]}`, for a behaviour that asks for them; there is no DNS.
+  private static func publish(_ document: JSONValue, _ model: inout CloudFrontModel, _ now: Date)
+    throws(FerryError)
+  {
+    for (name, values) in try document.decoded([String: [String]].self, what: "TXT records") {
+      model.txtRecords[name.lowercased()] = Set(values.map { $0.lowercased() })
     }
   }
 
