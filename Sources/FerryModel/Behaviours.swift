@@ -16,6 +16,9 @@ public struct Behaviours: Equatable, Sendable {
   /// Whether a policy must be disabled before it is detached.
   /// - Source: no document asks for it; terraform-provider-aws does it, and so does a promote.
   public var detachNeedsDisabledPolicy = false
+  /// Whether a policy may join distributions with anycast addresses, viewer mTLS, gRPC or VPC origins.
+  /// - Source: undocumented; continuous deployment is older than each of them.
+  public var attachesToNewerFeatures = true
   /// Whether DescribeStackResources finds the stack of a physical id after the stack was deleted.
   /// - Source: the API reference is silent.
   public var findsDeletedStackByPhysicalID = false
@@ -32,7 +35,8 @@ public struct Behaviours: Equatable, Sendable {
   /// - Source: reports by practitioners only.
   public var ghostAliasSeconds = 0.0
   /// Whether members of DistributionConfig must come in the API's order.
-  /// - Source: undocumented; Route 53 insists on order.
+  /// - Source: undocumented. Route 53 insists on order; aws-sdk-go-v2, and so Terraform, writes
+  ///   CloudFront's members sorted by name.
   public var elementOrderIsStrict = false
   /// Whether a move inside one account needs a disabled source.
   /// - Source: yes: API reference of UpdateDomainAssociation; no: Developer Guide "Move an alternate
@@ -80,6 +84,10 @@ public struct Behaviours: Equatable, Sendable {
       choice("refuse", "allow", \.deletesDisabledAttachedPolicy)
     ),
     ("detach-needs-disabled-policy", "no|yes", choice("no", "yes", \.detachNeedsDisabledPolicy)),
+    (
+      "attach-to-newer-features", "allow|refuse",
+      choice("refuse", "allow", \.attachesToNewerFeatures)
+    ),
     (
       "deleted-stack-by-physical-id", "no|yes", choice("no", "yes", \.findsDeletedStackByPhysicalID)
     ),

@@ -242,6 +242,10 @@ extension CloudFrontModel {
         throw .invalidArgument(
           "Continuous deployment is not supported for distributions with HTTP/3 (\(side.id)).")
       }
+      guard behaviours.attachesToNewerFeatures || !Validation.usesNewerFeatures(side.config) else {
+        throw .illegalUpdate(
+          "One or more fields updated are not supported for continuous deployment.")
+      }
     }
   }
 

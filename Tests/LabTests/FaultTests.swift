@@ -1,5 +1,6 @@
 import FerryAWS
 import FerryCore
+import FerryHTTP
 import FerryTestSupport
 import Foundation
 import Testing
@@ -26,10 +27,11 @@ private final class TestLab: @unchecked Sendable {
     key = AWSCredentials(
       accessKeyID: credential.accessKeyID, secretAccessKey: credential.secretAccessKey)
     self.model = SharedModel(model)
-    server = LabServer(self.model, faults: plan, clock: LabClock())
+    server = LabServer(self.model, faults: plan, clock: LabClock(), edgeCounts: Locked([:]))
     server = LabServer(
       self.model, faults: plan,
-      clock: LabClock(skewSeconds: plan.skewSeconds) { [unowned self] in self.now })
+      clock: LabClock(skewSeconds: plan.skewSeconds) { [unowned self] in self.now },
+      edgeCounts: Locked([:]))
   }
 
   func send(
@@ -250,6 +252,23 @@ struct FaultTests {
     #expect(String(decoding: answer.body, as: UTF8.self).contains(message))
     #expect(answer.header("date") == HTTPDate.text(lab.now + seconds))
     #expect(try TestLab("skew:seconds=200").get().status == 200)
+    let patient = try TestLab("skew:seconds=\(seconds)")
+    patient.model.with { $0.behaviours.skewToleranceSeconds = 900 }
+    #expect(patient.get().status == 200)
+  }
+
+  @Test func `TXT records are taken whole or refused`() throws {
+    let lab = try TestLab()
+    func post(_ text: String) -> Int {
+      lab.server.answer(
+        WireRequest(
+          method: "POST", rawPath: "/_lab/txt", rawQuery: "", headers: [:], body: Array(text.utf8))
+      ).status
+    }
+    #expect(post(#"{"_WWW.example.com":["D1.cloudfront.net"]}"#) == 200)
+    #expect(lab.model.with { $0.txtRecords } == ["_www.example.com": ["d1.cloudfront.net"]])
+    #expect(post(#"{"_a.example.com":"d1"}"#) == 400)
+    #expect(lab.model.with { $0.txtRecords.count } == 1)
   }
 
   @Test func `the operation is known from path, form or target before the signature is checked`() {

@@ -23,7 +23,8 @@ struct LabUnitTests {
         "authorization":
           "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
       ], body: [])
-    let signer = try Signature.verify(good, credentials: keys, now: now)
+    let signer = try Signature.verify(
+      good, credentials: keys, now: now, skewToleranceSeconds: 300)
     #expect(
       signer.credential.account == "111111111111" && signer.service == "service"
         && signer.region == "us-east-1")
@@ -33,7 +34,8 @@ struct LabUnitTests {
       var request = good
       change(&request)
       do throws(Signature.Refused) {
-        _ = try Signature.verify(request, credentials: keys, now: at ?? now)
+        _ = try Signature.verify(
+          request, credentials: keys, now: at ?? now, skewToleranceSeconds: 300)
         return ""
       } catch { return error.code }
     }

@@ -79,11 +79,10 @@ struct FaultPlan: Equatable, Sendable {
     ("garbage:percent=10,when=after", "200 with bytes that are no XML, before or after handling"),
     ("skew:seconds=600", "the lab's clock runs that far ahead; negative: behind"),
   ]
-  static let filters = """
-    All but stuck and skew also take percent=N, on=reads|writes, operation=NAME (as UpdateDistribution),
-    skip=N (the first N requests concerned pass), times=N (N times at most) and seed=N (the same chances
-    in every run).
-    """
+  static let filters =
+    "All but stuck and skew also take percent=N, on=reads|writes, operation=NAME (such as UpdateDistribution), "
+    + "skip=N (the first N requests concerned pass), times=N (N times at most) and seed=N (the same chances "
+    + "in every run)."
 
   /// - Throws: `.badInput` (64) naming what is accepted.
   mutating func add(_ text: String) throws(FerryError) {

@@ -255,7 +255,11 @@ private final class Connection {
   private func readHead() throws(WireRequest.Malformed) -> RequestHead? {
     var scanned = 0
     while true {
-      if let end = headEnd(from: scanned) {
+      let end = headEnd(from: scanned)
+      guard (end ?? buffer.count) <= RequestHead.bytesMax else {
+        throw .init(status: 431, why: "the headers are too large")
+      }
+      if let end {
         let head = try RequestHead.read(buffer[..<end])
         buffer.removeFirst(end + 4)
         return head
@@ -263,9 +267,6 @@ private final class Connection {
       // What cannot become a request is not waited for, such as a TLS greeting on a plain port.
       if let first = buffer.first, first != 0x0D, !RequestHead.isToken(first) {
         throw .init(why: "the request line is malformed")
-      }
-      guard buffer.count <= RequestHead.bytesMax else {
-        throw .init(status: 431, why: "the headers are too large")
       }
       scanned = max(0, buffer.count - 3)
       guard fill() else { return nil }

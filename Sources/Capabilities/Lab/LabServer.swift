@@ -15,11 +15,15 @@ struct LabClock: Sendable {
 struct LabServer: Sendable {
   let model: SharedModel
   let clock: LabClock
+  /// Requests that the edge served, by distribution.
+  let edgeCounts: Locked<[String: Int]>
   private let state: Locked<FaultState>
 
-  init(_ model: SharedModel, faults: FaultPlan, clock: LabClock) {
+  init(_ model: SharedModel, faults: FaultPlan, clock: LabClock, edgeCounts: Locked<[String: Int]>)
+  {
     self.model = model
     self.clock = clock
+    self.edgeCounts = edgeCounts
     state = Locked(FaultState(faults.faults))
     model.with { $0.stuck = faults.stuck }
   }
@@ -29,7 +33,7 @@ struct LabServer: Sendable {
     let call = Self.call(arrived)
     let asked = Fault.Asked(call)
     let latency = state.withLock { $0.latencyMilliseconds(asked, now: clock.now) }
-    if latency > 0 { usleep(UInt32(latency) * 1000) }
+    if latency > 0 { Thread.sleep(forTimeInterval: Double(latency) / 1000) }
     let now = clock.now
     if let fault = state.withLock({ $0.before(asked, now: now) }) {
       return broken(fault) ?? WireAnswer(ending: .silence)
@@ -37,7 +41,7 @@ struct LabServer: Sendable {
     let signer: Signature.Signer
     do throws(Signature.Refused) {
       let (credentials, tolerance) = model.with {
-        ($0.credentials, Signature.skewToleranceSeconds)
+        ($0.credentials, $0.behaviours.skewToleranceSeconds)
       }
       signer = try Signature.verify(
         arrived, credentials: credentials, now: now, skewToleranceSeconds: tolerance)
@@ -169,6 +173,8 @@ struct LabServer: Sendable {
     switch (request.method, request.rawPath) {
     case ("GET", "/_lab/requests"):
       return json(JSONValue.of(model.with { $0.log }))
+    case ("GET", "/_lab/edge-requests"):
+      return json(.object(edgeCounts.withLock { $0.mapValues { .int(Int64($0)) } }))
     case ("GET", "/_lab/state"):
       let now = clock.now
       return json(
@@ -179,23 +185,43 @@ struct LabServer: Sendable {
                 ($0, Self.state(model.snapshot(account: $0, now: now)))
               })
           }))
-    case ("POST", "/_lab/load"):
-      do throws(FerryError) {
-        let document = try JSONValue.read(request.body, what: "inventory")
-        let now = clock.now
-        try model.with { (it: inout CloudFrontModel) throws(FerryError) in
-          try it.load(document, now: now)
-        }
-        return json(["loaded": true])
-      } catch {
-        return json(
-          [
-            "code": .string(error.code.rawValue), "what": .string(error.what),
-            "why": .string(error.why),
-          ],
-          status: 400)
-      }
+    case ("POST", "/_lab/load"): return change(request, what: "inventory", Self.load)
+    case ("POST", "/_lab/txt"): return change(request, what: "TXT records", Self.publish)
     default: return json(["why": "the lab has no such path"], status: 404)
+    }
+  }
+
+  private func change(
+    _ request: WireRequest, what: String,
+    _ body: (JSONValue, inout CloudFrontModel, Date) throws(FerryError) -> Void
+  ) -> WireAnswer {
+    do throws(FerryError) {
+      let document = try JSONValue.read(request.body, what: what)
+      let now = clock.now
+      try model.with { (it: inout CloudFrontModel) throws(FerryError) in
+        try body(document, &it, now)
+      }
+      return json(["loaded": true])
+    } catch {
+      return json(
+        [
+          "code": .string(error.code.rawValue), "what": .string(error.what),
+          "why": .string(error.why),
+        ],
+        status: 400)
+    }
+  }
+  private static func load(_ document: JSONValue, _ model: inout CloudFrontModel, _ now: Date)
+    throws(FerryError)
+  {
+    try model.load(document, now: now)
+  }
+  /// TXT records as `{"_NAME": ["VALUE", …]}`, for a behaviour that asks for them; there is no DNS.
+  private static func publish(_ document: JSONValue, _ model: inout CloudFrontModel, _ now: Date)
+    throws(FerryError)
+  {
+    for (name, values) in try document.decoded([String: [String]].self, what: "TXT records") {
+      model.txtRecords[name.lowercased()] = Set(values.map { $0.lowercased() })
     }
   }
 

@@ -16,11 +16,6 @@ enum Signature {
     var service: String
     var region: String
   }
-  /// How far a request's time may be from the server's.
-  /// - Source: the message CloudFront itself answers, `Signature expired: … - 5 min.`:
-  ///   amimoto-ami/c3-cloudfront-clear-cache #41.
-  static let skewToleranceSeconds = 300.0
-
   /// The service and region that the Authorization header names, unverified.
   static func scope(_ request: WireRequest) -> (service: String, region: String)? {
     let header = request.headers["authorization"] ?? ""
@@ -31,7 +26,7 @@ enum Signature {
 
   static func verify(
     _ request: WireRequest, credentials: [String: ModelCredential], now: Date,
-    skewToleranceSeconds: Double = Signature.skewToleranceSeconds
+    skewToleranceSeconds: Double
   ) throws(Refused) -> Signer {
     guard let header = request.headers["authorization"] else {
       throw Refused(

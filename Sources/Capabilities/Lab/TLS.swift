@@ -126,8 +126,9 @@ final class LabAuthority: @unchecked Sendable {
         (NID_authority_key_identifier, "keyid:always"),
         (NID_basic_constraints, "critical,CA:FALSE"),
         (NID_key_usage, "critical,digitalSignature"), (NID_ext_key_usage, "serverAuth"),
-        (NID_subject_alt_name, names.filter(isName).map { "DNS:\($0)" }.joined(separator: ",")),
       ]
+      let good = names.filter(isName).map { "DNS:\($0)" }
+      if !good.isEmpty { extensions.append((NID_subject_alt_name, good.joined(separator: ","))) }
     }
     var terms = X509V3_CTX()
     X509V3_set_ctx(&terms, issuer ?? made, made, nil, nil, 0)
