@@ -65,7 +65,7 @@ public struct AWSSession: Sendable {
   public func identity() async throws(FerryError) -> STSClient.Identity {
     try await STSClient(transport).callerIdentity()
   }
-  /// Who signs, and a transport whose writes nobody else signs, whatever the credentials become.
+  /// Who signs, and a transport whose calls nobody else signs, whatever the credentials become.
   public func proven() async throws(FerryError) -> (
     identity: STSClient.Identity, transport: AWSTransport
   ) {
@@ -123,7 +123,7 @@ struct EndpointPlace: Sendable {
 public struct AWSTransport: ServiceTransport {
   let wire: Wire
   let provider: CredentialProvider
-  /// Asked before each write about the keys that are to sign it.
+  /// Asked about the keys that are to sign a call: what somebody else reads is not what the run asked for.
   var proof: IdentityProof?
   let signedLast = Locked<AWSCredentials?>(nil)
 
@@ -131,11 +131,9 @@ public struct AWSTransport: ServiceTransport {
 
   /// Keys that AWS calls expired are renewed once and the call signed again: such a call did nothing.
   public func send(_ request: ServiceRequest) async throws(FerryError) -> ServiceResponse {
-    let isWrite = !["GET", "HEAD"].contains(request.method)
     let used = Locked<AWSCredentials?>(nil)
     func keys() async throws(FerryError) -> AWSCredentials {
-      let keys = try await provider.credentials()
-      if isWrite { try await proof?.check(keys) }
+      let keys = try await provenKeys()
       used.withLock { $0 = keys }
       signedLast.withLock { $0 = keys }
       return keys
@@ -152,16 +150,31 @@ public struct AWSTransport: ServiceTransport {
     if code == "InvalidClientTokenId" { return answer }
     throw Self.ended(code)
   }
+  private func provenKeys() async throws(FerryError) -> AWSCredentials {
+    let keys = try await provider.credentials()
+    guard let proof else { return keys }
+    do throws(FerryError) {
+      try await proof.check(keys)
+      return keys
+    } catch {
+      guard let code = Self.expired(error) else { throw error }
+      guard try await provider.refreshed(after: keys) else { throw Self.ended(code) }
+      let fresh = try await provider.credentials()
+      try await proof.check(fresh)
+      return fresh
+    }
+  }
   private static func expired(_ answer: ServiceResponse) -> String? {
     guard answer.status >= 400 else { return nil }
-    let failure: FerryError
     do throws(FerryError) {
       _ = try accepted(answer, operation: "")
       return nil
     } catch {
-      failure = error
+      return expired(error)
     }
-    return failure.service.flatMap { expiredCodes.contains($0.code) ? $0.code : nil }
+  }
+  private static func expired(_ error: FerryError) -> String? {
+    error.service.flatMap { expiredCodes.contains($0.code) ? $0.code : nil }
   }
   private static func ended(_ code: String) -> FerryError {
     FerryError(

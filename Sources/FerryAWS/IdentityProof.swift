@@ -2,9 +2,10 @@ import FerryCloudFront
 import FerryCore
 import FerryHTTP
 
-/// Whose keys may sign a run's writes: those of the identity that the run began with.
+/// Whose keys may sign a run's calls: those of the identity that the run began with.
 ///
-/// Keys are renewed during a run, by a file, a process or a sign-in that may have become somebody else's.
+/// Keys are renewed during a run, by a file, a process or a sign-in that may have become somebody else's. Reads
+/// count as well: to another account a distribution looks deleted.
 public final class IdentityProof: Sendable {
   private let proven: STSClient.Identity
   /// The access keys that were asked about.
@@ -28,7 +29,7 @@ public final class IdentityProof: Sendable {
     guard found.account == proven.account, Self.subject(found.arn) == Self.subject(proven.arn)
     else {
       throw FerryError(
-        "other-identity", exit: .blocked, what: "could not write with the renewed credentials",
+        "other-identity", exit: .blocked, what: "could not go on with the renewed credentials",
         why: "they belong to \(found.arn), and the run began as \(proven.arn)",
         next:
           "nothing was written with them; use the identity that the run began with, then run the same command again"

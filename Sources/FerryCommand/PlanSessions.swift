@@ -4,7 +4,7 @@ import FerryCore
 import FerryReport
 
 /// The clients of the accounts that a plan writes to, proven by GetCallerIdentity before any write and again
-/// whenever the credentials have changed.
+/// whenever the keys have changed.
 extension Context {
   /// - Throws: exit 4 when no credentials at hand belong to one of the plan's accounts, or when the plan
   ///   was made for another endpoint.
