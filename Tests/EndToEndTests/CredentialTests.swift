@@ -84,7 +84,8 @@ struct CredentialTests {
     let digest = planned.json["digest"]?.string ?? ""
     #expect(!digest.isEmpty, "\(planned.talk)")
     let run = try ferry.start(
-      ["apply", "chat", "--approve", digest, "--output", "json"], extra: place)
+      ["apply", "chat", "--approve", digest, "--output", "json", "--max-wait", "30s"],
+      extra: place)
     func until(_ words: String) async throws {
       for _ in 0..<1500 where !text(run.talk.path).contains(words) {
         try await Task.sleep(for: .milliseconds(10))
