@@ -14,8 +14,6 @@ let argumentParser = Target.Dependency.product(
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
-let flyingFox = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
-let flyingSocks = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
 
 /// Every capability: a folder under Sources/Capabilities, a subcommand, a page under docs/commands.
 let capabilities = ["Inventories", "Orphans", "Lab"]
@@ -52,7 +50,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
-    .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
   ],
   targets: [
     .systemLibrary(
@@ -78,12 +75,13 @@ let package = Package(
         .target(
           name: name,
           dependencies: [
-            "FerryCore", "FerryCloudFront", "FerryCommand", "FerryModel", "FerryReport", "FerryRun",
-            "COpenSSL", "CLDNS", flyingFox, flyingSocks, argumentParser,
+            "FerryCore", "FerryCloudFront", "FerryCommand", "FerryHTTP", "FerryModel",
+            "FerryReport",
+            "FerryRun", "COpenSSL", "CLDNS", argumentParser,
           ], path: "Sources/Capabilities/\(name)", swiftSettings: strict),
         .testTarget(
           name: name + "Tests",
-          dependencies: [.byName(name: name), "FerryTestSupport", "FerryModel"],
+          dependencies: [.byName(name: name), "FerryTestSupport", "FerryModel", "FerryAWS"],
           exclude: name == "Orphans" ? ["golden"] : [], swiftSettings: strict),
       ]
     } + [

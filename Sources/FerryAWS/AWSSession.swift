@@ -34,15 +34,7 @@ public struct AWSSession: Sendable {
     for service in [AWSService.cloudFront, .sts, .cloudFormation] {
       try HTTPEngine.check(try place.endpoint(service, region: nil).url)
     }
-    var policy = RetryPolicy()
-    if let text = given("AWS_MAX_ATTEMPTS") ?? keys["max_attempts"] {
-      guard let count = Int(text), count >= 1 else {
-        throw .badInput(
-          "bad-retries", what: "could not read the number of attempts",
-          why: "\(text.debugDescription) is not 1 or more", next: "correct AWS_MAX_ATTEMPTS")
-      }
-      policy.attemptsMax = count
-    }
+    let policy = try RetryPolicy(environment: environment, profile: keys)
     let bare = Wire(engine: engine, clock: clock, place: place, policy: policy)
     let provider = CredentialProvider(
       chain,
@@ -183,129 +175,236 @@ public struct AWSTransport: ServiceTransport {
   }
 }
 
+/// Carries one HTTP exchange: libcurl in the world, a script in tests.
+protocol HTTPSender: Sendable {
+  func send(_ request: HTTPRequest) async throws(FerryError) -> HTTPResponse
+}
+extension HTTPEngine: HTTPSender {}
+
 /// Sends one request with given credentials, again while the policy says so.
 final class Wire: Sendable {
-  private struct State {
-    var quota = RetryQuota()
-    var skewSeconds = 0.0
+  /// Where a service is, taken apart once.
+  private struct Target {
+    var endpoint: Endpoint
+    var origin: String
+    var host: String
+    var basePath: String
   }
-  private let engine: HTTPEngine
+  private struct TargetKey: Hashable {
+    var service: AWSService
+    var region: String?
+  }
+  private struct State {
+    var skew = ClockSkew()
+    var targets: [TargetKey: Target] = [:]
+    var keys: [TargetKey: SigV4.SigningKey] = [:]
+  }
+  private let sender: any HTTPSender
   private let clock: any FerryClock
   private let place: EndpointPlace
   private let policy: RetryPolicy
+  private let paces: Paces
   private let state = Locked(State())
   private let log = Logger(label: "edgeferry.aws")
 
-  init(engine: HTTPEngine, clock: any FerryClock, place: EndpointPlace, policy: RetryPolicy) {
-    self.engine = engine
+  init(
+    engine: any HTTPSender, clock: any FerryClock, place: EndpointPlace, policy: RetryPolicy,
+    paces: Paces = .ofProcess
+  ) {
+    sender = engine
     self.clock = clock
     self.place = place
     self.policy = policy
+    self.paces = paces
   }
 
   func send(
     _ request: ServiceRequest,
     credentials: () async throws(FerryError) -> AWSCredentials
   ) async throws(FerryError) -> ServiceResponse {
-    let endpoint = try place.endpoint(request.service, region: request.region)
-    let isRead = request.method == "GET" || request.service != .cloudFront
-    var attempt = 1
-    var cost: Int?
+    let key = TargetKey(service: request.service, region: request.region)
+    let target = try target(key)
+    var call = ServicePace.Call(isRead: request.onlyReads)
+    var pace: Locked<ServicePace>?
     var corrected = false
     while true {
       let keys = try await credentials()
+      let shared = pace ?? paces.pace(keys, request.service, target.endpoint, policy)
+      pace = shared
+      try await turn(&call, in: shared, operation: request.operation)
       let sent = clock.now
-      let skew = state.withLock { $0.skewSeconds }
-      let outcome: Result<HTTPResponse, FerryError>
+      let outcome: ServicePace.Outcome
+      let result: Result<HTTPResponse, FerryError>
       do throws(FerryError) {
-        outcome = .success(
-          try await engine.send(signed(request, at: endpoint, keys, date: sent + skew)))
+        let response = try await sender.send(signed(request, key, at: target, keys, sent))
+        let code = response.status >= 400 ? Self.code(response) : ""
+        let span = clock.now.timeIntervalSince(sent)
+        log.debug(
+          "answered",
+          metadata: [
+            "operation": "\(request.operation)", "status": "\(response.status)",
+            "milliseconds": "\(Int(span * 1000))",
+          ])
+        let isSkew = state.withLock { state in
+          state.skew.learn(
+            code: code, isSuccess: response.status < 300, date: response.headers["date"],
+            middle: sent + span / 2)
+        }
+        if isSkew, !corrected {
+          corrected = true
+          log.debug(
+            "clock corrected",
+            metadata: ["seconds": "\(Int(state.withLock { $0.skew.offsetSeconds }))"])
+          continue
+        }
+        result = .success(response)
+        outcome = .answered(
+          status: response.status, code: code,
+          retryAfter: RetryPolicy.retryAfter(response.headers["x-amz-retry-after"]))
       } catch {
         guard error.code == .noAnswer else { throw error }
-        outcome = .failure(error)
+        log.debug("no answer", metadata: ["operation": "\(request.operation)"])
+        result = .failure(error)
+        outcome = .unanswered(timedOut: error.why.lowercased().contains("timeout"))
       }
-      let fault: RetryPolicy.Fault?
-      var retryAfter: Double?
-      switch outcome {
-      case .failure(let error):
-        fault = error.why.lowercased().contains("timeout") ? .timeout : .transient
-      case .success(let response):
-        let code = response.status >= 400 ? Self.code(response) : ""
-        let middle = sent + clock.now.timeIntervalSince(sent) / 2
-        if !corrected,
-          let offset = ClockSkew.offset(
-            code: code, dateHeader: response.headers["date"], local: middle)
-        {
-          corrected = true
-          state.withLock { $0.skewSeconds = offset }
-          log.debug("clock corrected", metadata: ["seconds": "\(Int(offset))"])
-          continue
-        }
-        fault = RetryPolicy.fault(status: response.status, code: code)
-        retryAfter = response.headers["x-amz-retry-after"].flatMap(Double.init).map { $0 / 1000 }
+      let now = clock.now.timeIntervalSinceReferenceDate
+      let (decision, rate, wasRate) = shared.withLock { [random = Double.random(in: 0..<1)] pace in
+        let before = pace.limiter.rate
+        let decision = pace.judge(outcome, of: &call, random: random, now: now)
+        return (decision, pace.limiter.rate, before)
       }
-      if let fault {
-        let delay = policy.delay(
-          after: fault, attempt: attempt, isRead: isRead, random: .random(in: 0..<1),
-          retryAfter: retryAfter)
-        let patient = fault == .throttled && isRead
-        // Whether a write landed that got no answer, or a 5xx, is for the caller to read; a throttled one did not.
-        let mayRepeat = isRead || fault == .throttled
-        let taken =
-          !mayRepeat || delay == nil ? nil : patient ? 0 : state.withLock { $0.quota.take(fault) }
-        if let delay, let taken {
-          cost = (cost ?? 0) + taken
-          log.debug(
-            "trying again",
-            metadata: ["operation": "\(request.operation)", "attempt": "\(attempt)"])
-          attempt += 1
-          try await clock.sleep(seconds: delay)
-          continue
-        }
+      if let rate, outcome.fault == .throttled, rate != wasRate {
+        log.debug(
+          "slowed down",
+          metadata: [
+            "operation": "\(request.operation)", "callsPerSecond": "\((rate * 10).rounded() / 10)",
+          ])
       }
-      switch outcome {
-      case .failure(let error): throw error
-      case .success(let response):
-        if fault == nil { state.withLock { [cost] in $0.quota.give(cost) } }
+      switch decision {
+      case .again(let seconds):
+        log.debug(
+          "trying again",
+          metadata: [
+            "operation": "\(request.operation)", "attempt": "\(call.attempt)",
+            "milliseconds": "\(Int(seconds * 1000))",
+          ])
+        if seconds > 0 { try await clock.sleep(seconds: seconds) }
+      case .deliver:
+        let response = try result.get()
         return ServiceResponse(
-          status: response.status, headers: response.headers, body: response.body)
+          status: response.status, headers: response.headers,
+          // A refusal may repeat what was signed, SignatureDoesNotMatch above all.
+          body: response.status >= 400 ? Redaction.of(response.body, keys: keys) : response.body)
       }
     }
   }
 
-  private func signed(
-    _ request: ServiceRequest, at endpoint: Endpoint, _ keys: AWSCredentials, date: Date
-  ) -> HTTPRequest {
+  /// Waits until the limiter lets the call go.
+  private func turn(
+    _ call: inout ServicePace.Call, in pace: Locked<ServicePace>, operation: String
+  ) async throws(FerryError) {
+    var isFirst = true
+    while true {
+      let now = clock.now.timeIntervalSinceReferenceDate
+      guard let wait = pace.withLock({ $0.admit(&call, now: now) }) else { return }
+      if isFirst { log.debug("waiting for the rate", metadata: ["operation": "\(operation)"]) }
+      isFirst = false
+      do throws(FerryError) {
+        try await clock.sleep(seconds: wait)
+      } catch {
+        pace.withLock { $0.leave(call) }
+        throw error
+      }
+    }
+  }
+
+  private func target(_ key: TargetKey) throws(FerryError) -> Target {
+    if let known = state.withLock({ $0.targets[key] }) { return known }
+    let endpoint = try place.endpoint(key.service, region: key.region)
     let base = endpoint.url.hasSuffix("/") ? String(endpoint.url.dropLast()) : endpoint.url
+    let scheme = base.prefix { $0 != ":" }
     let authority = base.drop { $0 != "/" }.dropFirst(2)
     let host = authority.prefix { $0 != "/" }
-    let path = authority.dropFirst(host.count) + request.path
+    let target = Target(
+      endpoint: endpoint, origin: "\(scheme)://\(host)", host: String(host),
+      basePath: String(authority.dropFirst(host.count)))
+    state.withLock { $0.targets[key] = target }
+    return target
+  }
+
+  private func signed(
+    _ request: ServiceRequest, _ key: TargetKey, at target: Target, _ keys: AWSCredentials,
+    _ now: Date
+  ) -> HTTPRequest {
+    let path = target.basePath + request.path
     let query = request.query.map { item in
       percentEncoded(item.name) + (item.value.map { "=" + percentEncoded($0) } ?? "")
     }.joined(separator: "&")
     var headers = request.headers.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
-    headers.append((name: "host", value: String(host)))
-    headers.append((name: "x-amz-date", value: SigV4.stamp(date)))
+    headers.append((name: "host", value: target.host))
+    let (date, known) = state.withLock { (now + $0.skew.offsetSeconds, $0.keys[key]) }
+    let stamp = SigV4.stamp(date)
+    headers.append((name: "x-amz-date", value: stamp))
     if let token = keys.sessionToken {
       headers.append((name: "x-amz-security-token", value: token))
     }
+    let day = String(stamp.prefix(8))
+    let signing: SigV4.SigningKey
+    if let known, known.day == day, known.credentials == keys {
+      signing = known
+    } else {
+      signing = SigV4.SigningKey(
+        keys, day: day, region: target.endpoint.signingRegion, service: key.service.signingName)
+      state.withLock { $0.keys[key] = signing }
+    }
     let authorization = SigV4.authorization(
       .init(
-        method: request.method, path: String(path), query: request.query, headers: headers,
-        body: request.body), credentials: keys, region: endpoint.signingRegion,
-      service: request.service.signingName, date: date)
+        method: request.method, path: path, query: request.query, headers: headers,
+        body: request.body), with: signing, stamp: stamp)
     headers.append((name: "authorization", value: authorization))
     headers.append((name: "user-agent", value: "edgeferry"))
     headers.append((name: "accept", value: "*/*"))
-    let scheme = base.prefix { $0 != ":" }
     return HTTPRequest(
-      method: request.method,
-      url: "\(scheme)://\(host)\(path)" + (query.isEmpty ? "" : "?" + query),
+      method: request.method, url: target.origin + path + (query.isEmpty ? "" : "?" + query),
       headers: headers, body: request.body)
   }
 
   private static func code(_ response: HTTPResponse) -> String {
     guard let root = try? XMLReader.read(response.body) else { return "" }
-    return root.text(at: "Error/Code") ?? root.text(at: "Errors/Error/Code") ?? ""
+    return root.text(at: "Error/Code") ?? root.text(at: "Errors/Error/Code")
+      ?? root.text(at: "Code") ?? ""
+  }
+}
+
+/// The paces of this process: one for each access key, service and endpoint, whatever session asks.
+final class Paces: Sendable {
+  static let ofProcess = Paces()
+  private struct Key: Hashable {
+    var accessKeyID: String
+    var service: String
+    var endpoint: String
+  }
+  private let table = Locked<[Key: Locked<ServicePace>]>([:])
+
+  func pace(
+    _ keys: AWSCredentials, _ service: AWSService, _ endpoint: Endpoint, _ policy: RetryPolicy
+  ) -> Locked<ServicePace> {
+    let key = Key(
+      accessKeyID: keys.accessKeyID, service: service.signingName, endpoint: endpoint.url)
+    return table.withLock { table in
+      if let made = table[key] { return made }
+      let pace = Locked(ServicePace(policy))
+      table[key] = pace
+      return pace
+    }
+  }
+}
+
+extension ServiceRequest {
+  /// Whether the call changes nothing, so that it may be sent again whatever came of it.
+  var onlyReads: Bool {
+    if method == "GET" || method == "HEAD" { return true }
+    let verbs = ["Get", "List", "Describe", "AssumeRole", "Simulate", "Decode", "Validate"]
+    return verbs.contains { operation.hasPrefix($0) }
   }
 }

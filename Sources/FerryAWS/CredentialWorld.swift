@@ -41,6 +41,8 @@ extension FerryError {
 /// Calls that carry no signature, tried three times; the token in them is their proof.
 struct UnsignedTransport: ServiceTransport {
   var world: any CredentialWorld
+  /// Taken out of what a service says about it.
+  var secret = ""
 
   func send(_ request: ServiceRequest) async throws(FerryError) -> ServiceResponse {
     var base = try world.endpoint(request.service, region: request.region)
@@ -59,7 +61,10 @@ struct UnsignedTransport: ServiceTransport {
       do throws(FerryError) {
         let answer = try await world.send(call)
         guard attempt < 3, answer.status == 429 || answer.status >= 500 else {
-          return ServiceResponse(status: answer.status, headers: answer.headers, body: answer.body)
+          let told = AWSCredentials(accessKeyID: "", secretAccessKey: secret)
+          return ServiceResponse(
+            status: answer.status, headers: answer.headers,
+            body: answer.status >= 400 ? Redaction.of(answer.body, keys: told) : answer.body)
         }
       } catch {
         guard attempt < 3, error.code == .noAnswer else { throw error }

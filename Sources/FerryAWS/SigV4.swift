@@ -46,25 +46,45 @@ public enum SigV4 {
     }
   }
 
+  /// The key of one day, region and service; deriving it takes four digests, so it is made once.
+  public struct SigningKey: Sendable, CustomStringConvertible, CustomReflectable {
+    let credentials: AWSCredentials
+    let day: String
+    let scope: String
+    let bytes: [UInt8]
+    public var description: String { "‹redacted›" }
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+    public init(_ credentials: AWSCredentials, day: String, region: String, service: String) {
+      self.credentials = credentials
+      self.day = day
+      scope = "\(day)/\(region)/\(service)/aws4_request"
+      bytes = [day, region, service, "aws4_request"].reduce(
+        Array("AWS4\(credentials.secretAccessKey)".utf8)
+      ) { Digest.hmac(key: $0, Array($1.utf8)) }
+    }
+  }
+
   /// The value of the `Authorization` header. `headers` must hold `host` and `x-amz-date`.
   public static func authorization(
     _ request: Request, credentials: AWSCredentials, region: String, service: String, date: Date
   ) -> String {
-    let scope = "\(day(date))/\(region)/\(service)/aws4_request"
+    let stamp = stamp(date)
+    return authorization(
+      request,
+      with: SigningKey(
+        credentials, day: String(stamp.prefix(8)), region: region, service: service), stamp: stamp)
+  }
+  /// - Parameter stamp: the time as `x-amz-date` has it, on the key's day.
+  static func authorization(_ request: Request, with key: SigningKey, stamp: String) -> String {
     let (canonical, signed) = canonicalRequest(request)
-    let text = stringToSign(canonical, scope: scope, date: date)
-    var key = Digest.hmac(
-      key: Array("AWS4\(credentials.secretAccessKey)".utf8), Array(day(date).utf8))
-    for part in [region, service, "aws4_request"] {
-      key = Digest.hmac(key: key, Array(part.utf8))
-    }
-    let signature = Digest.hex(Digest.hmac(key: key, Array(text.utf8)))
+    let text = stringToSign(canonical, scope: key.scope, stamp: stamp)
+    let signature = Digest.hex(Digest.hmac(key: key.bytes, Array(text.utf8)))
     return
-      "AWS4-HMAC-SHA256 Credential=\(credentials.accessKeyID)/\(scope), SignedHeaders=\(signed), Signature=\(signature)"
+      "AWS4-HMAC-SHA256 Credential=\(key.credentials.accessKeyID)/\(key.scope), SignedHeaders=\(signed), Signature=\(signature)"
   }
 
-  static func stringToSign(_ canonical: String, scope: String, date: Date) -> String {
-    "AWS4-HMAC-SHA256\n\(stamp(date))\n\(scope)\n\(Digest.hex(Digest.sha256(Array(canonical.utf8))))"
+  static func stringToSign(_ canonical: String, scope: String, stamp: String) -> String {
+    "AWS4-HMAC-SHA256\n\(stamp)\n\(scope)\n\(Digest.hex(Digest.sha256(Array(canonical.utf8))))"
   }
 
   static func canonicalRequest(_ request: Request) -> (text: String, signedHeaders: String) {
@@ -117,5 +137,4 @@ public enum SigV4 {
   public static func stamp(_ date: Date) -> String {
     Timestamp.text(date).filter { $0 != "-" && $0 != ":" }
   }
-  static func day(_ date: Date) -> String { String(stamp(date).prefix(8)) }
 }

@@ -17,11 +17,10 @@ public struct WebIdentity: Equatable, Sendable {
         next: "check web_identity_token_file or AWS_WEB_IDENTITY_TOKEN_FILE")
     }
     do throws(FerryError) {
-      let client = STSClient(UnsignedTransport(world: world))
+      let text = String(decoding: token, as: UTF8.self)
+      let client = STSClient(UnsignedTransport(world: world, secret: text))
       return AWSCredentials(
-        try await client.assumeRole(
-          roleARN, sessionName: sessionName,
-          webIdentityToken: String(decoding: token, as: UTF8.self)))
+        try await client.assumeRole(roleARN, sessionName: sessionName, webIdentityToken: text))
     } catch {
       guard ["ExpiredTokenException", "InvalidIdentityToken"].contains(error.service?.code) else {
         throw error

@@ -143,7 +143,9 @@ public final class HTTPEngine: @unchecked Sendable {
       parts.user == nil, parts.password == nil
     else {
       throw .badInput(
-        "bad-endpoint", what: "could not use the endpoint \(url)", why: "it is no https URL",
+        "bad-endpoint", what: "could not use the endpoint \(withoutUserinfo(url))",
+        why: url.contains("@")
+          ? "it is no https URL without a user and a password" : "it is no https URL",
         next: "correct the endpoint")
     }
     guard scheme == "https" || isLoopback(host) || (allowingMetadata && isMetadata(host)) else {
@@ -157,6 +159,12 @@ public final class HTTPEngine: @unchecked Sendable {
       "169.254.169.254", "169.254.170.2", "169.254.170.23", "[fd00:ec2::254]", "[fd00:ec2::23]",
       "fd00:ec2::254", "fd00:ec2::23",
     ].contains(host.lowercased())
+  }
+  /// A URL as it may be shown: what stands before `@` is often a password.
+  public static func withoutUserinfo(_ url: String) -> String {
+    guard let at = url.lastIndex(of: "@") else { return url }
+    let scheme = url.range(of: "://").map { url[..<$0.upperBound] } ?? ""
+    return scheme + "‹redacted›" + url[at...]
   }
   public static func isLoopback(_ host: String) -> Bool {
     if host == "localhost" || host == "::1" || host == "[::1]" { return true }

@@ -103,6 +103,26 @@ enum Validation {
     }
   }
 
+  /// What a distribution may have of a thing.
+  static func quotas(_ config: XElement, _ quotas: Quotas) throws(Refusal) {
+    for (member, code, most) in [
+      ("Origins", "TooManyOrigins", quotas.origins),
+      ("OriginGroups", "TooManyOriginGroupsPerDistribution", quotas.originGroups),
+      ("CacheBehaviors", "TooManyCacheBehaviors", quotas.behaviours),
+    ] where (config.at("\(member)/Items")?.children.count ?? 0) > most {
+      throw Refusal(400, code, "Your request contains more \(member) than are allowed.")
+    }
+  }
+
+  /// Members in the API's order; unknown ones may stand anywhere.
+  static func order(_ config: XElement) throws(Refusal) {
+    let order = Shape.named("DistributionConfig")?.order ?? []
+    let ranks = config.children.compactMap { order.firstIndex(of: $0.name) }
+    guard ranks == ranks.sorted() else {
+      throw .malformed("The members of DistributionConfig are out of order.")
+    }
+  }
+
   static func behaviours(_ config: XElement) -> [XElement] {
     [config.first("DefaultCacheBehavior")].compactMap { $0 }
       + (config.at("CacheBehaviors/Items")?.children ?? [])

@@ -11,7 +11,8 @@ public final class StateStore: Sendable {
   static let schemaVersion = 1
 
   /// Opens the state database and makes it when it is not there.
-  /// - Throws: `state-damaged` (1), `state-newer` (64), `state-mode` (64) for loose modes or a link.
+  /// - Throws: `state-damaged` (1), `state-newer` (64), `state-mode` (64) for loose modes of it or its folder,
+  ///   or a link.
   public convenience init(path: String) throws(FerryError) {
     try self.init(path: path, durable: true)
   }
@@ -82,8 +83,24 @@ public final class StateStore: Sendable {
       chmod(folder, 0o700)
     }
     var info = stat()
+    if !folder.isEmpty, lstat(folder, &info) == 0 {
+      guard info.st_mode & S_IFMT == S_IFDIR else {
+        throw refuse("its folder is a link or no folder")
+      }
+      // With the sticky bit, as on /tmp, nobody else can put another file in its place.
+      guard info.st_mode & 0o022 == 0 || info.st_mode & S_ISVTX != 0 else {
+        throw refuse(
+          "others may write its folder (mode \(String(info.st_mode & 0o777, radix: 8)))")
+      }
+    }
+    for suffix in ["-journal", "-wal", "-shm"] where lstat(path + suffix, &info) == 0 {
+      guard info.st_mode & S_IFMT == S_IFREG else {
+        throw refuse("\(path)\(suffix) is not a plain file")
+      }
+    }
     if lstat(path, &info) == 0 {
       guard info.st_mode & S_IFMT == S_IFREG else { throw refuse("it is not a plain file") }
+      guard info.st_nlink == 1 else { throw refuse("it has a second name (a hard link)") }
       guard info.st_mode & 0o077 == 0 else {
         throw refuse("others may read or write it (mode \(String(info.st_mode & 0o777, radix: 8)))")
       }
@@ -321,9 +338,9 @@ public final class StateStore: Sendable {
         let expires: Double = row["expires"]
         let host: String = row["host"]
         let pid: Int32 = row["pid"]
-        let isGone = host == owner.host && kill(pid, 0) != 0 && errno == ESRCH
+        let hasDied = host == owner.host && isGone(pid)
         let isOver = expires <= now.timeIntervalSince1970
-        if holder != owner.name, !holder.isEmpty, !isGone, !isOver {
+        if holder != owner.name, !holder.isEmpty, !hasDied, !isOver {
           let shown = holder.split(separator: " ").dropLast().joined(separator: " ")
           throw FerryError(
             "lease-taken", exit: .blocked, what: "could not run the plan",

@@ -26,7 +26,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 pass
             self.close_connection = True
             return
+        # As SignatureDoesNotMatch does: all that was signed comes back.
+        said = "\n".join([self.path] + [f"{k}:{v}" for k, v in self.headers.items()])
         body = {
+            "echo": f"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>{said.replace('&', '&amp;').replace('<', '&lt;')}</Message></Error></ErrorResponse>".encode(),
             "bomb": BOMB,
             "garbage": bytes(range(256)) * 8,
             "deep": b"<a>" * 200000,
@@ -34,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "redirect": b"",
             "escapes": b"<ErrorResponse><Error><Code>Odd</Code><Message>\x1b[2J\x1b]0;owned\x07 \xe2\x80\xae</Message></Error></ErrorResponse>".replace(b"\x1b", b"&#27;").replace(b"\x07", b"&#7;"),
         }[KIND]
-        self.send_response({"redirect": 302, "escapes": 400}.get(KIND, 200))
+        self.send_response({"redirect": 302, "escapes": 400, "echo": 403}.get(KIND, 200))
         if KIND == "redirect":
             self.send_header("Location", "http://127.0.0.1:1/stolen")
         self.send_header("Content-Length", str(len(body)))

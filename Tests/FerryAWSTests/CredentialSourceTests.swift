@@ -161,6 +161,21 @@ struct CredentialSourceTests {
     </AssumeRoleWithWebIdentityResponse>
     """
 
+  @Test func `a web identity's token that STS repeats in an error is not shown`() async throws {
+    let world = FakeCredentialWorld(files: ["/token": "eyJ0.planted.token"])
+    world.arrange(
+      "POST /",
+      .answer(
+        400,
+        "<ErrorResponse><Error><Code>ValidationError</Code><Message>bad: eyJ0.planted.token</Message></Error></ErrorResponse>"
+      ))
+    let source = WebIdentity(
+      tokenFile: "/token", roleARN: "arn:aws:iam::2:role/web", sessionName: "ci")
+    let error = await #expect(throws: FerryError.self) { try await source.load(world) }
+    #expect(error?.service?.code == "ValidationError")
+    #expect(error.map { "\($0)".contains("planted") } == false)
+  }
+
   // MARK: SSO
 
   static let sso = SSO(

@@ -20,6 +20,7 @@ public struct LabCommand: AsyncParsableCommand {
 
         Faults (--fault):
         \(FaultPlan.help.map { "  \($0.0)  \($0.1)" }.joined(separator: "\n"))
+        \(FaultPlan.filters)
 
         Behaviours (--behaviour), the default first:
         \(Behaviours.help.map { "  \($0.key)=\($0.values)" }.joined(separator: "\n"))
@@ -68,43 +69,40 @@ public struct LabCommand: AsyncParsableCommand {
       for text in behaviour { try behaviours.set(text) }
       var faults = FaultPlan()
       for text in fault { try faults.add(text) }
+      let clock = LabClock(skewSeconds: faults.skewSeconds)
       var model = CloudFrontModel(
         accounts: ids, propagationSeconds: seconds, pops: pops, behaviours: behaviours)
-      if sample { try model.load(Sample.inventory(now: context.clock.now), now: context.clock.now) }
+      if sample { try model.load(Sample.inventory(now: clock.now), now: clock.now) }
       for file in load {
         try model.load(
           try JSONValue.read(Files.read(file, what: "inventory"), what: "inventory \(file)"),
-          now: context.clock.now)
+          now: clock.now)
       }
       let shared = SharedModel(model)
-      let server = try LabServer(shared, faults: faults, port: port, host: host)
-      let readyFile = self.readyFile
-      let terminal = context.terminal
-      do {
-        try await server.run { port in
-          var keys: [String: JSONValue] = [:]
-          for (id, key) in shared.with({ model in
-            model.accountIDs.map { ($0, model.accessKey(of: $0)) }
-          }) {
-            keys[id] = [
-              "accessKeyId": .string(key?.accessKeyID ?? ""),
-              "secretAccessKey": .string(key?.secretAccessKey ?? ""),
-            ]
-          }
-          let line =
-            JSONValue.object(["api": .string("http://\(host):\(port)"), "accounts": .object(keys)])
-            .canonical + "\n"
-          if let readyFile { try Files.write(line, to: readyFile, mode: 0o600) }
-          terminal.answer(line)
-        }
-      } catch let error as FerryError {
-        throw error
-      } catch {
-        // A signal ends the lab as it should.
-        if Task.isCancelled { return .done }
-        throw FerryError(
-          "lab", what: "could not serve on \(api)", why: "\(error)", next: "choose another port")
+      let answerer = LabServer(shared, faults: faults, clock: clock)
+      let socket = try ListeningSocket(host: host, port: port)
+      let server = try HTTPServer([
+        .init(socket: socket) { request, _ in answerer.answer(request) }
+      ])
+      var keys: [String: JSONValue] = [:]
+      for (id, key) in shared.with({ model in
+        model.accountIDs.map { ($0, model.accessKey(of: $0)) }
+      }) {
+        keys[id] = [
+          "accessKeyId": .string(key?.accessKeyID ?? ""),
+          "secretAccessKey": .string(key?.secretAccessKey ?? ""),
+        ]
       }
+      server.start()
+      defer { server.stop() }
+      let line =
+        JSONValue.object([
+          "api": .string("http://\(host):\(socket.port)"), "accounts": .object(keys),
+        ]).canonical + "\n"
+      if let readyFile { try Files.write(line, to: readyFile, mode: 0o600) }
+      try context.terminal.answer(line)
+      // A signal ends the lab as it should.
+      while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
       return .done
     }
 
