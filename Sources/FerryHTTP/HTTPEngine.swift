@@ -10,6 +10,9 @@ public struct HTTPRequest: Sendable {
   public var body: [UInt8]
   /// Seconds for the whole exchange.
   public var deadlineSeconds: Double
+  /// For the metadata services of EC2, ECS and EKS alone: plain http to their fixed addresses, never
+  /// through a proxy.
+  public var allowsMetadataHost = false
   public init(
     method: String = "GET", url: String, headers: [(name: String, value: String)] = [],
     body: [UInt8] = [], deadlineSeconds: Double = 60
@@ -97,7 +100,7 @@ public final class HTTPEngine: @unchecked Sendable {
   ///   cap; `interrupted` when the task was cancelled; `.badInput` for plain http beyond loopback and for a
   ///   line break in a header.
   public func send(_ request: HTTPRequest) async throws(FerryError) -> HTTPResponse {
-    try Self.check(request.url)
+    try Self.check(request.url, allowingMetadata: request.allowsMetadataHost)
     for header in request.headers {
       guard (header.name + header.value).utf8.allSatisfy({ $0 != 0x0D && $0 != 0x0A && $0 != 0 })
       else {
@@ -132,8 +135,9 @@ public final class HTTPEngine: @unchecked Sendable {
     curl_multi_wakeup(UnsafeMutableRawPointer(multi))
   }
 
-  /// - Throws: `.badInput` (64) unless the URL is https, or http to a loopback address.
-  public static func check(_ url: String) throws(FerryError) {
+  /// - Throws: `.badInput` (64) unless the URL is https, or http to a loopback address; metadata services
+  ///   have fixed link-local addresses and speak http alone.
+  public static func check(_ url: String, allowingMetadata: Bool = false) throws(FerryError) {
     guard let parts = URLComponents(string: url), let host = parts.host, !host.isEmpty,
       let scheme = parts.scheme?.lowercased(), scheme == "https" || scheme == "http",
       parts.user == nil, parts.password == nil
@@ -144,11 +148,17 @@ public final class HTTPEngine: @unchecked Sendable {
           ? "it is no https URL without a user and a password" : "it is no https URL",
         next: "correct the endpoint")
     }
-    guard scheme == "https" || isLoopback(host) else {
+    guard scheme == "https" || isLoopback(host) || (allowingMetadata && isMetadata(host)) else {
       throw .badInput(
         "bad-endpoint", what: "could not use the endpoint \(url)",
         why: "plain http is accepted for loopback addresses alone", next: "use https")
     }
+  }
+  static func isMetadata(_ host: String) -> Bool {
+    [
+      "169.254.169.254", "169.254.170.2", "169.254.170.23", "[fd00:ec2::254]", "[fd00:ec2::23]",
+      "fd00:ec2::254", "fd00:ec2::23",
+    ].contains(host.lowercased())
   }
   /// A URL as it may be shown: what stands before `@` is often a password.
   public static func withoutUserinfo(_ url: String) -> String {
@@ -263,7 +273,9 @@ private final class EngineCore: @unchecked Sendable {
     _ = cc_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
     _ = cc_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
     // Loopback never goes through a proxy; elsewhere libcurl honours the user's variables.
-    if let host = URLComponents(string: request.url)?.host, HTTPEngine.isLoopback(host) {
+    if let host = URLComponents(string: request.url)?.host,
+      HTTPEngine.isLoopback(host) || (request.allowsMetadataHost && HTTPEngine.isMetadata(host))
+    {
       _ = cc_set_str(easy, CURLOPT_PROXY, "")
     }
     // libcurl sends a request again when a reused connection turns out to be dead. A write whose outcome is
