@@ -183,7 +183,9 @@ final class Wire: Sendable {
       if let rate, outcome.fault == .throttled, rate != wasRate {
         log.debug(
           "slowed down",
-          metadata: ["operation": "\(request.operation)", "callsPerSecond": "\((rate * 10).rounded() / 10)"])
+          metadata: [
+            "operation": "\(request.operation)", "callsPerSecond": "\((rate * 10).rounded() / 10)",
+          ])
       }
       switch decision {
       case .again(let seconds):

@@ -138,7 +138,7 @@ public struct RetryQuota: Equatable, Sendable {
 }
 
 /// What all calls of one identity to one endpoint share: the quota of retries and the rate.
-struct ServicePace: Equatable, Sendable {
+struct ServicePace: Sendable {
   /// What came of one attempt.
   enum Outcome: Equatable, Sendable {
     case answered(status: Int, code: String = "", retryAfter: Double? = nil)

@@ -27,6 +27,11 @@ public struct HTTPResponse: Sendable, Equatable {
   /// Names in lower case; the last of a repeated header.
   public var headers: [String: String]
   public var body: [UInt8]
+  public init(status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
 }
 
 /// HTTP on libcurl's multi interface: one owner thread, one continuation per exchange.
