@@ -49,6 +49,8 @@ public final class HTTPEngine: @unchecked Sendable {
   }
 
   private struct Inbox {
+    /// Origins that passed `check`, and whether they are loopback.
+    var origins: [Substring: Bool] = [:]
     var fresh: [Transfer] = []
     var cancelled: [UInt64] = []
     var isClosed = false
@@ -102,16 +104,18 @@ public final class HTTPEngine: @unchecked Sendable {
   ///   cap; `interrupted` when the task was cancelled; `.badInput` for plain http beyond loopback and for a
   ///   line break in a header.
   public func send(_ request: HTTPRequest) async throws(FerryError) -> HTTPResponse {
-    try Self.check(request.url)
+    let isLoopback = try isLoopback(request.url)
+    func isSafe(_ text: String) -> Bool {
+      text.utf8.allSatisfy { $0 != 0x0D && $0 != 0x0A && $0 != 0 }
+    }
     for header in request.headers {
-      guard (header.name + header.value).utf8.allSatisfy({ $0 != 0x0D && $0 != 0x0A && $0 != 0 })
-      else {
+      guard isSafe(header.name), isSafe(header.value) else {
         throw .badInput(
           "bad-header", what: "could not send the header \(header.name)",
           why: "its value holds a line break or a NUL", next: "correct the value")
       }
     }
-    let transfer = Transfer(request, bodyBytesMax: options.bodyBytesMax)
+    let transfer = Transfer(request, isLoopback: isLoopback, bodyBytesMax: options.bodyBytesMax)
     let id = inbox.withLock { box in
       box.nextID += 1
       return box.nextID
@@ -137,6 +141,27 @@ public final class HTTPEngine: @unchecked Sendable {
     curl_multi_wakeup(UnsafeMutableRawPointer(multi))
   }
 
+  /// `check`, once for each origin: all that it looks at stands before the path.
+  private func isLoopback(_ url: String) throws(FerryError) -> Bool {
+    var slashes = 0
+    let end = url.utf8.firstIndex { byte in
+      if byte == UInt8(ascii: "/") { slashes += 1 }
+      return slashes == 3
+    }
+    // Without a path the rest might be anything.
+    guard let end else {
+      try Self.check(url)
+      return Self.isLoopback(URLComponents(string: url)?.host ?? "")
+    }
+    let origin = url[..<end]
+    if let known = inbox.withLock({ $0.origins[origin] }) { return known }
+    try Self.check(url)
+    let isLoopback = Self.isLoopback(URLComponents(string: url)?.host ?? "")
+    inbox.withLock { box in
+      if box.origins.count < 256 { box.origins[Substring(String(origin))] = isLoopback }
+    }
+    return isLoopback
+  }
   /// - Throws: `.badInput` (64) unless the URL is https, or http to a loopback address.
   public static func check(_ url: String) throws(FerryError) {
     guard let parts = URLComponents(string: url), let host = parts.host, !host.isEmpty,
@@ -163,6 +188,7 @@ public final class HTTPEngine: @unchecked Sendable {
 /// One exchange while the engine's thread owns it.
 final class Transfer: @unchecked Sendable {
   let request: HTTPRequest
+  let isLoopback: Bool
   let bodyBytesMax: Int
   var id: UInt64 = 0
   var continuation: CheckedContinuation<Result<HTTPResponse, FerryError>, Never>?
@@ -172,8 +198,9 @@ final class Transfer: @unchecked Sendable {
   var list: UnsafeMutablePointer<curl_slist>?
   var easy: UnsafeMutableRawPointer?
 
-  init(_ request: HTTPRequest, bodyBytesMax: Int) {
+  init(_ request: HTTPRequest, isLoopback: Bool, bodyBytesMax: Int) {
     self.request = request
+    self.isLoopback = isLoopback
     self.bodyBytesMax = bodyBytesMax
   }
 }
@@ -195,14 +222,17 @@ private let receiveHeader: cc_data_callback = { data, size, count, context in
   guard let data, let context else { return 0 }
   let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
   let length = size * count
-  let line = String(
-    decoding: UnsafeRawBufferPointer(start: data, count: length), as: UTF8.self)
-  if line.hasPrefix("HTTP/") {
+  let line = UnsafeRawBufferPointer(start: data, count: length)
+  if line.starts(with: "HTTP/".utf8) {
     transfer.headers = [:]
-  } else if let colon = line.firstIndex(of: ":"), transfer.headers.count < 256 {
-    let name = line[..<colon].lowercased()
-    let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespacesAndNewlines)
-    transfer.headers[name] = value
+  } else if let colon = line.firstIndex(of: UInt8(ascii: ":")), transfer.headers.count < 256 {
+    func isBlank(_ byte: UInt8) -> Bool {
+      byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A
+    }
+    let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
+    let rest = line[(colon + 1)...].drop(while: isBlank)
+    let end = rest.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? rest.startIndex
+    transfer.headers[name] = String(decoding: rest[..<end], as: UTF8.self)
   }
   return length
 }
@@ -260,7 +290,7 @@ private final class EngineCore: @unchecked Sendable {
     _ = cc_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
     _ = cc_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
     // Loopback never goes through a proxy; elsewhere libcurl honours the user's variables.
-    if let host = URLComponents(string: request.url)?.host, HTTPEngine.isLoopback(host) {
+    if transfer.isLoopback {
       _ = cc_set_str(easy, CURLOPT_PROXY, "")
     }
     // libcurl sends a request again when a reused connection turns out to be dead. A write whose outcome is
