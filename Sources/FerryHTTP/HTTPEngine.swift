@@ -57,7 +57,7 @@ public final class HTTPEngine: @unchecked Sendable {
     var nextID: UInt64 = 0
   }
   private let options: Options
-  private let multi: OpaquePointer
+  private let loop = SocketLoop()
   private let inbox = Locked(Inbox())
 
   /// - Throws: `.badInput` when the CA file cannot be read.
@@ -70,9 +70,9 @@ public final class HTTPEngine: @unchecked Sendable {
     }
     _ = Self.started
     guard let raw = curl_multi_init() else { preconditionFailure("libcurl has no memory") }
-    multi = OpaquePointer(raw)
     _ = cc_mset_long(raw, CURLMOPT_MAXCONNECTS, 256)
-    let core = EngineCore(multi: raw, options: options)
+    loop.attach(to: raw)
+    let core = EngineCore(multi: raw, loop: loop, options: options)
     let inbox = self.inbox
     let thread = Thread {
       core.run(
@@ -93,11 +93,8 @@ public final class HTTPEngine: @unchecked Sendable {
   private static let started: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
   deinit {
-    // Under the lock: once the thread has seen the mark it frees the handle.
-    inbox.withLock {
-      $0.isClosed = true
-      curl_multi_wakeup(UnsafeMutableRawPointer(multi))
-    }
+    inbox.withLock { $0.isClosed = true }
+    loop.ring()
   }
 
   /// - Throws: `.noAnswer` when the exchange failed on the way; `.unreadableAnswer` for a body above the
@@ -128,7 +125,7 @@ public final class HTTPEngine: @unchecked Sendable {
           box.fresh.append(transfer)
           return box.fresh.count == 1
         }
-        if wake { curl_multi_wakeup(UnsafeMutableRawPointer(multi)) }
+        if wake { loop.ring() }
         if Task.isCancelled { cancel(id) }
       }
     } onCancel: {
@@ -138,7 +135,7 @@ public final class HTTPEngine: @unchecked Sendable {
   }
   private func cancel(_ id: UInt64) {
     inbox.withLock { $0.cancelled.append(id) }
-    curl_multi_wakeup(UnsafeMutableRawPointer(multi))
+    loop.ring()
   }
 
   /// `check`, once for each origin: all that it looks at stands before the path.
@@ -240,13 +237,15 @@ private let receiveHeader: cc_data_callback = { data, size, count, context in
 /// The loop on the owner thread; nothing else touches its handles.
 private final class EngineCore: @unchecked Sendable {
   let multi: UnsafeMutableRawPointer
+  let loop: SocketLoop
   let options: HTTPEngine.Options
   var active: [UInt64: Transfer] = [:]
   var waiting: [Transfer] = []
   var pool: [UnsafeMutableRawPointer] = []
 
-  init(multi: UnsafeMutableRawPointer, options: HTTPEngine.Options) {
+  init(multi: UnsafeMutableRawPointer, loop: SocketLoop, options: HTTPEngine.Options) {
     self.multi = multi
+    self.loop = loop
     self.options = options
   }
 
@@ -257,11 +256,10 @@ private final class EngineCore: @unchecked Sendable {
       for id in cancelled { cancel(id) }
       if isClosed, active.isEmpty, waiting.isEmpty { break }
       while active.count < options.inFlightMax, !waiting.isEmpty { begin(waiting.removeFirst()) }
-      var running: Int32 = 0
-      curl_multi_perform(multi, &running)
+      loop.fire(multi)
       collect()
-      var ready: Int32 = 0
-      curl_multi_poll(multi, nil, 0, 1000, &ready)
+      loop.wait(multi)
+      collect()
     }
     for easy in pool { curl_easy_cleanup(easy) }
     curl_multi_cleanup(multi)
