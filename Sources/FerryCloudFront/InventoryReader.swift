@@ -155,8 +155,8 @@ public struct InventoryReader: Sendable {
 
   private func page(_ marker: String?) async -> Part {
     do throws(FerryError) {
-      let page = try await client.distributions(marker: marker)
-      return .page(ids: page.items.compactMap { $0.text(at: "Id") }, next: page.nextMarker)
+      let page = try await client.distributionIDs(marker: marker)
+      return .page(ids: page.items, next: page.nextMarker)
     } catch {
       return .listFailed(error)
     }

@@ -77,25 +77,59 @@ public struct JSONBytes: Sendable {
     }
   }
   private mutating func members(of element: XElement, shape: Shape?) {
-    var places: [(name: String, index: Int)] = []
-    places.reserveCapacity(element.nodes.count)
-    for (index, node) in element.nodes.enumerated() {
-      if case .element(let child) = node { places.append((child.name, index)) }
-    }
-    places.sort { $0.name == $1.name ? $0.index < $1.index : $0.name < $1.name }
     raw("{")
-    var isFirst = true
-    for (place, entry) in places.enumerated() {
-      // Of two members with one name the last counts.
-      if place + 1 < places.count, places[place + 1].name == entry.name { continue }
-      guard case .element(let child) = element.nodes[entry.index] else { continue }
-      if !isFirst { raw(",") }
-      isFirst = false
-      string(entry.name)
-      raw(":")
-      config(child, as: shape?.member(entry.name)?.kind)
+    withUnsafeTemporaryAllocation(of: Place.self, capacity: element.nodes.count) { places in
+      var count = 0
+      for (index, node) in element.nodes.enumerated() {
+        guard case .element(let child) = node else { continue }
+        let place = Place(prefix: Self.prefix(child.name), index: index)
+        // Sorted as they come; of two members with one name the last counts.
+        var at = count
+        while at > 0, Self.isBefore(place, places[at - 1], in: element) {
+          places[at] = places[at - 1]
+          at -= 1
+        }
+        if at > 0, !Self.isBefore(places[at - 1], place, in: element) {
+          places[at - 1] = place
+          while at < count {
+            places[at] = places[at + 1]
+            at += 1
+          }
+        } else {
+          places[at] = place
+          count += 1
+        }
+      }
+      for (position, place) in places.prefix(count).enumerated() {
+        guard case .element(let child) = element.nodes[place.index] else { continue }
+        if position > 0 { raw(",") }
+        string(child.name)
+        raw(":")
+        config(child, as: shape?.member(child.name)?.kind)
+      }
     }
     raw("}")
+  }
+  /// A member by the first eight bytes of its name, which tell nearly all apart.
+  private struct Place {
+    var prefix: UInt64
+    var index: Int
+  }
+  private static func prefix(_ name: String) -> UInt64 {
+    var out: UInt64 = 0
+    var shift: UInt64 = 64
+    for byte in name.utf8.prefix(8) {
+      shift -= 8
+      out |= UInt64(byte) << shift
+    }
+    return out
+  }
+  private static func isBefore(_ one: Place, _ other: Place, in element: XElement) -> Bool {
+    if one.prefix != other.prefix { return one.prefix < other.prefix }
+    guard case .element(let left) = element.nodes[one.index],
+      case .element(let right) = element.nodes[other.index]
+    else { return false }
+    return left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
   }
 }
 
