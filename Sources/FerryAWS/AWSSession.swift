@@ -268,9 +268,9 @@ final class Wire: Sendable {
         outcome = .unanswered(timedOut: error.why.lowercased().contains("timeout"))
       }
       let now = clock.now.timeIntervalSinceReferenceDate
-      let (decision, rate, wasRate) = shared.withLock { [random = Double.random(in: 0..<1)] pace in
+      let (decision, rate, wasRate) = shared.withLock { pace in
         let before = pace.limiter.rate
-        let decision = pace.judge(outcome, of: &call, random: random, now: now)
+        let decision = pace.judge(outcome, of: &call, random: .random(in: 0..<1), now: now)
         return (decision, pace.limiter.rate, before)
       }
       if let rate, outcome.fault == .throttled, rate != wasRate {
