@@ -91,7 +91,7 @@ let package = Package(
         swiftSettings: strict),
       .testTarget(
         name: "EndToEndTests", dependencies: ["FerryTestSupport", "FerryCore", "FerryAWS"],
-        exclude: ["hostile_server.py", "boto3_trio.py", "tls_server.py"],
+        exclude: ["hostile_server.py", "boto3_trio.py", "tls_server.py", "pty_run.py"],
         swiftSettings: strict),
     ]
 )

@@ -133,7 +133,8 @@ public final class StateStore: Sendable {
     default:
       return FerryError(
         "journal-write", what: "could not write the state \(path)",
-        why: (error as? DatabaseError)?.message ?? "\(error)",
+        // Named here too: a run says in `what` which step this kept it from.
+        why: "\(path): \((error as? DatabaseError)?.message ?? "\(error)")",
         next:
           "free space or correct the file's mode, then run the command again; nothing further was sent"
       )
