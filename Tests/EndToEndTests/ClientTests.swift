@@ -137,14 +137,14 @@ struct ClientTests {
       try await ferry.run(
         arguments + ["-no-color", "-input=false"], extra: variables, program: terraform)
     }
-    func state() async throws -> JSONValue {
+    func ask(_ path: String) async throws -> JSONValue {
       try await ferry.run(
         [
           "-c",
           "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
-          lab.api + "/_lab/state",
+          lab.api + path,
         ], extra: Self.around(ferry, lab), program: Ferry.pythonProgram
-      ).json["111111111111"] ?? .null
+      ).json
     }
     let steps: [([String], Int32)] = [
       (["init"], 0), (["apply", "-auto-approve"], 0),
@@ -156,15 +156,22 @@ struct ClientTests {
         arguments + ["-no-color", "-input=false"], extra: variables, program: terraform)
       #expect(answer.code == code, "\(arguments) \(answer.out.suffix(2000)) \(answer.talk)")
     }
-    let built = try await state()
+    let built = try await ask("/_lab/state")["111111111111"] ?? .null
     let primary = built["distributions"]?.array?.first { $0["staging"] == false }
     #expect(built["distributions"]?.array?.count == 2)
     #expect(
       primary?["policyId"] == built["continuousDeploymentPolicies"]?.array?.first?["id"])
     let destroyed = try await run("destroy", "-auto-approve", "-var", "attach=true")
     #expect(destroyed.code == 0, "\(destroyed.out.suffix(2000)) \(destroyed.talk)")
-    #expect(
-      try await state() == ["continuousDeploymentPolicies": [], "distributions": []])
+    // Whatever was created is gone again.
+    var left: [String: Int] = [:]
+    for entry in try await ask("/_lab/requests").array ?? [] where entry["effective"] == true {
+      let operation = (entry["operation"]?.string ?? "").replacingOccurrences(
+        of: "WithTags", with: "")
+      if operation.hasPrefix("Create") { left[String(operation.dropFirst(6)), default: 0] += 1 }
+      if operation.hasPrefix("Delete") { left[String(operation.dropFirst(6)), default: 0] -= 1 }
+    }
+    #expect(left.count == 11 && left.values.allSatisfy { $0 == 0 }, "\(left)")
     await lab.stop()
   }
 
