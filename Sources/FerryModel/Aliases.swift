@@ -33,11 +33,13 @@ extension CloudFrontModel {
   ///
   /// An alias is unique over all accounts; a wildcard may overlap a specific name.
   /// - Source: Developer Guide "Use custom URLs by adding alternate domain names (CNAMEs)".
-  func aliasesFree(_ it: ModelDistribution, besides kept: [String] = [], now: Date) throws(Refusal)
+  func aliasesFree(_ it: ModelDistribution, after old: ModelDistribution? = nil, now: Date)
+    throws(Refusal)
   {
-    let wanted = Set(it.aliases).subtracting(kept)
-    guard !wanted.isEmpty else { return }
-    guard it.aliases.count <= quotas.aliases else {
+    let wanted = Set(it.aliases).subtracting(old?.aliases ?? [])
+    let neededCertificate = !it.aliases.isEmpty && old.map(Self.hasCertificate) == true
+    guard !wanted.isEmpty || neededCertificate else { return }
+    guard wanted.isEmpty || it.aliases.count <= quotas.aliases else {
       throw Refusal(
         400, "TooManyDistributionCNAMEs",
         "Your request contains more CNAMEs than are allowed per distribution.")

@@ -195,7 +195,7 @@ extension CloudFrontModel {
     if joined(old) { try Validation.unchangedWhileAttached(from: old.config, to: it.config) }
     try Validation.quotas(it.config, quotas)
     try referencesExist(it, besides: old.config)
-    try aliasesFree(it, besides: old.aliases, now: call.now)
+    try aliasesFree(it, after: old, now: call.now)
     write(&it, call)
     return Answer(
       headers: ["etag": it.etag], body: element(it, now: call.now), resource: id, effective: true)

@@ -36,16 +36,18 @@ struct BehaviourTests {
       """
   }
 
-  private func lab(_ ferry: Ferry, _ behaviour: String) async throws -> RunningLab {
+  private func withLab(
+    _ behaviour: String, _ body: (Ferry, RunningLab) async throws -> Void
+  ) async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
     try ferry.write(Self.inventory, to: "i.json")
     try ferry.write(
       "version: 1\nregions: [eu-west-1]\npolling: { deployed: 0.2s }\n", to: "edgeferry.yaml")
-    return try await RunningLab(
-      ferry,
-      [
-        "--propagation", "0.1s", "--load", ferry.folder.appendingPathComponent("i.json").path,
-        "--behaviour", behaviour,
-      ])
+    try await ferry.withLab([
+      "--propagation", "0.1s", "--load", ferry.folder.appendingPathComponent("i.json").path,
+      "--behaviour", behaviour,
+    ]) { try await body(ferry, $0) }
   }
   private func apply(_ ferry: Ferry, _ planned: Ferry.Answer, _ name: String, _ lab: RunningLab)
     async throws
@@ -68,38 +70,36 @@ struct BehaviourTests {
     "omitted-policy-id=keep", "omitted-policy-id=clear", "omitted-policy-id=refuse",
     "delete-disabled-attached-policy=allow", "detach-needs-disabled-policy=yes",
     "deleted-stack-by-physical-id=yes", "max-items=1", "policy-list-quantity=page",
-    "delete-lag=1.5",
+    "delete-lag=6",
     "element-order=strict",
   ])
   func `an orphaned trio is found, removed and brought back`(_ behaviour: String) async throws {
-    let ferry = try Ferry()
-    defer { ferry.remove() }
-    let lab = try await lab(ferry, behaviour)
-    let found = try await ferry("orphans", "discover", "--output", "json", extra: lab.variables())
-    #expect(found.json["complete"] == true)
-    #expect(found.json["findings"]?.array?.map { $0["code"]?.string } == ["policy-stack-deleted"])
-    let planned = try await ferry(
-      "orphans", "plan", "--name", "all", "--accept-risk", "policy-still-routing", "--output",
-      "json", extra: lab.variables())
-    try await apply(ferry, planned, "all", lab)
-    let after = try await ferry(
-      "orphans", "discover", "--fail-on", "findings,gaps", extra: lab.variables())
-    #expect(after.code == 0, "\(after.out)")
-    #expect(try await primary("E1LEFT", ferry, lab)["ContinuousDeploymentPolicyId"] == "")
-    let log = try await ferry.run(
-      [
-        "-c",
-        "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
-        lab.api + "/_lab/requests",
-      ], extra: ClientTests.around(ferry, lab), program: Ferry.pythonProgram)
-    let codes = Set(log.json.array?.compactMap { $0["code"]?.string } ?? [])
-    #expect(codes.contains("DistributionNotDisabled") == (behaviour == "delete-lag=1.5"))
-    let inverse = try ferry.read("plans/all.rollback.plan.json")["digest"]?.string ?? ""
-    let back = try await ferry("rollback", "all", "--approve", inverse, extra: lab.variables())
-    #expect(back.code == 0, "\(back.talk)")
-    let restored = try await primary("E1LEFT", ferry, lab)["ContinuousDeploymentPolicyId"]
-    #expect(restored?.string?.isEmpty == false && restored != "P1LEFT")
-    await lab.stop()
+    try await withLab(behaviour) { ferry, lab in
+      let found = try await ferry("orphans", "discover", "--output", "json", extra: lab.variables())
+      #expect(found.json["complete"] == true)
+      #expect(found.json["findings"]?.array?.map { $0["code"]?.string } == ["policy-stack-deleted"])
+      let planned = try await ferry(
+        "orphans", "plan", "--name", "all", "--accept-risk", "policy-still-routing", "--output",
+        "json", extra: lab.variables())
+      try await apply(ferry, planned, "all", lab)
+      let after = try await ferry(
+        "orphans", "discover", "--fail-on", "findings,gaps", extra: lab.variables())
+      #expect(after.code == 0, "\(after.out)")
+      #expect(try await primary("E1LEFT", ferry, lab)["ContinuousDeploymentPolicyId"] == "")
+      let log = try await ferry.run(
+        [
+          "-c",
+          "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
+          lab.api + "/_lab/requests",
+        ], extra: ClientTests.around(ferry, lab), program: Ferry.pythonProgram)
+      let codes = Set(log.json.array?.compactMap { $0["code"]?.string } ?? [])
+      #expect(codes.contains("DistributionNotDisabled") == (behaviour == "delete-lag=6"))
+      let inverse = try ferry.read("plans/all.rollback.plan.json")["digest"]?.string ?? ""
+      let back = try await ferry("rollback", "all", "--approve", inverse, extra: lab.variables())
+      #expect(back.code == 0, "\(back.talk)")
+      let restored = try await primary("E1LEFT", ferry, lab)["ContinuousDeploymentPolicyId"]
+      #expect(restored?.string?.isEmpty == false && restored != "P1LEFT")
+    }
   }
 
   @Test(arguments: [
@@ -107,38 +107,34 @@ struct BehaviourTests {
     "detach-needs-disabled-policy=yes", "element-order=strict",
   ])
   func `a healthy policy is detached and put back`(_ behaviour: String) async throws {
-    let ferry = try Ferry()
-    defer { ferry.remove() }
-    let lab = try await lab(ferry, behaviour)
-    let off = try await ferry(
-      "orphans", "detach", "E1WELL", "--name", "off", "--output", "json", extra: lab.variables())
-    try await apply(ferry, off, "off", lab)
-    #expect(try await primary("E1WELL", ferry, lab)["ContinuousDeploymentPolicyId"] == "")
-    let on = try await ferry(
-      "orphans", "reattach", "E1WELL", "--plan", "off", "--name", "on", "--output", "json",
-      extra: lab.variables())
-    try await apply(ferry, on, "on", lab)
-    #expect(try await primary("E1WELL", ferry, lab)["ContinuousDeploymentPolicyId"] == "P2WELL")
-    await lab.stop()
+    try await withLab(behaviour) { ferry, lab in
+      let off = try await ferry(
+        "orphans", "detach", "E1WELL", "--name", "off", "--output", "json", extra: lab.variables())
+      try await apply(ferry, off, "off", lab)
+      #expect(try await primary("E1WELL", ferry, lab)["ContinuousDeploymentPolicyId"] == "")
+      let on = try await ferry(
+        "orphans", "reattach", "E1WELL", "--plan", "off", "--name", "on", "--output", "json",
+        extra: lab.variables())
+      try await apply(ferry, on, "on", lab)
+      #expect(try await primary("E1WELL", ferry, lab)["ContinuousDeploymentPolicyId"] == "P2WELL")
+    }
   }
 
   @Test func `a refusal to attach ends in 1 with the service's own words and nothing written`()
     async throws
   {
-    let ferry = try Ferry()
-    defer { ferry.remove() }
-    let lab = try await lab(ferry, "attach-to-newer-features=refuse")
-    let off = try await ferry(
-      "orphans", "detach", "E1WELL", "--name", "off", "--output", "json", extra: lab.variables())
-    try await apply(ferry, off, "off", lab)
-    let on = try await ferry(
-      "orphans", "reattach", "E1WELL", "--plan", "off", "--name", "on", "--output", "json",
-      extra: lab.variables())
-    let refused = try await ferry(
-      "apply", "on", "--approve", on.json["digest"]?.string ?? "", extra: lab.variables())
-    #expect(refused.code == 1 && refused.talk.contains("IllegalUpdate"), "\(refused.talk)")
-    #expect(try await primary("E1WELL", ferry, lab)["ContinuousDeploymentPolicyId"] == "")
-    await lab.stop()
+    try await withLab("attach-to-newer-features=refuse") { ferry, lab in
+      let off = try await ferry(
+        "orphans", "detach", "E1WELL", "--name", "off", "--output", "json", extra: lab.variables())
+      try await apply(ferry, off, "off", lab)
+      let on = try await ferry(
+        "orphans", "reattach", "E1WELL", "--plan", "off", "--name", "on", "--output", "json",
+        extra: lab.variables())
+      let refused = try await ferry(
+        "apply", "on", "--approve", on.json["digest"]?.string ?? "", extra: lab.variables())
+      #expect(refused.code == 1 && refused.talk.contains("IllegalUpdate"), "\(refused.talk)")
+      #expect(try await primary("E1WELL", ferry, lab)["ContinuousDeploymentPolicyId"] == "")
+    }
   }
 
   /// Somebody else disables the policy and tries to delete it between the plan and the apply.
@@ -146,43 +142,41 @@ struct BehaviourTests {
   func `a policy that may have been deleted while attached is removed all the same`(
     _ permission: String
   ) async throws {
-    let ferry = try Ferry()
-    defer { ferry.remove() }
-    let lab = try await lab(ferry, "delete-disabled-attached-policy=\(permission)")
-    func plan(_ name: String) async throws -> Ferry.Answer {
-      try await ferry(
-        "orphans", "plan", "--name", name, "--accept-risk", "policy-still-routing", "--output",
-        "json", extra: lab.variables())
+    try await withLab("delete-disabled-attached-policy=\(permission)") { ferry, lab in
+      func plan(_ name: String) async throws -> Ferry.Answer {
+        try await ferry(
+          "orphans", "plan", "--name", name, "--accept-risk", "policy-still-routing", "--output",
+          "json", extra: lab.variables())
+      }
+      let planned = try await plan("all")
+      let meddling = """
+        import boto3
+        c = boto3.client("cloudfront")
+        it = c.get_continuous_deployment_policy_config(Id="P1LEFT")
+        config = dict(it["ContinuousDeploymentPolicyConfig"], Enabled=False)
+        etag = c.update_continuous_deployment_policy(Id="P1LEFT", IfMatch=it["ETag"], ContinuousDeploymentPolicyConfig=config)["ETag"]
+        try:
+            c.delete_continuous_deployment_policy(Id="P1LEFT", IfMatch=etag)
+            print("allow")
+        except c.exceptions.ContinuousDeploymentPolicyInUse:
+            print("refuse")
+        """
+      let done = try await ferry.run(
+        ["-c", meddling], extra: ClientTests.around(ferry, lab), program: Ferry.pythonProgram)
+      #expect(done.out == "\(permission)\n", "\(done.talk)")
+      if permission == "allow" {
+        // What the plan was made for is gone: it is stale, and a new one finishes.
+        let stale = try await ferry(
+          "apply", "all", "--approve", planned.json["digest"]?.string ?? "", extra: lab.variables())
+        #expect(stale.code == 5, "\(stale.talk)")
+        try await apply(ferry, plan("rest"), "rest", lab)
+      } else {
+        try await apply(ferry, planned, "all", lab)
+      }
+      #expect(try await primary("E1LEFT", ferry, lab)["ContinuousDeploymentPolicyId"] == "")
+      let after = try await ferry(
+        "orphans", "discover", "--fail-on", "findings,gaps", extra: lab.variables())
+      #expect(after.code == 0, "\(after.out)")
     }
-    let planned = try await plan("all")
-    let meddling = """
-      import boto3
-      c = boto3.client("cloudfront")
-      it = c.get_continuous_deployment_policy_config(Id="P1LEFT")
-      config = dict(it["ContinuousDeploymentPolicyConfig"], Enabled=False)
-      etag = c.update_continuous_deployment_policy(Id="P1LEFT", IfMatch=it["ETag"], ContinuousDeploymentPolicyConfig=config)["ETag"]
-      try:
-          c.delete_continuous_deployment_policy(Id="P1LEFT", IfMatch=etag)
-          print("allow")
-      except c.exceptions.ContinuousDeploymentPolicyInUse:
-          print("refuse")
-      """
-    let done = try await ferry.run(
-      ["-c", meddling], extra: ClientTests.around(ferry, lab), program: Ferry.pythonProgram)
-    #expect(done.out == "\(permission)\n", "\(done.talk)")
-    if permission == "allow" {
-      // What the plan was made for is gone: it is stale, and a new one finishes.
-      let stale = try await ferry(
-        "apply", "all", "--approve", planned.json["digest"]?.string ?? "", extra: lab.variables())
-      #expect(stale.code == 5, "\(stale.talk)")
-      try await apply(ferry, plan("rest"), "rest", lab)
-    } else {
-      try await apply(ferry, planned, "all", lab)
-    }
-    #expect(try await primary("E1LEFT", ferry, lab)["ContinuousDeploymentPolicyId"] == "")
-    let after = try await ferry(
-      "orphans", "discover", "--fail-on", "findings,gaps", extra: lab.variables())
-    #expect(after.code == 0, "\(after.out)")
-    await lab.stop()
   }
 }

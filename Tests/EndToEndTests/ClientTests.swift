@@ -79,37 +79,37 @@ struct ClientTests {
        "DefaultCacheBehavior":{"TargetOriginId":"o","ViewerProtocolPolicy":"https-only",
         "CachePolicyId":"658327ea-f89d-4fab-a63d-7e88639e58f6"}}
       """, to: "config.json")
-    let lab = try await RunningLab(ferry, ["--propagation", "0.1s"])
-    func cli(_ arguments: String...) async throws -> Ferry.Answer {
-      try await ferry.run(
-        ["cloudfront"] + arguments + ["--output", "json"], extra: Self.around(ferry, lab),
-        program: aws)
+    try await ferry.withLab(["--propagation", "0.1s"]) { lab in
+      func cli(_ arguments: String...) async throws -> Ferry.Answer {
+        try await ferry.run(
+          ["cloudfront"] + arguments + ["--output", "json"], extra: Self.around(ferry, lab),
+          program: aws)
+      }
+      let created = try await cli(
+        "create-distribution", "--distribution-config", "file://config.json")
+      #expect(created.code == 0, "\(created.talk)")
+      let id = created.json["Distribution"]?["Id"]?.string ?? ""
+      #expect(try await cli("wait", "distribution-deployed", "--id", id).code == 0)
+      let read = try await cli("get-distribution-config", "--id", id)
+      guard case .object(var config)? = read.json["DistributionConfig"] else {
+        Issue.record("no config: \(read.talk)")
+        return
+      }
+      config["Comment"] = "changed"
+      try ferry.write(JSONValue.object(config).canonical, to: "changed.json")
+      let version = read.json["ETag"]?.string ?? ""
+      let updated = try await cli(
+        "update-distribution", "--id", id, "--if-match", version, "--distribution-config",
+        "file://changed.json")
+      #expect(updated.json["Distribution"]?["DistributionConfig"]?["Comment"] == "changed")
+      let stale = try await cli("delete-distribution", "--id", id, "--if-match", version)
+      #expect(stale.code == 254 || stale.code == 255)
+      #expect(
+        stale.talk.contains(
+          "An error occurred (PreconditionFailed) when calling the DeleteDistribution operation"))
+      let listed = try await cli("list-distributions")
+      #expect(listed.json["DistributionList"]?["Items"]?.array?.map { $0["Id"]?.string } == [id])
     }
-    let created = try await cli(
-      "create-distribution", "--distribution-config", "file://config.json")
-    #expect(created.code == 0, "\(created.talk)")
-    let id = created.json["Distribution"]?["Id"]?.string ?? ""
-    #expect(try await cli("wait", "distribution-deployed", "--id", id).code == 0)
-    let read = try await cli("get-distribution-config", "--id", id)
-    guard case .object(var config)? = read.json["DistributionConfig"] else {
-      Issue.record("no config: \(read.talk)")
-      return await lab.stop()
-    }
-    config["Comment"] = "changed"
-    try ferry.write(JSONValue.object(config).canonical, to: "changed.json")
-    let version = read.json["ETag"]?.string ?? ""
-    let updated = try await cli(
-      "update-distribution", "--id", id, "--if-match", version, "--distribution-config",
-      "file://changed.json")
-    #expect(updated.json["Distribution"]?["DistributionConfig"]?["Comment"] == "changed")
-    let stale = try await cli("delete-distribution", "--id", id, "--if-match", version)
-    #expect(stale.code == 254 || stale.code == 255)
-    #expect(
-      stale.talk.contains(
-        "An error occurred (PreconditionFailed) when calling the DeleteDistribution operation"))
-    let listed = try await cli("list-distributions")
-    await lab.stop()
-    #expect(listed.json["DistributionList"]?["Items"]?.array?.map { $0["Id"]?.string } == [id])
   }
 
   @Test func `Terraform applies the trio, plans nothing more, and destroys it`() async throws {
@@ -128,44 +128,52 @@ struct ClientTests {
     try FileManager.default.copyItem(
       at: Shared.package.appendingPathComponent("Tests/EndToEndTests/trio.tf"),
       to: ferry.folder.appendingPathComponent("trio.tf"))
-    let lab = try await RunningLab(ferry, ["--propagation", "0.1s"])
-    let variables = Self.around(ferry, lab).merging([
-      "TF_CLI_CONFIG_FILE": rc, "TF_VAR_lab": lab.api, "TF_IN_AUTOMATION": "1",
-      "CHECKPOINT_DISABLE": "1",
-    ]) { $1 }
-    func run(_ arguments: String...) async throws -> Ferry.Answer {
-      try await ferry.run(
-        arguments + ["-no-color", "-input=false"], extra: variables, program: terraform)
+    try await ferry.withLab(["--propagation", "0.1s"]) { lab in
+      let variables = Self.around(ferry, lab).merging([
+        "TF_CLI_CONFIG_FILE": rc, "TF_VAR_lab": lab.api, "TF_IN_AUTOMATION": "1",
+        "CHECKPOINT_DISABLE": "1",
+      ]) { $1 }
+      func run(_ arguments: String...) async throws -> Ferry.Answer {
+        try await ferry.run(
+          arguments + ["-no-color", "-input=false"], extra: variables, program: terraform)
+      }
+      func ask(_ path: String) async throws -> JSONValue {
+        try await ferry.run(
+          [
+            "-c",
+            "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
+            lab.api + path,
+          ], extra: Self.around(ferry, lab), program: Ferry.pythonProgram
+        ).json
+      }
+      let steps: [([String], Int32)] = [
+        (["init"], 0), (["apply", "-auto-approve"], 0),
+        (["apply", "-auto-approve", "-var", "attach=true"], 0),
+        (["plan", "-detailed-exitcode", "-var", "attach=true"], 0),
+      ]
+      for (arguments, code) in steps {
+        let answer = try await ferry.run(
+          arguments + ["-no-color", "-input=false"], extra: variables, program: terraform)
+        #expect(answer.code == code, "\(arguments) \(answer.out.suffix(2000)) \(answer.talk)")
+      }
+      let built = try await ask("/_lab/state")["111111111111"] ?? .null
+      let primary = built["distributions"]?.array?.first { $0["staging"] == false }
+      #expect(built["distributions"]?.array?.count == 2)
+      #expect(
+        primary?["policyId"] == built["continuousDeploymentPolicies"]?.array?.first?["id"])
+      let destroyed = try await run(
+        "destroy", "-auto-approve", "-refresh=false", "-var", "attach=true")
+      #expect(destroyed.code == 0, "\(destroyed.out.suffix(2000)) \(destroyed.talk)")
+      // Whatever was created is gone again.
+      var left: [String: Int] = [:]
+      for entry in try await ask("/_lab/requests").array ?? [] where entry["effective"] == true {
+        let operation = (entry["operation"]?.string ?? "").replacingOccurrences(
+          of: "WithTags", with: "")
+        if operation.hasPrefix("Create") { left[String(operation.dropFirst(6)), default: 0] += 1 }
+        if operation.hasPrefix("Delete") { left[String(operation.dropFirst(6)), default: 0] -= 1 }
+      }
+      #expect(left.count == 11 && left.values.allSatisfy { $0 == 0 }, "\(left)")
     }
-    func state() async throws -> JSONValue {
-      try await ferry.run(
-        [
-          "-c",
-          "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
-          lab.api + "/_lab/state",
-        ], extra: Self.around(ferry, lab), program: Ferry.pythonProgram
-      ).json["111111111111"] ?? .null
-    }
-    let steps: [([String], Int32)] = [
-      (["init"], 0), (["apply", "-auto-approve"], 0),
-      (["apply", "-auto-approve", "-var", "attach=true"], 0),
-      (["plan", "-detailed-exitcode", "-var", "attach=true"], 0),
-    ]
-    for (arguments, code) in steps {
-      let answer = try await ferry.run(
-        arguments + ["-no-color", "-input=false"], extra: variables, program: terraform)
-      #expect(answer.code == code, "\(arguments) \(answer.out.suffix(2000)) \(answer.talk)")
-    }
-    let built = try await state()
-    let primary = built["distributions"]?.array?.first { $0["staging"] == false }
-    #expect(built["distributions"]?.array?.count == 2)
-    #expect(
-      primary?["policyId"] == built["continuousDeploymentPolicies"]?.array?.first?["id"])
-    let destroyed = try await run("destroy", "-auto-approve", "-var", "attach=true")
-    #expect(destroyed.code == 0, "\(destroyed.out.suffix(2000)) \(destroyed.talk)")
-    #expect(
-      try await state() == ["continuousDeploymentPolicies": [], "distributions": []])
-    await lab.stop()
   }
 
   static func onPath(_ name: String) -> String? {
@@ -204,6 +212,20 @@ struct ClientTests {
 }
 
 extension Ferry {
+  /// A lab for the time of the body, stopped also when it throws.
+  func withLab<T>(_ arguments: [String] = [], _ body: (RunningLab) async throws -> T) async throws
+    -> T
+  {
+    let lab = try await RunningLab(self, arguments)
+    do {
+      let result = try await body(lab)
+      await lab.stop()
+      return result
+    } catch {
+      await lab.stop()
+      throw error
+    }
+  }
   /// A Python with boto3.
   static var pythonProgram: String {
     ProcessInfo.processInfo.environment["EDGEFERRY_PYTHON"] ?? "python3"

@@ -103,6 +103,18 @@ struct AliasTests {
     try await move("www.example.com", to: target.id)
   }
 
+  @Test func `a certificate stays as long as there are names`() async throws {
+    let it = try await named("it", ["www.example.com"])
+    var config = it.config
+    config.put(
+      XElement("ViewerCertificate", [XElement("CloudFrontDefaultCertificate", text: "true")]))
+    await world.refused("InvalidViewerCertificate", 400) { () async throws(FerryError) in
+      _ = try await world.client.updateDistribution(it.id, config: config, ifMatch: it.etag)
+    }
+    config.put(XElement("Aliases", [XElement("Quantity", text: "0")]))
+    _ = try await world.client.updateDistribution(it.id, config: config, ifMatch: it.etag)
+  }
+
   @Test func `a distribution holds as many aliases as the quota allows`() async throws {
     world.model.with { $0.quotas.aliases = 2 }
     _ = try await named("two", ["a.example.com", "b.example.com"])

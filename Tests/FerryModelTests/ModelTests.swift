@@ -1,5 +1,6 @@
 import FerryCloudFront
 import FerryCore
+import FerryTestSupport
 import Foundation
 import Testing
 
@@ -130,6 +131,14 @@ struct ModelTests {
       body: Array("Action=DescribeStackResources&PhysicalResourceId=E1".utf8))
     let answer = model.handle(request, account: "111111111111", callerARN: "", now: clock.now)
     #expect(answer.status == status)
+  }
+
+  @Test func `the page about the lab has every behaviour, and no other`() throws {
+    let page = try String(
+      contentsOf: Shared.package.appendingPathComponent("docs/commands/lab.md"), encoding: .utf8)
+    let rows = page.components(separatedBy: "## Behaviours").last?.split(separator: "\n") ?? []
+    let keys = rows.filter { $0.hasPrefix("| `") }.compactMap { $0.split(separator: "`")[1] }
+    #expect(keys.map(String.init).sorted() == Behaviours.help.map(\.key).sorted())
   }
 
   @Test func `every behaviour of the help takes its values`() throws {
