@@ -2,8 +2,12 @@
 #ifndef EDGEFERRY_CCURL_H
 #define EDGEFERRY_CCURL_H
 #include <curl/curl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 typedef size_t (*cc_data_callback)(char *data, size_t size, size_t count, void *context);
+typedef int (*cc_socket_callback)(CURL *easy, curl_socket_t socket, int what, void *context, void *own);
+typedef int (*cc_timer_callback)(CURLM *multi, long milliseconds, void *context);
 typedef int (*cc_progress_callback)(void *context, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 
 static inline CURLcode cc_set_long(CURL *h, CURLoption o, long v) { return curl_easy_setopt(h, o, v); }
@@ -20,6 +24,13 @@ static inline CURLcode cc_get_long(CURL *h, CURLINFO i, long *v) { return curl_e
 static inline CURLcode cc_get_off(CURL *h, CURLINFO i, curl_off_t *v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLcode cc_get_ptr(CURL *h, CURLINFO i, void **v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLMcode cc_mset_long(CURLM *m, CURLMoption o, long v) { return curl_multi_setopt(m, o, v); }
+static inline CURLMcode cc_mset_ptr(CURLM *m, CURLMoption o, void *v) { return curl_multi_setopt(m, o, v); }
+static inline CURLMcode cc_mset_socket(CURLM *m, cc_socket_callback v) {
+  return curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, v);
+}
+static inline CURLMcode cc_mset_timer(CURLM *m, cc_timer_callback v) {
+  return curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, v);
+}
 static inline CURLcode cc_msg_result(const CURLMsg *m) { return m->data.result; }
 
 #endif

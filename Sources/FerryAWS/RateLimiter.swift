@@ -160,7 +160,7 @@ struct AcceptedRate: Equatable, Sendable {
   private static let slotsASecond = 20
   private static let spanSeconds = 2.0
   private var slots = [Int](repeating: 0, count: 40)
-  private var last = Int.min
+  private var last = 0
 
   private mutating func advance(to slot: Int) {
     if slot < last || slot - last >= slots.count {
@@ -187,6 +187,8 @@ struct AcceptedRate: Equatable, Sendable {
     for back in 0..<count { sum += slots[Self.index(last - back)] }
     return Double(sum) / span
   }
-  private static func slot(_ now: Double) -> Int { Int(now * Double(slotsASecond)) }
+  private static func slot(_ now: Double) -> Int {
+    Int(min(max(now, 0), 1e15) * Double(slotsASecond))
+  }
   private static func index(_ slot: Int) -> Int { ((slot % 40) + 40) % 40 }
 }

@@ -10,8 +10,8 @@ enum Redaction {
   static func of(_ body: [UInt8], keys: AWSCredentials) -> [UInt8] {
     var text = String(decoding: body, as: UTF8.self)
     let before = text
-    for secret in [keys.secretAccessKey, keys.sessionToken].compactMap({ $0 }) where !secret.isEmpty
-    {
+    for secret in [keys.secretAccessKey, keys.sessionToken].compactMap({ $0 })
+    where secret.count >= 8 {
       for form in forms(secret) { text = text.replacingOccurrences(of: form, with: mark) }
     }
     // Of an Authorization header, or of a signed URL.

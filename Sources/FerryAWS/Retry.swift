@@ -138,7 +138,7 @@ public struct RetryQuota: Equatable, Sendable {
 }
 
 /// What all calls of one identity to one endpoint share: the quota of retries and the rate.
-struct ServicePace: Equatable, Sendable {
+struct ServicePace: Sendable {
   /// What came of one attempt.
   enum Outcome: Equatable, Sendable {
     case answered(status: Int, code: String = "", retryAfter: Double? = nil)
@@ -202,9 +202,9 @@ struct ServicePace: Equatable, Sendable {
   /// - Parameters:
   ///   - random: 0..<1, the jitter.
   ///   - now: seconds of the clock that `admit` is given.
-  mutating func judge(_ outcome: Outcome, of call: inout Call, random: Double, now: Double)
-    -> Decision
-  {
+  mutating func judge(
+    _ outcome: Outcome, of call: inout Call, random: @autoclosure () -> Double, now: Double
+  ) -> Decision {
     let fault = outcome.fault
     if policy.limitsRate, case .answered(let status, _, _) = outcome {
       limiter.answered(
@@ -233,6 +233,6 @@ struct ServicePace: Equatable, Sendable {
     defer { call.attempt += 1 }
     return .again(
       afterSeconds: policy.delay(
-        after: fault, attempt: call.attempt, random: random, retryAfter: retryAfter))
+        after: fault, attempt: call.attempt, random: random(), retryAfter: retryAfter))
   }
 }

@@ -88,18 +88,38 @@ public enum SigV4 {
   }
 
   static func canonicalRequest(_ request: Request) -> (text: String, signedHeaders: String) {
-    var values: [String: [String]] = [:]
-    for (name, value) in request.headers {
-      values[name.lowercased(), default: []].append(folded(value))
+    var headers = request.headers.enumerated().map {
+      (place: $0, name: lower($1.name), value: folded($1.value))
     }
-    let names = values.keys.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
-    let signed = names.joined(separator: ";")
-    let headers = names.map { "\($0):\((values[$0] ?? []).joined(separator: ","))\n" }.joined()
-    let text = [
-      request.method, path(request.path), query(request.query), headers, signed,
-      Digest.hex(Digest.sha256(request.body)),
-    ].joined(separator: "\n")
+    // Stable: a repeated name's values keep their order.
+    headers.sort {
+      $0.name == $1.name
+        ? $0.place < $1.place : $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
+    }
+    var lines = ""
+    var signed = ""
+    for (index, header) in headers.enumerated() {
+      if index > 0, headers[index - 1].name == header.name {
+        lines.removeLast()
+        lines += ","
+      } else {
+        if index > 0 { signed += ";" }
+        signed += header.name
+        lines += header.name
+        lines += ":"
+      }
+      lines += header.value
+      lines += "\n"
+    }
+    let body = request.body.isEmpty ? emptyDigest : Digest.hex(Digest.sha256(request.body))
+    let text =
+      "\(request.method)\n\(path(request.path))\n\(query(request.query))\n\(lines)\n\(signed)\n\(body)"
     return (text, signed)
+  }
+  private static let emptyDigest = Digest.hex(Digest.sha256([]))
+
+  private static func lower(_ name: String) -> String {
+    name.utf8.contains { (0x41...0x5A).contains($0) || $0 >= 0x80 } ? name.lowercased() : name
   }
 
   /// Dot segments and double slashes folded, then every segment encoded once more.
@@ -130,7 +150,9 @@ public enum SigV4 {
   }
 
   private static func folded(_ value: String) -> String {
-    value.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\n" }).joined(separator: " ")
+    if !value.utf8.contains(where: { $0 == 0x20 || $0 == 0x09 || $0 == 0x0A }) { return value }
+    return value.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\n" }).joined(
+      separator: " ")
   }
 
   /// `20150830T123600Z`

@@ -47,6 +47,16 @@ public struct CloudFrontClient: Sendable {
       "ListDistributions", "/distribution", item: "DistributionSummary", marker: marker)
   }
 
+  /// One page of ids; the rest of each summary, 5 kB and more, is read and not kept.
+  public func distributionIDs(marker: String?) async throws(FerryError) -> Page<String> {
+    let page = try await page(
+      "ListDistributions", "/distribution", item: "DistributionSummary", marker: marker,
+      selection: .init(depth: 4, names: ["Id"]))
+    return Page(
+      items: page.items.compactMap { $0.text(at: "Id") }, nextMarker: page.nextMarker,
+      quantity: page.quantity)
+  }
+
   public func updateDistribution(_ id: String, config: XElement, ifMatch: String)
     async throws(FerryError) -> Distribution
   {
@@ -162,14 +172,15 @@ public struct CloudFrontClient: Sendable {
     return try accepted(response, operation: operation)
   }
 
-  private func page(_ operation: String, _ path: String, item: String, marker: String?)
-    async throws(FerryError) -> Page<XElement>
-  {
+  private func page(
+    _ operation: String, _ path: String, item: String, marker: String?,
+    selection: XMLReader.Selection? = nil
+  ) async throws(FerryError) -> Page<XElement> {
     var query: [ServiceRequest.QueryItem] = []
     if let marker { query.append(.init("Marker", marker)) }
     query.append(.init("MaxItems", "100"))
     let answer = try await call(operation, path: path, query: query)
-    let root = try Self.document(answer, operation: operation)
+    let root = try Self.document(answer, operation: operation, selection: selection)
     let next = root.text(at: "NextMarker").flatMap { $0.isEmpty ? nil : $0 }
     if next == nil, root.text(at: "IsTruncated") == "true" {
       throw Self.unreadable(operation, "the list says it is truncated but names no next marker")
@@ -182,10 +193,11 @@ public struct CloudFrontClient: Sendable {
       quantity: root.text(at: "Quantity").flatMap { Int($0) })
   }
 
-  static func document(_ answer: ServiceResponse, operation: String) throws(FerryError) -> XElement
-  {
+  static func document(
+    _ answer: ServiceResponse, operation: String, selection: XMLReader.Selection? = nil
+  ) throws(FerryError) -> XElement {
     do {
-      return try XMLReader.read(answer.body)
+      return try XMLReader.read(answer.body, selection: selection)
     } catch {
       throw unreadable(operation, error.why)
     }

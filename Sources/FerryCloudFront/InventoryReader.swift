@@ -54,7 +54,9 @@ public struct InventoryReader: Sendable {
     var listFailure: FerryError?
     do {
       try await withThrowingTaskGroup(of: Part.self) { group in
+        // The next page is asked for when few ids are left, so that an account's ids are never all held.
         var waiting: [String] = []
+        var marker: String?
         var inFlight = 1
         group.addTask { await self.page(nil) }
         while let part = try await group.next() {
@@ -64,10 +66,7 @@ public struct InventoryReader: Sendable {
             succeeded += 1
             listed += ids.count
             waiting += ids
-            if let next {
-              inFlight += 1
-              group.addTask { await self.page(next) }
-            }
+            marker = next
           case .listFailed(let error): listFailure = error
           case .distribution(let it, let gaps):
             succeeded += 1
@@ -83,6 +82,11 @@ public struct InventoryReader: Sendable {
             }
           }
           progress(done, listed)
+          if let next = marker, waiting.count < 2 * max(100, options.concurrency) {
+            marker = nil
+            inFlight += 1
+            group.addTask { await self.page(next) }
+          }
           while inFlight < options.concurrency, !waiting.isEmpty {
             let id = waiting.removeLast()
             inFlight += 1
@@ -151,8 +155,8 @@ public struct InventoryReader: Sendable {
 
   private func page(_ marker: String?) async -> Part {
     do throws(FerryError) {
-      let page = try await client.distributions(marker: marker)
-      return .page(ids: page.items.compactMap { $0.text(at: "Id") }, next: page.nextMarker)
+      let page = try await client.distributionIDs(marker: marker)
+      return .page(ids: page.items, next: page.nextMarker)
     } catch {
       return .listFailed(error)
     }
@@ -176,7 +180,8 @@ public struct InventoryReader: Sendable {
         Inventory.Distribution(
           id: it.id, arn: it.arn, domainName: it.domainName, status: it.status, etag: it.etag,
           lastModified: it.lastModified, tags: tags,
-          config: options.includeSecrets ? it.config : it.config.redacted), gaps)
+          config: options.includeSecrets || !it.config.contains("OriginCustomHeader")
+            ? it.config : it.config.redacted), gaps)
     } catch {
       return .unread(id, error.isService("NoSuchDistribution") ? nil : error)
     }

@@ -94,19 +94,27 @@ public typealias AccountID = String
 
 /// Percent-encoding of RFC 3986: everything but the unreserved characters.
 public func percentEncoded(_ text: String, keeping kept: String = "") -> String {
-  var out = ""
-  for byte in text.utf8 {
-    let scalar = Unicode.Scalar(byte)
-    switch scalar {
-    case "A"..."Z", "a"..."z", "0"..."9", "-", ".", "_", "~": out.unicodeScalars.append(scalar)
-    default:
-      if scalar.isASCII, kept.unicodeScalars.contains(scalar) {
-        out.unicodeScalars.append(scalar)
-      } else {
-        let hex = String(byte, radix: 16, uppercase: true)
-        out += "%" + (hex.count == 1 ? "0" : "") + hex
-      }
+  func isPlain(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+      UInt8(ascii: "_"), UInt8(ascii: "~"):
+      true
+    default: byte < 0x80 && kept.utf8.contains(byte)
     }
   }
-  return out
+  if text.utf8.allSatisfy(isPlain) { return text }
+  let digits = Array("0123456789ABCDEF".utf8)
+  var out: [UInt8] = []
+  out.reserveCapacity(text.utf8.count + 16)
+  for byte in text.utf8 {
+    if isPlain(byte) {
+      out.append(byte)
+    } else {
+      out.append(UInt8(ascii: "%"))
+      out.append(digits[Int(byte >> 4)])
+      out.append(digits[Int(byte & 15)])
+    }
+  }
+  return String(decoding: out, as: UTF8.self)
 }

@@ -75,7 +75,7 @@ extension Shape {
     decode(element, as: .structure(shape))
   }
 
-  private static func decode(_ element: XElement, as kind: Kind?) -> JSONValue {
+  static func decode(_ element: XElement, as kind: Kind?) -> JSONValue {
     switch kind {
     case .structure(let shapeName):
       let shape = named(shapeName)

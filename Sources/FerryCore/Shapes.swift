@@ -15,11 +15,18 @@ public struct Shape: Sendable {
     public var kind: Kind
     public var required: Bool
   }
-  public var name: String
-  public var members: [Member]
+  public let name: String
+  public let members: [Member]
 
   public var order: [String] { members.map(\.name) }
-  public func member(_ name: String) -> Member? { members.first { $0.name == name } }
+  public func member(_ name: String) -> Member? { places[name].map { members[$0] } }
+  private let places: [String: Int]
+
+  private init(name: String, members: [Member]) {
+    self.name = name
+    self.members = members
+    places = Dictionary(members.enumerated().map { ($1.name, $0) }) { first, _ in first }
+  }
 
   /// The shape of that name, or nil for one this build has never heard of.
   public static func named(_ name: String) -> Shape? { table[name] }

@@ -39,11 +39,17 @@ public struct XElement: Hashable, Sendable {
   /// The element's own text, joined.
   public var text: String {
     get {
+      if nodes.count == 1, case .text(let whole) = nodes[0] { return whole }
       var out = ""
       for case .text(let piece) in nodes { out += piece }
       return out
     }
     set { nodes = newValue.isEmpty ? [] : [.text(newValue)] }
+  }
+  /// Whether an element of that name stands anywhere below.
+  public func contains(_ name: String) -> Bool {
+    for case .element(let it) in nodes where it.name == name || it.contains(name) { return true }
+    return false
   }
   public func first(_ name: String) -> XElement? {
     for case .element(let it) in nodes where it.name == name { return it }
@@ -116,46 +122,63 @@ public struct XElement: Hashable, Sendable {
 
 extension XElement {
   /// The document as UTF-8 text, without an XML declaration.
-  public var xml: String {
-    var out = ""
+  public var xml: String { String(decoding: xmlBytes, as: UTF8.self) }
+  public var xmlBytes: [UInt8] {
+    var out: [UInt8] = []
+    out.reserveCapacity(4096)
     write(into: &out)
     return out
   }
 
-  public func write(into out: inout String) {
-    out += "<"
-    out += name
+  private func write(into out: inout [UInt8]) {
+    out.append(UInt8(ascii: "<"))
+    out.append(contentsOf: name.utf8)
     for attribute in attributes {
-      out += " \(attribute.name)=\""
+      out.append(UInt8(ascii: " "))
+      out.append(contentsOf: attribute.name.utf8)
+      out.append(contentsOf: "=\"".utf8)
       Self.escape(attribute.value, quotes: true, into: &out)
-      out += "\""
+      out.append(UInt8(ascii: "\""))
     }
     if nodes.isEmpty {
-      out += "/>"
+      out.append(UInt8(ascii: "/"))
+      out.append(UInt8(ascii: ">"))
       return
     }
-    out += ">"
+    out.append(UInt8(ascii: ">"))
     for node in nodes {
       switch node {
       case .element(let it): it.write(into: &out)
       case .text(let text): Self.escape(text, quotes: false, into: &out)
       }
     }
-    out += "</\(name)>"
+    out.append(UInt8(ascii: "<"))
+    out.append(UInt8(ascii: "/"))
+    out.append(contentsOf: name.utf8)
+    out.append(UInt8(ascii: ">"))
   }
 
-  static func escape(_ text: String, quotes: Bool, into out: inout String) {
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": out += "&amp;"
-      case "<": out += "&lt;"
-      case ">": out += "&gt;"
-      case "\"" where quotes: out += "&quot;"
-      case "\r": out += "&#13;"
-      case "\n" where quotes: out += "&#10;"
-      case "\t" where quotes: out += "&#9;"
-      default: out.unicodeScalars.append(scalar)
+  private static func escape(_ text: String, quotes: Bool, into out: inout [UInt8]) {
+    var text = text
+    text.withUTF8 { bytes in
+      var start = 0
+      for (index, byte) in bytes.enumerated() {
+        let entity: StaticString
+        switch byte {
+        case UInt8(ascii: "&"): entity = "&amp;"
+        case UInt8(ascii: "<"): entity = "&lt;"
+        case UInt8(ascii: ">"): entity = "&gt;"
+        case 0x0D: entity = "&#13;"
+        case UInt8(ascii: "\"") where quotes: entity = "&quot;"
+        case 0x0A where quotes: entity = "&#10;"
+        case 0x09 where quotes: entity = "&#9;"
+        default: continue
+        }
+        out.append(contentsOf: bytes[start..<index])
+        entity.withUTF8Buffer { out.append(contentsOf: $0) }
+        start = index + 1
       }
+      out.append(contentsOf: bytes[start...])
     }
   }
 }

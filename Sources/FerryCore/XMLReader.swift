@@ -8,15 +8,27 @@ public struct XMLReader {
     public init() {}
   }
 
+  /// What of a long list is wanted: at that depth (the root's is 1) the elements of those names alone. The rest
+  /// is read as strictly, and not kept.
+  public struct Selection: Sendable {
+    public var depth: Int
+    public var names: Set<String>
+    public init(depth: Int, names: Set<String>) {
+      self.depth = depth
+      self.names = names
+    }
+  }
+
   private let bytes: [UInt8]
   private let limits: Limits
+  private let selection: Selection?
   private var at = 0
   private var nodeCount = 0
 
   /// - Throws: `.unreadableAnswer` naming the byte where reading stopped.
-  public static func read(_ bytes: [UInt8], limits: Limits = Limits()) throws(FerryError)
-    -> XElement
-  {
+  public static func read(
+    _ bytes: [UInt8], limits: Limits = Limits(), selection: Selection? = nil
+  ) throws(FerryError) -> XElement {
     guard bytes.count <= limits.bytes else {
       throw FerryError(
         .unreadableAnswer, what: "could not read XML",
@@ -29,16 +41,17 @@ public struct XMLReader {
         .unreadableAnswer, what: "could not read XML", why: "it is not valid UTF-8",
         next: "check what answered")
     }
-    var reader = XMLReader(bytes: bytes, limits: limits)
+    var reader = XMLReader(bytes: bytes, limits: limits, selection: selection)
     return try reader.document()
   }
   public static func read(_ text: String) throws(FerryError) -> XElement {
     try read(Array(text.utf8))
   }
 
-  private init(bytes: [UInt8], limits: Limits) {
+  private init(bytes: [UInt8], limits: Limits, selection: Selection?) {
     self.bytes = bytes
     self.limits = limits
+    self.selection = selection
   }
 
   private func fail(_ why: String) -> FerryError {
@@ -51,7 +64,7 @@ public struct XMLReader {
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { at = 3 }
     try misc()
     guard peek == UInt8(ascii: "<") else { throw fail("no root element") }
-    let root = try element(depth: 1)
+    let root = try element(depth: 1, isKept: true)
     try misc()
     guard at == bytes.count else { throw fail("text after the root element") }
     return root
@@ -101,13 +114,16 @@ public struct XMLReader {
     default: false
     }
   }
-  private mutating func name() throws(FerryError) -> String {
+  private mutating func name() throws(FerryError) -> Range<Int> {
     let start = at
     while let byte = peek, Self.isNameByte(byte) { at += 1 }
     guard at > start, !(0x30...0x39).contains(bytes[start]), bytes[start] != 0x2D,
       bytes[start] != 0x2E
     else { throw fail("a name was expected") }
-    return String(decoding: bytes[start..<at], as: UTF8.self)
+    return start..<at
+  }
+  private func string(_ range: Range<Int>) -> String {
+    String(decoding: bytes[range], as: UTF8.self)
   }
 
   private mutating func count() throws(FerryError) {
@@ -115,11 +131,18 @@ public struct XMLReader {
     guard nodeCount <= limits.nodes else { throw fail("more than \(limits.nodes) nodes") }
   }
 
-  private mutating func element(depth: Int) throws(FerryError) -> XElement {
+  private mutating func element(depth: Int, isKept parentIsKept: Bool) throws(FerryError)
+    -> XElement
+  {
     guard depth <= limits.depth else { throw fail("nested deeper than \(limits.depth)") }
     try count()
     at += 1
-    var out = XElement(try name())
+    let opening = try name()
+    var isKept = parentIsKept
+    if isKept, let selection, depth == selection.depth {
+      isKept = selection.names.contains(string(opening))
+    }
+    var out = XElement(isKept ? string(opening) : "")
     while true {
       let before = at
       blanks()
@@ -136,7 +159,7 @@ public struct XMLReader {
       }
       guard at > before else { throw fail("a blank was expected before an attribute") }
       try count()
-      let key = try name()
+      let key = string(try name())
       blanks()
       guard peek == UInt8(ascii: "=") else { throw fail("'=' was expected") }
       at += 1
@@ -145,7 +168,7 @@ public struct XMLReader {
         throw fail("a quoted value was expected")
       }
       at += 1
-      let value = try text { $0 == quote }
+      let value = try text(until: quote, isKept: true)
       guard peek == quote else { throw fail("the document ends inside a value") }
       at += 1
       guard !out.attributes.contains(where: { $0.name == key }) else {
@@ -154,14 +177,18 @@ public struct XMLReader {
       out.attributes.append(.init(name: key, value: value))
     }
     while true {
-      guard let byte = peek else { throw fail("the document ends inside <\(out.name)>") }
+      guard let byte = peek else {
+        throw fail("the document ends inside <\(string(opening))>")
+      }
       if byte != UInt8(ascii: "<") {
         try count()
-        add(try text { $0 == UInt8(ascii: "<") }, to: &out)
+        add(try text(until: UInt8(ascii: "<"), isKept: isKept), to: &out)
       } else if looking(at: "</") {
         at += 2
         let closing = try name()
-        guard closing == out.name else { throw fail("</\(closing)> closes <\(out.name)>") }
+        guard bytes[closing].elementsEqual(bytes[opening]) else {
+          throw fail("</\(string(closing))> closes <\(string(opening))>")
+        }
         blanks()
         guard peek == UInt8(ascii: ">") else { throw fail("'>' was expected") }
         at += 1
@@ -172,13 +199,18 @@ public struct XMLReader {
         at += 9
         let start = at
         try skip(past: "]]>")
-        add(String(decoding: bytes[start..<(at - 3)], as: UTF8.self), to: &out)
+        if isKept { add(string(start..<(at - 3)), to: &out) }
       } else if looking(at: "<?") {
         try skip(past: "?>")
       } else if looking(at: "<!") {
         throw fail("a DTD, which is never accepted,")
       } else {
-        out.nodes.append(.element(try element(depth: depth + 1)))
+        let child = try element(depth: depth + 1, isKept: isKept)
+        // Growing from one place at a time would move a long element's children five times.
+        if isKept, child.name != "" {
+          if out.nodes.isEmpty { out.nodes.reserveCapacity(8) }
+          out.nodes.append(.element(child))
+        }
       }
     }
   }
@@ -191,14 +223,15 @@ public struct XMLReader {
     }
   }
 
-  private mutating func text(until stop: (UInt8) -> Bool) throws(FerryError) -> String {
+  /// - Parameter isKept: false reads the text as strictly and gives back an empty one.
+  private mutating func text(until stop: UInt8, isKept: Bool) throws(FerryError) -> String {
     let start = at
     var plain = true
-    while let byte = peek, !stop(byte) {
+    while let byte = peek, byte != stop {
       if byte == UInt8(ascii: "&") || byte == 0x0D { plain = false }
       at += 1
     }
-    if plain { return String(decoding: bytes[start..<at], as: UTF8.self) }
+    if plain { return isKept ? string(start..<at) : "" }
     let end = at
     at = start
     var out: [UInt8] = []
@@ -216,7 +249,7 @@ public struct XMLReader {
         at += 1
       }
     }
-    return String(decoding: out, as: UTF8.self)
+    return isKept ? String(decoding: out, as: UTF8.self) : ""
   }
 
   private mutating func reference(before end: Int) throws(FerryError) -> Character {

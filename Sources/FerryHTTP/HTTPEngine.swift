@@ -10,6 +10,9 @@ public struct HTTPRequest: Sendable {
   public var body: [UInt8]
   /// Seconds for the whole exchange.
   public var deadlineSeconds: Double
+  /// For the metadata services of EC2, ECS and EKS alone: plain http to their fixed addresses, never
+  /// through a proxy.
+  public var allowsMetadataHost = false
   public init(
     method: String = "GET", url: String, headers: [(name: String, value: String)] = [],
     body: [UInt8] = [], deadlineSeconds: Double = 60
@@ -27,6 +30,11 @@ public struct HTTPResponse: Sendable, Equatable {
   /// Names in lower case; the last of a repeated header.
   public var headers: [String: String]
   public var body: [UInt8]
+  public init(status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
 }
 
 /// HTTP on libcurl's multi interface: one owner thread, one continuation per exchange.
@@ -44,13 +52,15 @@ public final class HTTPEngine: @unchecked Sendable {
   }
 
   private struct Inbox {
+    /// Origins that passed `check`, and whether they are loopback.
+    var origins: [Substring: Bool] = [:]
     var fresh: [Transfer] = []
     var cancelled: [UInt64] = []
     var isClosed = false
     var nextID: UInt64 = 0
   }
   private let options: Options
-  private let multi: OpaquePointer
+  private let loop = SocketLoop()
   private let inbox = Locked(Inbox())
 
   /// - Throws: `.badInput` when the CA file cannot be read.
@@ -63,9 +73,9 @@ public final class HTTPEngine: @unchecked Sendable {
     }
     _ = Self.started
     guard let raw = curl_multi_init() else { preconditionFailure("libcurl has no memory") }
-    multi = OpaquePointer(raw)
     _ = cc_mset_long(raw, CURLMOPT_MAXCONNECTS, 256)
-    let core = EngineCore(multi: raw, options: options)
+    loop.attach(to: raw)
+    let core = EngineCore(multi: raw, loop: loop, options: options)
     let inbox = self.inbox
     let thread = Thread {
       core.run(
@@ -86,27 +96,28 @@ public final class HTTPEngine: @unchecked Sendable {
   private static let started: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
   deinit {
-    // Under the lock: once the thread has seen the mark it frees the handle.
-    inbox.withLock {
-      $0.isClosed = true
-      curl_multi_wakeup(UnsafeMutableRawPointer(multi))
-    }
+    inbox.withLock { $0.isClosed = true }
+    loop.ring()
   }
 
   /// - Throws: `.noAnswer` when the exchange failed on the way; `.unreadableAnswer` for a body above the
   ///   cap; `interrupted` when the task was cancelled; `.badInput` for plain http beyond loopback and for a
   ///   line break in a header.
   public func send(_ request: HTTPRequest) async throws(FerryError) -> HTTPResponse {
-    try Self.check(request.url)
+    let goesDirect =
+      request.allowsMetadataHost
+      ? try Self.isMetadata(checked: request.url) : try isLoopback(request.url)
+    func isSafe(_ text: String) -> Bool {
+      text.utf8.allSatisfy { $0 != 0x0D && $0 != 0x0A && $0 != 0 }
+    }
     for header in request.headers {
-      guard (header.name + header.value).utf8.allSatisfy({ $0 != 0x0D && $0 != 0x0A && $0 != 0 })
-      else {
+      guard isSafe(header.name), isSafe(header.value) else {
         throw .badInput(
           "bad-header", what: "could not send the header \(header.name)",
           why: "its value holds a line break or a NUL", next: "correct the value")
       }
     }
-    let transfer = Transfer(request, bodyBytesMax: options.bodyBytesMax)
+    let transfer = Transfer(request, goesDirect: goesDirect, bodyBytesMax: options.bodyBytesMax)
     let id = inbox.withLock { box in
       box.nextID += 1
       return box.nextID
@@ -119,7 +130,7 @@ public final class HTTPEngine: @unchecked Sendable {
           box.fresh.append(transfer)
           return box.fresh.count == 1
         }
-        if wake { curl_multi_wakeup(UnsafeMutableRawPointer(multi)) }
+        if wake { loop.ring() }
         if Task.isCancelled { cancel(id) }
       }
     } onCancel: {
@@ -129,11 +140,39 @@ public final class HTTPEngine: @unchecked Sendable {
   }
   private func cancel(_ id: UInt64) {
     inbox.withLock { $0.cancelled.append(id) }
-    curl_multi_wakeup(UnsafeMutableRawPointer(multi))
+    loop.ring()
   }
 
-  /// - Throws: `.badInput` (64) unless the URL is https, or http to a loopback address.
-  public static func check(_ url: String) throws(FerryError) {
+  /// `check`, once for each origin: all that it looks at stands before the path.
+  private func isLoopback(_ url: String) throws(FerryError) -> Bool {
+    var slashes = 0
+    let end = url.utf8.firstIndex { byte in
+      if byte == UInt8(ascii: "/") { slashes += 1 }
+      return slashes == 3
+    }
+    // Without a path the rest might be anything.
+    guard let end else {
+      try Self.check(url)
+      return Self.isLoopback(URLComponents(string: url)?.host ?? "")
+    }
+    let origin = url[..<end]
+    if let known = inbox.withLock({ $0.origins[origin] }) { return known }
+    try Self.check(url)
+    let isLoopback = Self.isLoopback(URLComponents(string: url)?.host ?? "")
+    inbox.withLock { box in
+      if box.origins.count < 256 { box.origins[Substring(String(origin))] = isLoopback }
+    }
+    return isLoopback
+  }
+  /// Whether a metadata request goes past every proxy: to its fixed address, or to loopback.
+  private static func isMetadata(checked url: String) throws(FerryError) -> Bool {
+    try check(url, allowingMetadata: true)
+    let host = URLComponents(string: url)?.host ?? ""
+    return isLoopback(host) || isMetadata(host)
+  }
+  /// - Throws: `.badInput` (64) unless the URL is https, or http to a loopback address; metadata services
+  ///   have fixed link-local addresses and speak http alone.
+  public static func check(_ url: String, allowingMetadata: Bool = false) throws(FerryError) {
     guard let parts = URLComponents(string: url), let host = parts.host, !host.isEmpty,
       let scheme = parts.scheme?.lowercased(), scheme == "https" || scheme == "http",
       parts.user == nil, parts.password == nil
@@ -144,11 +183,17 @@ public final class HTTPEngine: @unchecked Sendable {
           ? "it is no https URL without a user and a password" : "it is no https URL",
         next: "correct the endpoint")
     }
-    guard scheme == "https" || isLoopback(host) else {
+    guard scheme == "https" || isLoopback(host) || (allowingMetadata && isMetadata(host)) else {
       throw .badInput(
         "bad-endpoint", what: "could not use the endpoint \(url)",
         why: "plain http is accepted for loopback addresses alone", next: "use https")
     }
+  }
+  static func isMetadata(_ host: String) -> Bool {
+    [
+      "169.254.169.254", "169.254.170.2", "169.254.170.23", "[fd00:ec2::254]", "[fd00:ec2::23]",
+      "fd00:ec2::254", "fd00:ec2::23",
+    ].contains(host.lowercased())
   }
   /// A URL as it may be shown: what stands before `@` is often a password.
   public static func withoutUserinfo(_ url: String) -> String {
@@ -166,6 +211,7 @@ public final class HTTPEngine: @unchecked Sendable {
 /// One exchange while the engine's thread owns it.
 final class Transfer: @unchecked Sendable {
   let request: HTTPRequest
+  let goesDirect: Bool
   let bodyBytesMax: Int
   var id: UInt64 = 0
   var continuation: CheckedContinuation<Result<HTTPResponse, FerryError>, Never>?
@@ -175,8 +221,9 @@ final class Transfer: @unchecked Sendable {
   var list: UnsafeMutablePointer<curl_slist>?
   var easy: UnsafeMutableRawPointer?
 
-  init(_ request: HTTPRequest, bodyBytesMax: Int) {
+  init(_ request: HTTPRequest, goesDirect: Bool, bodyBytesMax: Int) {
     self.request = request
+    self.goesDirect = goesDirect
     self.bodyBytesMax = bodyBytesMax
   }
 }
@@ -198,14 +245,17 @@ private let receiveHeader: cc_data_callback = { data, size, count, context in
   guard let data, let context else { return 0 }
   let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
   let length = size * count
-  let line = String(
-    decoding: UnsafeRawBufferPointer(start: data, count: length), as: UTF8.self)
-  if line.hasPrefix("HTTP/") {
+  let line = UnsafeRawBufferPointer(start: data, count: length)
+  if line.starts(with: "HTTP/".utf8) {
     transfer.headers = [:]
-  } else if let colon = line.firstIndex(of: ":"), transfer.headers.count < 256 {
-    let name = line[..<colon].lowercased()
-    let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespacesAndNewlines)
-    transfer.headers[name] = value
+  } else if let colon = line.firstIndex(of: UInt8(ascii: ":")), transfer.headers.count < 256 {
+    func isBlank(_ byte: UInt8) -> Bool {
+      byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A
+    }
+    let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
+    let rest = line[(colon + 1)...].drop(while: isBlank)
+    let end = rest.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? rest.startIndex
+    transfer.headers[name] = String(decoding: rest[..<end], as: UTF8.self)
   }
   return length
 }
@@ -213,13 +263,15 @@ private let receiveHeader: cc_data_callback = { data, size, count, context in
 /// The loop on the owner thread; nothing else touches its handles.
 private final class EngineCore: @unchecked Sendable {
   let multi: UnsafeMutableRawPointer
+  let loop: SocketLoop
   let options: HTTPEngine.Options
   var active: [UInt64: Transfer] = [:]
   var waiting: [Transfer] = []
   var pool: [UnsafeMutableRawPointer] = []
 
-  init(multi: UnsafeMutableRawPointer, options: HTTPEngine.Options) {
+  init(multi: UnsafeMutableRawPointer, loop: SocketLoop, options: HTTPEngine.Options) {
     self.multi = multi
+    self.loop = loop
     self.options = options
   }
 
@@ -230,11 +282,10 @@ private final class EngineCore: @unchecked Sendable {
       for id in cancelled { cancel(id) }
       if isClosed, active.isEmpty, waiting.isEmpty { break }
       while active.count < options.inFlightMax, !waiting.isEmpty { begin(waiting.removeFirst()) }
-      var running: Int32 = 0
-      curl_multi_perform(multi, &running)
+      loop.fire(multi)
       collect()
-      var ready: Int32 = 0
-      curl_multi_poll(multi, nil, 0, 1000, &ready)
+      loop.wait(multi)
+      collect()
     }
     for easy in pool { curl_easy_cleanup(easy) }
     curl_multi_cleanup(multi)
@@ -263,7 +314,7 @@ private final class EngineCore: @unchecked Sendable {
     _ = cc_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
     _ = cc_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
     // Loopback never goes through a proxy; elsewhere libcurl honours the user's variables.
-    if let host = URLComponents(string: request.url)?.host, HTTPEngine.isLoopback(host) {
+    if transfer.goesDirect {
       _ = cc_set_str(easy, CURLOPT_PROXY, "")
     }
     // libcurl sends a request again when a reused connection turns out to be dead. A write whose outcome is

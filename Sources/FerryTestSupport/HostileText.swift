@@ -1,3 +1,6 @@
+import FerryCore
+import Foundation
+
 /// Text as an attacker writes it into a comment, a tag, a name or an error message.
 public enum HostileText {
   /// Sequences that steer a terminal, reorder or hide text, or mean something to Markdown, HTML or a shell.
@@ -68,5 +71,44 @@ public enum HostileText {
     let found = text.unicodeScalars.first { scalar in ranges.contains { $0.contains(scalar.value) }
     }
     return found.map { "U+" + String($0.value, radix: 16) }
+  }
+}
+
+extension HostileText {
+  /// A sealed plan with the text in every field that a reader does not refuse.
+  public static func plan(_ name: String, _ text: String) -> Plan {
+    let time = Date(timeIntervalSince1970: 1_767_225_600)
+    var plan = Plan(
+      name: name, capability: "orphans", createdAt: time, tool: text,
+      accounts: [text: text], observed: .init(inventoryDigest: text, endpoint: text),
+      steps: [
+        Step(
+          id: "one", title: text, account: text,
+          action: .updateConfig(
+            distribution: text, set: [.init(path: text, from: text, to: text)]),
+          expects: .init(etag: text), window: text, gate: .init(reason: text),
+          wait: .init(
+            from: text, seconds: 60, terms: [.init(term: text, seconds: 60, source: text)]),
+          checks: [
+            .init(.deployed, distribution: text),
+            .init(.config, distribution: text, path: text, value: text),
+            .init(.absent, policy: text),
+          ],
+          inverse: .updatePolicy(policy: text, set: [.init(path: text, from: text, to: text)])),
+        Step(
+          id: "two", title: text, account: text,
+          action: .createDistribution(
+            image: text, set: [.init(path: text, from: nil, to: text)], callerReference: text,
+            tags: [text: text])),
+        Step(id: "three", title: text, account: text, action: .createPolicy(image: text, set: [])),
+        Step(
+          id: "four", title: text, account: text, action: .deleteDistribution(distribution: text)),
+        Step(id: "five", title: text, account: text, action: .deletePolicy(policy: text)),
+      ],
+      schedule: .init(start: time, end: time, criticalPathSeconds: 60, exposureSeconds: 60),
+      pointOfNoReturn: text, debts: [text],
+      risks: [.init(code: text, text: text, accepted: false)], notes: [text], permissions: [text])
+    plan.risks.append(.init(code: "c", text: text, accepted: true))
+    return plan.sealed
   }
 }

@@ -79,11 +79,29 @@ struct ClientTests {
   func `a list that cannot be read whole is an error, never a short list`(_ body: String)
     async throws
   {
-    let client = CloudFrontClient(Scripted(script: Script([answer(body)])))
+    let client = CloudFrontClient(Scripted(script: Script([answer(body), answer(body)])))
     let error = await #expect(throws: FerryError.self) {
       try await client.distributions(marker: "M")
     }
     #expect(error?.code == .unreadableAnswer)
+    let other = await #expect(throws: FerryError.self) {
+      try await client.distributionIDs(marker: "M")
+    }
+    #expect(other == error)
+  }
+
+  @Test func `a page of ids is a page of summaries without the rest`() async throws {
+    let body = """
+      <DistributionList><NextMarker>B</NextMarker><Quantity>2</Quantity><Items>\
+      <DistributionSummary><Id>A</Id><Origins><Items><Origin><Id>o</Id></Origin></Items></Origins>\
+      </DistributionSummary><DistributionSummary><Status>Deployed</Status><Id>B</Id>\
+      </DistributionSummary></Items></DistributionList>
+      """
+    let client = CloudFrontClient(Scripted(script: Script([answer(body), answer(body)])))
+    let whole = try await client.distributions(marker: nil)
+    let ids = try await client.distributionIDs(marker: nil)
+    #expect(ids.items == ["A", "B"] && ids.items == whole.items.map { $0.text(at: "Id") })
+    #expect(ids.nextMarker == "B" && ids.quantity == 2)
   }
 
   @Test func `an update sends the tree it was given with its version`() async throws {

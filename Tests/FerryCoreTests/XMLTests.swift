@@ -33,8 +33,23 @@ struct XMLTests {
       "<a>&#0;</a>", "<a><b></a>", "<a", "", "text", "<a/><b/>", "<a k=v/>", "<a k=\"1\" k=\"2\"/>",
       "<1a/>", "<a><![CDATA[x</a>", "<a>&#xD800;</a>",
     ])
-  func `what is not plain XML is refused`(_ text: String) {
+  func `what is not plain XML is refused, also where it is not kept`(_ text: String) {
     #expect(throws: FerryError.self) { try XMLReader.read(text) }
+    // What stands at the end of a document is refused by what follows it.
+    guard !text.isEmpty, text != "text", text != "<a/><b/>" else { return }
+    let inside = "<r><l><x>\(text)</x></l></r>"
+    #expect(throws: FerryError.self) {
+      try XMLReader.read(Array(inside.utf8), selection: .init(depth: 3, names: ["y"]))
+    }
+  }
+
+  @Test func `a selection keeps of one depth what was named and all above and below it`() throws {
+    let text = """
+      <r k="1"><n>5</n><l><i><Id>a</Id><x><Id>no</Id></x>t<y k="&amp;"/></i><i><Id>b<z>c</z></Id></i></l></r>
+      """
+    let read = try XMLReader.read(Array(text.utf8), selection: .init(depth: 4, names: ["Id"]))
+    #expect(
+      read.xml == "<r k=\"1\"><n>5</n><l><i><Id>a</Id>t</i><i><Id>b<z>c</z></Id></i></l></r>")
   }
 
   @Test func `limits end a bomb before it grows`() {

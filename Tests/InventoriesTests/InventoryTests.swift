@@ -88,6 +88,35 @@ struct ReaderTests {
     #expect(!account.distributions[0].config.xml.contains("canary"))
   }
 
+  @Test func `a page is asked for when few ids are left, so that they are never all held`()
+    async throws
+  {
+    let seen = Seen()
+    let faults = ModelTransport.Faults(before: { request, _ throws(FerryError) in
+      seen.count(request.operation)
+      return nil
+    })
+    let (account, gaps) = try await reader(1000, faults: faults).account()
+    #expect(account.distributions.count == 1000 && gaps.isEmpty)
+    #expect(seen.unreadMax <= 400, "\(seen.unreadMax)")
+  }
+  /// How many distributions were listed and not yet asked for when a page was asked for.
+  private final class Seen: @unchecked Sendable {
+    private let lock = NSLock()
+    private var listed = 0
+    private var asked = 0
+    private(set) var unreadMax = 0
+    func count(_ operation: String) {
+      lock.withLock {
+        if operation == "GetDistribution" { asked += 1 }
+        if operation == "ListDistributions" {
+          listed += 100
+          unreadMax = max(unreadMax, listed - asked)
+        }
+      }
+    }
+  }
+
   @Test func `one unreadable distribution is a gap and not the end`() async throws {
     let faults = ModelTransport.Faults(before: { request, _ throws(FerryError) in
       request.path.hasSuffix("/E1003")

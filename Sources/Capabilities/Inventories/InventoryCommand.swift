@@ -60,7 +60,8 @@ public struct InventoryCommand: AsyncParsableCommand {
         do throws(FerryError) {
           let rest = try await reader.read {
             (it: Inventory.Distribution) async throws(FerryError) in
-            try file.write((first ? "\n" : ",\n") + Self.line(it))
+            try file.write(first ? "\n" : ",\n")
+            try file.add { it.write(into: &$0) }
             first = false
             count += 1
           }
@@ -190,7 +191,7 @@ final class StreamedFile {
   private let path: String
   private let temporary: String
   private var descriptor: Int32
-  private var buffer: [UInt8] = []
+  private var buffer = JSONBytes()
 
   init(_ path: String, mode: mode_t) throws(FerryError) {
     self.path = path
@@ -199,7 +200,7 @@ final class StreamedFile {
     guard descriptor >= 0 else { throw Self.fail(path, errno) }
     // A secret is its owner's alone under every umask, and its owner's under a umask that takes too much.
     if mode == 0o600 { fchmod(descriptor, mode) }
-    buffer.reserveCapacity(1 << 17)
+    buffer.bytes.reserveCapacity(1 << 17)
   }
   deinit {
     guard descriptor >= 0 else { return }
@@ -207,18 +208,22 @@ final class StreamedFile {
     unlink(temporary)
   }
   func write(_ text: String) throws(FerryError) {
-    buffer += Array(text.utf8)
-    if buffer.count >= 1 << 16 { try flush() }
+    try add { $0.bytes.append(contentsOf: text.utf8) }
+  }
+  func add(_ piece: (inout JSONBytes) -> Void) throws(FerryError) {
+    piece(&buffer)
+    if buffer.bytes.count >= 1 << 16 { try flush() }
   }
   private func flush() throws(FerryError) {
-    var rest = buffer[...]
+    var rest = buffer.bytes[...]
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { throw Self.fail(path, errno) }
       rest = rest.dropFirst(count)
     }
-    buffer.removeAll(keepingCapacity: true)
+    rest = []
+    buffer.bytes.removeAll(keepingCapacity: true)
   }
   func commit() throws(FerryError) {
     try flush()
