@@ -75,12 +75,45 @@ extension JSONValue {
   /// - Parameter what: names the document in the error, such as `"plan plans/x.plan.json"`.
   /// - Throws: `.badInput` (exit 64) for anything that is not one JSON document.
   public static func read(_ bytes: [UInt8], what: String) throws(FerryError) -> JSONValue {
+    guard depth(bytes) <= depthMax else {
+      throw .badInput(
+        "bad-json", what: "could not read \(what)", why: "it nests deeper than \(depthMax) levels",
+        next: "check that the file is what it should be")
+    }
     do {
       return try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
     } catch {
       throw .badInput(
         "bad-json", what: "could not read \(what)", why: "it is not valid JSON",
         next: "check that the file is complete and was not edited by hand")
+    }
+  }
+  private static let depthMax = 128
+  /// How deep arrays and objects nest. Reading recurses, slowly where it is deep, so that is bounded first.
+  private static func depth(_ bytes: [UInt8]) -> Int {
+    bytes.withUnsafeBufferPointer { bytes in
+      var (depth, deepest, isText, isEscaped) = (0, 0, false, false)
+      for byte in bytes {
+        if isText {
+          if isEscaped {
+            isEscaped = false
+          } else if byte == 0x5C {
+            isEscaped = true
+          } else if byte == 0x22 {
+            isText = false
+          }
+          continue
+        }
+        switch byte {
+        case 0x22: isText = true
+        case 0x5B, 0x7B:
+          depth += 1
+          deepest = max(deepest, depth)
+        case 0x5D, 0x7D: depth -= 1
+        default: break
+        }
+      }
+      return deepest
     }
   }
   /// Any Codable value as a JSON value, with edgeferry's date form.

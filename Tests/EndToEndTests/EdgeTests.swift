@@ -50,7 +50,8 @@ struct EdgeEndToEndTests {
     }
     let direct = ["--connect-to", "::\(edge)"]
     let good = try await ferry.run(
-      ["-sSi", "--cacert", ca] + direct + ["https://www.example.com/"], program: "curl")
+      ["-sSi", "--cacert", ca, "--tls-max", "1.2"] + direct + ["https://www.example.com/"],
+      program: "curl")
     #expect(good.code == 0, "\(good.talk)")
     #expect(good.out.hasPrefix("HTTP/1.1 200 OK"))
     #expect(good.out.contains("x-lab-distribution: E1SAMPLESITE10"))

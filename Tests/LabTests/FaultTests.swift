@@ -257,6 +257,16 @@ struct FaultTests {
     #expect(patient.get().status == 200)
   }
 
+  @Test func `a service that speaks JSON is refused in JSON before its signature too`() throws {
+    let lab = try TestLab()
+    let answer = lab.server.answer(
+      WireRequest(
+        method: "POST", rawPath: "/", rawQuery: "",
+        headers: ["content-type": "application/x-amz-json-1.1"], body: Array("{}".utf8)))
+    let body = try JSONValue.read(answer.body, what: "answer")
+    #expect(answer.status == 403 && body["__type"] == "MissingAuthenticationToken")
+  }
+
   @Test func `TXT records are taken whole or refused`() throws {
     let lab = try TestLab()
     func post(_ text: String) -> Int {
@@ -268,7 +278,9 @@ struct FaultTests {
     #expect(post(#"{"_WWW.example.com":["D1.cloudfront.net"]}"#) == 200)
     #expect(lab.model.with { $0.txtRecords } == ["_www.example.com": ["d1.cloudfront.net"]])
     #expect(post(#"{"_a.example.com":"d1"}"#) == 400)
-    #expect(lab.model.with { $0.txtRecords.count } == 1)
+    // Brackets inside a text nest nothing.
+    #expect(post("{\"_b.example.com\":[\"\(String(repeating: "[{\\\"", count: 200))\"]}") == 200)
+    #expect(lab.model.with { $0.txtRecords.count } == 2)
   }
 
   @Test func `the operation is known from path, form or target before the signature is checked`() {

@@ -11,6 +11,13 @@ private final class Echo: Sendable {
   let server: HTTPServer
   let port: UInt16
 
+  /// A lab's API instead.
+  init(_ lab: LabServer) throws {
+    let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
+    port = socket.port
+    server = try HTTPServer([.init(socket: socket) { request, _ in lab.answer(request) }])
+    server.start()
+  }
   init() throws {
     let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
     port = socket.port
@@ -145,6 +152,24 @@ struct HTTPServerTests {
       _ = echo.talk(Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random))))
     }
     #expect(echo.talk("GET /alive HTTP/1.1\r\n\r\n").contains("GET /alive 0"))
+  }
+
+  @Test(arguments: [
+    ("[", "]", ""), (#"{"a":"#, "}", "1"), ("<a>", "</a>", ""), ("[", "", ""),
+  ])
+  func `a document nested without end is refused at once`(
+    _ open: String, _ close: String, _ middle: String
+  ) throws {
+    let model = SharedModel(CloudFrontModel(accounts: ["111111111111"]))
+    let lab = try Echo(
+      LabServer(model, faults: FaultPlan(), clock: LabClock(), edgeCounts: Locked([:])))
+    for depth in [64, 511, 20_000] {
+      let body =
+        String(repeating: open, count: depth) + middle + String(repeating: close, count: depth)
+      let said = lab.talk(
+        "POST /_lab/load HTTP/1.1\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+      #expect(said.hasPrefix("HTTP/1.1 400 "), "\(depth)")
+    }
   }
 
   @Test func `what a request brings in begins no header of its own`() {

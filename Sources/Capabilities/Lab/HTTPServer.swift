@@ -23,7 +23,7 @@ final class HTTPServer: Sendable {
     var handler: Handler
   }
 
-  static let connectionsMax = 4096
+  static let connectionsMax = 1024
   static let bodyBytesMax = 256 << 20
   /// How long a connection may be silent.
   static let idleSeconds = 120
@@ -64,7 +64,8 @@ final class HTTPServer: Sendable {
   private static func thread(_ name: String, _ work: @escaping @Sendable () -> Void) {
     let thread = Thread(block: work)
     thread.name = name
-    thread.stackSize = 1 << 20
+    // Reading nested documents takes more than a small stack, above all in a sanitizer's build.
+    thread.stackSize = 8 << 20
     thread.start()
   }
 

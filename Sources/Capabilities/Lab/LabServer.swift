@@ -35,8 +35,10 @@ struct LabServer: Sendable {
     let latency = state.withLock { $0.latencyMilliseconds(asked, now: clock.now) }
     if latency > 0 { Thread.sleep(forTimeInterval: Double(latency) / 1000) }
     let now = clock.now
-    if let fault = state.withLock({ $0.before(asked, now: now) }) {
-      return broken(fault) ?? WireAnswer(ending: .silence)
+    if let fault = state.withLock({ $0.before(asked, now: now) }),
+      let answer = broken(fault, call)
+    {
+      return answer
     }
     let signer: Signature.Signer
     do throws(Signature.Refused) {
@@ -46,7 +48,7 @@ struct LabServer: Sendable {
       signer = try Signature.verify(
         arrived, credentials: credentials, now: now, skewToleranceSeconds: tolerance)
     } catch {
-      return answer(error: error.status, error.code, error.message)
+      return answer(error: error.status, error.code, error.message, to: call)
     }
     return damaged(handle(call, asked, signer, now), call, asked, now)
   }
@@ -90,15 +92,16 @@ struct LabServer: Sendable {
   // MARK: Faults
 
   /// The answer that replaces another one; nil for a kind that only changes it.
-  private func broken(_ fault: Fault.Kind) -> WireAnswer? {
+  private func broken(_ fault: Fault.Kind, _ call: ServiceRequest) -> WireAnswer? {
     switch fault {
     case .throttle(_, let milliseconds):
-      var out = answer(error: 400, "Throttling", "Rate exceeded")
+      var out = answer(error: 400, "Throttling", "Rate exceeded", to: call)
       if let milliseconds { out.headers.append(.init("x-amz-retry-after", "\(milliseconds)")) }
       return out
     case .error(let status, let code, _):
       return answer(
-        error: status, code, "CloudFront encountered an internal error. Please try again.")
+        error: status, code, "CloudFront encountered an internal error. Please try again.",
+        to: call)
     case .drop: return WireAnswer(ending: .silence)
     case .garbage:
       return WireAnswer(
@@ -124,7 +127,7 @@ struct LabServer: Sendable {
     var response = response
     var ending = WireAnswer.Ending.whole
     for fault in faults {
-      if let answer = broken(fault) { return answer }
+      if let answer = broken(fault, call) { return answer }
       switch fault {
       case .lostETag: response.headers["etag"] = nil
       case .reorderedETag: response.headers["etag"] = older
@@ -145,10 +148,20 @@ struct LabServer: Sendable {
 
   // MARK: Answers
 
-  private func answer(error status: Int, _ code: String, _ message: String) -> WireAnswer {
-    answer(
-      .awsError(
-        status: status, code: code, message: message, requestID: UUID().uuidString.lowercased()))
+  /// A refusal in the form that the caller's protocol reads.
+  private func answer(
+    error status: Int, _ code: String, _ message: String, to call: ServiceRequest
+  ) -> WireAnswer {
+    let id = UUID().uuidString.lowercased()
+    guard call.headers["content-type"]?.hasPrefix("application/x-amz-json") == true else {
+      return answer(.awsError(status: status, code: code, message: message, requestID: id))
+    }
+    let body: JSONValue = ["__type": .string(code), "message": .string(message)]
+    return answer(
+      ServiceResponse(
+        status: status,
+        headers: ["content-type": "application/x-amz-json-1.1", "x-amzn-requestid": id],
+        body: Array(body.canonical.utf8)))
   }
 
   private func answer(_ response: ServiceResponse) -> WireAnswer {
