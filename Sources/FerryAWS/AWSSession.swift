@@ -16,9 +16,7 @@ public struct AWSSession: Sendable {
     profile: String?, roleARN: String?, region: String?, endpointURL: String?,
     environment: [String: String], engine: HTTPEngine, clock: any FerryClock
   ) throws(FerryError) {
-    let profiles = Profiles.read(environment: environment) { path in
-      try? String(contentsOfFile: path, encoding: .utf8)
-    }
+    let profiles = try Profiles.read(environment: environment, file: AWSFiles.read)
     let chain = CredentialChain(
       environment: environment, profiles: profiles, profile: profile, roleARN: roleARN)
     let keys = chain.profileKeys
@@ -29,21 +27,49 @@ public struct AWSSession: Sendable {
       argument: endpointURL, environment: environment, profile: keys, services: profiles.services,
       region: regionName,
       fips: (given("AWS_USE_FIPS_ENDPOINT") ?? keys["use_fips_endpoint"]) == "true",
-      dualStack: (given("AWS_USE_DUALSTACK_ENDPOINT") ?? keys["use_dualstack_endpoint"]) == "true")
+      dualStack: (given("AWS_USE_DUALSTACK_ENDPOINT") ?? keys["use_dualstack_endpoint"]) == "true",
+      stsIsLegacy: try Self.stsIsLegacy(
+        environment["AWS_STS_REGIONAL_ENDPOINTS"] ?? keys["sts_regional_endpoints"]))
     self.place = place
     for service in [AWSService.cloudFront, .sts, .cloudFormation] {
       try HTTPEngine.check(try place.endpoint(service, region: nil).url)
     }
     let policy = try RetryPolicy(environment: environment, profile: keys)
     let bare = Wire(engine: engine, clock: clock, place: place, policy: policy)
-    let provider = CredentialProvider(chain, clock: clock) { role, base throws(FerryError) in
-      try await bare.assume(role, with: base)
-    }
+    let provider = CredentialProvider(
+      chain,
+      world: LiveCredentialWorld(
+        environment: environment, clock: clock, engine: engine, wire: bare, place: place))
     transport = AWSTransport(wire: bare, provider: provider)
+  }
+  private static func stsIsLegacy(_ text: String?) throws(FerryError) -> Bool {
+    switch text ?? "" {
+    case "", "regional": return false
+    case "legacy": return true
+    default:
+      throw .badInput(
+        "bad-endpoint", what: "could not choose the endpoint of sts",
+        why: "sts_regional_endpoints is neither regional nor legacy",
+        next: "correct AWS_STS_REGIONAL_ENDPOINTS or the profile")
+    }
   }
 
   public func identity() async throws(FerryError) -> STSClient.Identity {
     try await STSClient(transport).callerIdentity()
+  }
+  /// Who signs, and a transport whose calls nobody else signs, whatever the credentials become.
+  public func proven() async throws(FerryError) -> (
+    identity: STSClient.Identity, transport: AWSTransport
+  ) {
+    let identity = try await identity()
+    var out = transport
+    let wire = transport.wire
+    out.proof = IdentityProof(
+      identity, accessKeyID: transport.signedLast.withLock { $0 }?.accessKeyID
+    ) { keys throws(FerryError) in
+      try await STSClient(FixedTransport(wire: wire, keys: keys)).callerIdentity()
+    }
+    return (identity, out)
   }
   public func endpoint(for service: AWSService) throws(FerryError) -> String {
     try place.endpoint(service, region: nil).url
@@ -62,13 +88,26 @@ struct EndpointPlace: Sendable {
   var region: String
   var fips: Bool
   var dualStack: Bool
+  /// Whether STS is the global one in the regions that had no other once.
+  var stsIsLegacy = false
+  /// - Source: botocore 1.43.11 args.py, LEGACY_GLOBAL_STS_REGIONS.
+  private static let stsLegacyRegions: Set = [
+    "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1",
+    "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1",
+    "us-east-2", "us-west-1", "us-west-2",
+  ]
 
   func endpoint(_ service: AWSService, region: String?) throws(FerryError) -> Endpoint {
-    try Endpoints.resolve(
-      service, region: region ?? self.region,
-      custom: Endpoints.configured(
-        service, argument: argument, environment: environment, profile: profile, services: services),
-      fips: fips, dualStack: dualStack)
+    let custom = Endpoints.configured(
+      service, argument: argument, environment: environment, profile: profile, services: services)
+    var region = region ?? self.region
+    if stsIsLegacy, service == .sts, custom == nil, !fips, !dualStack,
+      Self.stsLegacyRegions.contains(region)
+    {
+      region = "aws-global"
+    }
+    return try Endpoints.resolve(
+      service, region: region, custom: custom, fips: fips, dualStack: dualStack)
   }
 }
 
@@ -76,9 +115,63 @@ struct EndpointPlace: Sendable {
 public struct AWSTransport: ServiceTransport {
   let wire: Wire
   let provider: CredentialProvider
+  /// Asked about the keys that are to sign a call: what somebody else reads is not what the run asked for.
+  var proof: IdentityProof?
+  let signedLast = Locked<AWSCredentials?>(nil)
 
+  static let expiredCodes: Set = ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"]
+
+  /// Keys that AWS calls expired are renewed once and the call signed again: such a call did nothing.
   public func send(_ request: ServiceRequest) async throws(FerryError) -> ServiceResponse {
-    try await wire.send(request) { () throws(FerryError) in try await provider.credentials() }
+    let used = Locked<AWSCredentials?>(nil)
+    func keys() async throws(FerryError) -> AWSCredentials {
+      let keys = try await provenKeys()
+      used.withLock { $0 = keys }
+      signedLast.withLock { $0 = keys }
+      return keys
+    }
+    let answer = try await wire.send(request, credentials: keys)
+    guard let code = Self.expired(answer), let refused = used.withLock({ $0 }) else {
+      return answer
+    }
+    if try await provider.refreshed(after: refused) {
+      let second = try await wire.send(request, credentials: keys)
+      guard let code = Self.expired(second) else { return second }
+      throw Self.ended(code)
+    }
+    if code == "InvalidClientTokenId" { return answer }
+    throw Self.ended(code)
+  }
+  private func provenKeys() async throws(FerryError) -> AWSCredentials {
+    let keys = try await provider.credentials()
+    guard let proof else { return keys }
+    do throws(FerryError) {
+      try await proof.check(keys)
+      return keys
+    } catch {
+      guard let code = Self.expired(error) else { throw error }
+      guard try await provider.refreshed(after: keys) else { throw Self.ended(code) }
+      let fresh = try await provider.credentials()
+      try await proof.check(fresh)
+      return fresh
+    }
+  }
+  private static func expired(_ answer: ServiceResponse) -> String? {
+    guard answer.status >= 400 else { return nil }
+    do throws(FerryError) {
+      _ = try accepted(answer, operation: "")
+      return nil
+    } catch {
+      return expired(error)
+    }
+  }
+  private static func expired(_ error: FerryError) -> String? {
+    error.service.flatMap { expiredCodes.contains($0.code) ? $0.code : nil }
+  }
+  private static func ended(_ code: String) -> FerryError {
+    FerryError(
+      .credentials, what: "could not use the credentials", why: "AWS calls them expired (\(code))",
+      next: "renew them, then run the same command again")
   }
 }
 
@@ -199,7 +292,9 @@ final class Wire: Sendable {
       case .deliver:
         let response = try result.get()
         return ServiceResponse(
-          status: response.status, headers: response.headers, body: response.body)
+          status: response.status, headers: response.headers,
+          // A refusal may repeat what was signed, SignatureDoesNotMatch above all.
+          body: response.status >= 400 ? Redaction.of(response.body, keys: keys) : response.body)
       }
     }
   }
@@ -278,25 +373,6 @@ final class Wire: Sendable {
     guard let root = try? XMLReader.read(response.body) else { return "" }
     return root.text(at: "Error/Code") ?? root.text(at: "Errors/Error/Code")
       ?? root.text(at: "Code") ?? ""
-  }
-
-  func assume(_ role: CredentialChain.Recipe.Role, with keys: AWSCredentials)
-    async throws(FerryError) -> AWSCredentials
-  {
-    let transport = Fixed(wire: self, keys: keys)
-    let answer = try await STSClient(transport).assumeRole(
-      role.arn, sessionName: role.sessionName, externalID: role.externalID,
-      durationSeconds: role.durationSeconds)
-    return AWSCredentials(
-      accessKeyID: answer.accessKeyID, secretAccessKey: answer.secretAccessKey,
-      sessionToken: answer.sessionToken, expiration: answer.expiration)
-  }
-  private struct Fixed: ServiceTransport {
-    var wire: Wire
-    var keys: AWSCredentials
-    func send(_ request: ServiceRequest) async throws(FerryError) -> ServiceResponse {
-      try await wire.send(request) { keys }
-    }
   }
 }
 

@@ -3,79 +3,129 @@ import Foundation
 
 /// The AWS config and credentials files, as values.
 ///
-/// - Source: AWS SDKs and Tools Reference Guide, "Shared config and credentials files"; botocore.
-public struct Profiles: Sendable {
-  /// Profile → key → value; a nested section (`s3 =` and indented keys) is `s3.endpoint_url`.
-  public private(set) var profiles: [String: [String: String]] = [:]
-  /// The `[services NAME]` sections, keys as above.
-  public private(set) var services: [String: [String: String]] = [:]
+/// - Source: AWS SDKs and Tools Reference Guide, "Shared config and credentials files"; botocore 1.43.11
+///   configloader.py and session.py.
+public struct Profiles: Equatable, Sendable {
+  public typealias Keys = [String: String]
+
+  /// Profile → key → value of both files, the credentials file winning key by key; a nested section
+  /// (`s3 =` and indented keys) is `s3.endpoint_url`.
+  public private(set) var profiles: [String: Keys] = [:]
+  /// What the config file alone says: its static keys come late in the order of sources.
+  public private(set) var configured: [String: Keys] = [:]
+  /// What the credentials file alone says: its static keys come early.
+  public private(set) var shared: [String: Keys] = [:]
+  /// The `[services NAME]` and `[sso-session NAME]` sections, keys as above.
+  public private(set) var services: [String: Keys] = [:]
+  public private(set) var ssoSessions: [String: Keys] = [:]
 
   public init() {}
 
   /// - Parameters:
-  ///   - config: the text of `~/.aws/config`; its sections are `[profile NAME]` and `[default]`.
-  ///   - credentials: the text of `~/.aws/credentials`; its sections are `[NAME]` and win key by key.
-  public init(config: String?, credentials: String?) {
-    if let config {
-      for (section, keys) in Self.sections(config) {
-        let parts = section.split(separator: " ", maxSplits: 1).map {
-          $0.trimmingCharacters(in: CharacterSet(charactersIn: " \t\"'"))
+  ///   - config: `~/.aws/config`; its profiles are `[profile NAME]` and `[default]`.
+  ///   - credentials: `~/.aws/credentials`; its profiles are `[NAME]`.
+  /// - Throws: `bad-profiles` (64) for what botocore cannot read either.
+  public init(config: [UInt8]?, credentials: [UInt8]?) throws(FerryError) {
+    for section in try Self.sections(config, named: "config") {
+      let keys = try Self.flat(section, named: "config")
+      if section.name == "default" { configured["default"] = keys }
+      for kind in ["profile", "sso-session", "services"] where section.name.hasPrefix(kind) {
+        guard let words = shellWords(section.name), words.count == 2 else { break }
+        // A later section of the same name replaces the earlier one, as in botocore.
+        switch kind {
+        case "profile": configured[words[1]] = keys
+        case "sso-session": ssoSessions[words[1]] = keys
+        default: services[words[1]] = keys
         }
-        if parts == ["default"] {
-          profiles["default", default: [:]].merge(keys) { $1 }
-        } else if parts.count == 2, parts[0] == "profile" {
-          profiles[parts[1], default: [:]].merge(keys) { $1 }
-        } else if parts.count == 2, parts[0] == "services" {
-          services[parts[1], default: [:]].merge(keys) { $1 }
-        }
+        break
       }
     }
-    if let credentials {
-      for (section, keys) in Self.sections(credentials) {
-        profiles[section, default: [:]].merge(keys) { $1 }
-      }
+    for section in try Self.sections(credentials, named: "credentials") {
+      shared[section.name] = try Self.flat(section, named: "credentials")
     }
+    profiles = configured
+    for (name, keys) in shared { profiles[name, default: [:]].merge(keys) { $1 } }
+  }
+
+  public init(config: String?, credentials: String?) throws(FerryError) {
+    try self.init(
+      config: config.map { Array($0.utf8) }, credentials: credentials.map { Array($0.utf8) })
   }
 
   /// What the variables name, or `~/.aws/config` and `~/.aws/credentials`.
-  public static func read(
-    environment: [String: String], file: (String) -> String?
-  ) -> Profiles {
-    let home = environment["HOME"] ?? ""
+  ///
+  /// - Parameter file: a file's bytes; nil when it is not there or cannot be opened.
+  public static func read(environment: [String: String], file: (String) -> [UInt8]?)
+    throws(FerryError) -> Profiles
+  {
     func path(_ variable: String, _ standard: String) -> String {
-      let given = environment[variable].flatMap { $0.isEmpty ? nil : $0 } ?? standard
-      return given.hasPrefix("~/") ? home + given.dropFirst() : given
+      expanded(environment[variable] ?? standard, environment: environment)
     }
-    return Profiles(
+    return try Profiles(
       config: file(path("AWS_CONFIG_FILE", "~/.aws/config")),
       credentials: file(path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")))
   }
 
-  private static func sections(_ text: String) -> [(String, [String: String])] {
-    var out: [(String, [String: String])] = []
-    var parent: String?
-    for raw in text.split(whereSeparator: \.isNewline) {
-      let line = raw.trimmingCharacters(in: .whitespaces)
-      if line.isEmpty || line.hasPrefix("#") || line.hasPrefix(";") { continue }
-      if line.hasPrefix("["), let close = line.firstIndex(of: "]") {
-        let name = line[line.index(after: line.startIndex)..<close]
-          .trimmingCharacters(in: .whitespaces)
-        out.append((name, [:]))
-        parent = nil
+  /// A path with its variables (`$NAME`, `${NAME}`) and then its home (`~`, `~user`) filled in; what is
+  /// unknown stays as it stands.
+  static func expanded(_ path: String, environment: [String: String]) -> String {
+    var out = ""
+    var rest = path[...]
+    while let dollar = rest.firstIndex(of: "$") {
+      out += rest[..<dollar]
+      rest = rest[rest.index(after: dollar)...]
+      let braced = rest.first == "{"
+      let body = braced ? rest.dropFirst() : rest
+      let name = body.prefix {
+        braced ? $0 != "}" : $0 == "_" || ($0.isASCII && ($0.isLetter || $0.isNumber))
+      }
+      guard let value = environment[String(name)], !braced || body.endIndex > name.endIndex else {
+        out += "$"
         continue
       }
-      guard !out.isEmpty, let equals = line.firstIndex(of: "=") else { continue }
-      let key = line[..<equals].trimmingCharacters(in: .whitespaces).lowercased()
-      var value = line[line.index(after: equals)...].trimmingCharacters(in: .whitespaces)
-      if let comment = value.range(of: " #") ?? value.range(of: " ;") {
-        value = value[..<comment.lowerBound].trimmingCharacters(in: .whitespaces)
+      out += value
+      rest = body[name.endIndex...].dropFirst(braced ? 1 : 0)
+    }
+    out += rest
+    guard out.hasPrefix("~") else { return out }
+    let user = out.dropFirst().prefix { $0 != "/" }
+    let home =
+      user.isEmpty
+      ? environment["HOME"] ?? NSHomeDirectory() : NSHomeDirectoryForUser(String(user))
+    return home.map { $0 + out.dropFirst(user.count + 1) } ?? out
+  }
+
+  private static func refuse(_ file: String, _ why: String) -> FerryError {
+    .badInput(
+      "bad-profiles", what: "could not read the AWS \(file) file", why: why,
+      next: "correct the file; `aws configure list` has to accept it too")
+  }
+  private static func sections(_ bytes: [UInt8]?, named file: String) throws(FerryError)
+    -> [INI.Section]
+  {
+    guard let bytes else { return [] }
+    do throws(INI.Fault) {
+      return try INI.read(bytes)
+    } catch {
+      throw refuse(file, "line \(error.line): \(error.why)")
+    }
+  }
+  /// Nested sections become dotted keys.
+  private static func flat(_ section: INI.Section, named file: String) throws(FerryError) -> Keys {
+    var out: Keys = [:]
+    for (key, value) in section.keys {
+      guard value.hasPrefix("\n") else {
+        out[key] = value
+        continue
       }
-      let isNested = raw.first == " " || raw.first == "\t"
-      if isNested, let parent {
-        out[out.count - 1].1["\(parent).\(key)"] = value
-      } else {
-        parent = value.isEmpty ? key : nil
-        if !value.isEmpty { out[out.count - 1].1[key] = value }
+      for line in value.split(separator: "\n") {
+        guard let equals = line.firstIndex(of: "=") else {
+          throw refuse(
+            file, "the section \(section.name) nests something without a value under \(key)")
+        }
+        let inner = line[..<equals].trimmingCharacters(in: .whitespaces)
+        out["\(key).\(inner)"] = line[line.index(after: equals)...].trimmingCharacters(
+          in: .whitespaces)
       }
     }
     return out

@@ -26,7 +26,8 @@ public struct Subprocess: Sendable {
     }
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw fail(errno) }
-    _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
+    // Both ends: a child that another thread starts just now must not hold this one's output open.
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }

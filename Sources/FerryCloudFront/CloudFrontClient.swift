@@ -213,18 +213,22 @@ public struct CloudFrontClient: Sendable {
     let root = try document(answer, operation: operation)
     guard let config = root.first("DistributionConfig"), let id = root.text(at: "Id"), !id.isEmpty
     else { throw unreadable(operation, "it holds no DistributionConfig") }
+    guard let etag = answer.headers["etag"], !etag.isEmpty else {
+      throw unreadable(operation, "it names no version (ETag)")
+    }
     return Distribution(
       id: id, arn: root.text(at: "ARN") ?? "", status: root.text(at: "Status") ?? "",
       domainName: root.text(at: "DomainName") ?? "",
       lastModified: root.text(at: "LastModifiedTime") ?? "",
-      etag: answer.headers["etag"] ?? "", config: config)
+      etag: etag, config: config)
   }
   private static func policy(_ answer: ServiceResponse, operation: String) throws(FerryError)
     -> Policy
   {
-    try policy(
-      document(answer, operation: operation), etag: answer.headers["etag"] ?? "",
-      operation: operation)
+    guard let etag = answer.headers["etag"], !etag.isEmpty else {
+      throw unreadable(operation, "it names no version (ETag)")
+    }
+    return try policy(document(answer, operation: operation), etag: etag, operation: operation)
   }
   private static func policy(_ root: XElement, etag: String, operation: String)
     throws(FerryError) -> Policy
@@ -255,9 +259,13 @@ public func accepted(_ response: ServiceResponse, operation: String) throws(Ferr
   guard response.status >= 300 else { return response }
   let root = try? XMLReader.read(response.body)
   let error = root?.first("Error") ?? root?.at("Errors/Error") ?? root
+  guard let code = error?.text(at: "Code"), !code.isEmpty else {
+    // A status without the service's own code may be a proxy's word: it proves nothing, least of all absence.
+    throw CloudFrontClient.unreadable(
+      operation, "HTTP \(response.status) without an AWS error code")
+  }
   let failure = ServiceFailure(
-    operation: operation, status: response.status,
-    code: error?.text(at: "Code") ?? "HTTP\(response.status)",
+    operation: operation, status: response.status, code: code,
     message: error?.text(at: "Message") ?? "",
     requestID: root?.text(at: "RequestId") ?? root?.text(at: "RequestID")
       ?? response.headers["x-amzn-requestid"] ?? "")

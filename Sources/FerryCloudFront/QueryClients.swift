@@ -34,19 +34,37 @@ extension STSClient {
     public var sessionToken: String
     public var expiration: Date?
   }
-  /// - Parameter durationSeconds: 900 to 43200; nil is STS's own default of an hour.
+  /// - Parameters:
+  ///   - durationSeconds: 900 to 43200; nil is STS's own default of an hour.
+  ///   - mfa: the serial number of a device and the code that it shows now.
   public func assumeRole(
-    _ arn: String, sessionName: String, externalID: String?, durationSeconds: Int?
+    _ arn: String, sessionName: String, externalID: String?, durationSeconds: Int?,
+    mfa: (serial: String, code: String)? = nil
   ) async throws(FerryError) -> TemporaryKeys {
     var parameters = ["RoleArn": arn, "RoleSessionName": sessionName]
     parameters["ExternalId"] = externalID
     parameters["DurationSeconds"] = durationSeconds.map(String.init)
+    parameters["SerialNumber"] = mfa?.serial
+    parameters["TokenCode"] = mfa?.code
+    return try await temporaryKeys("AssumeRole", parameters)
+  }
+  /// The token is the proof: the call needs no signature.
+  public func assumeRole(_ arn: String, sessionName: String, webIdentityToken: String)
+    async throws(FerryError) -> TemporaryKeys
+  {
+    try await temporaryKeys(
+      "AssumeRoleWithWebIdentity",
+      ["RoleArn": arn, "RoleSessionName": sessionName, "WebIdentityToken": webIdentityToken])
+  }
+  private func temporaryKeys(_ operation: String, _ parameters: [String: String])
+    async throws(FerryError) -> TemporaryKeys
+  {
     let root = try await query(
-      transport, .sts, "AssumeRole", parameters, version: "2011-06-15", region: region)
-    let keys = root.at("AssumeRoleResult/Credentials")
+      transport, .sts, operation, parameters, version: "2011-06-15", region: region)
+    let keys = root.at("\(operation)Result/Credentials")
     guard let id = keys?.text(at: "AccessKeyId"), let secret = keys?.text(at: "SecretAccessKey"),
       let token = keys?.text(at: "SessionToken")
-    else { throw CloudFrontClient.unreadable("AssumeRole", "it holds no keys") }
+    else { throw CloudFrontClient.unreadable(operation, "it holds no keys") }
     return TemporaryKeys(
       accessKeyID: id, secretAccessKey: secret, sessionToken: token,
       expiration: keys?.text(at: "Expiration").flatMap(Timestamp.read))

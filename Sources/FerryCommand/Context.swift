@@ -66,7 +66,8 @@ public struct Context: Sendable {
       url = workspace.appendingPathComponent("edgeferry.yaml")
       guard FileManager.default.fileExists(atPath: url.path) else { return Settings() }
     }
-    let bytes = try Files.read(url.path, what: "the settings", limit: 1 << 20)
+    let bytes = try Files.read(
+      url.path, what: "the settings", limit: 1 << 20, refuseLooseModes: true)
     var settings = try Settings.read(
       String(decoding: bytes, as: UTF8.self), named: global.config ?? "edgeferry.yaml")
     settings.path = url.path
@@ -77,13 +78,14 @@ public struct Context: Sendable {
 
   /// Writes the answer in the format asked for, to `--out` or stdout.
   public func answer(_ text: String) throws(FerryError) {
+    guard let out = options.out else { return try say(text) }
+    try Files.write(escaped(text), to: out)
+  }
+  /// Writes to stdout, whatever `--out` says: it may name another file of the command.
+  public func say(_ text: String) throws(FerryError) { try terminal.answer(escaped(text)) }
+  private func escaped(_ text: String) -> String {
     let isJSON = options.output == .json || options.output == .ndjson
-    let text = isJSON ? jsonSafe(text) : text
-    if let out = options.out {
-      try Files.write(text, to: out)
-    } else {
-      terminal.answer(text)
-    }
+    return isJSON ? jsonSafe(text) : printable(text)
   }
 
   // MARK: Accounts

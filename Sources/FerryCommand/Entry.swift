@@ -1,5 +1,6 @@
 import ArgumentParser
 import FerryCore
+import FerryHTTP
 import FerryReport
 import Foundation
 import Logging
@@ -40,7 +41,10 @@ public enum Entry {
             "bad-usage", what: "could not understand the command line",
             why: Root.message(for: error), next: "see edgeferry help"), json: true)
       }
-      Root.exit(withError: error)
+      // Help, a version or a completion script is ours; a complaint repeats what was typed.
+      if code == 0 { Root.exit(withError: error) }
+      Terminal.write(printable(Root.fullMessage(for: error)) + "\n", to: STDERR_FILENO)
+      exit(code)
     }
     guard let ferry = command as? any FerryCommand else {
       var command = command
@@ -83,16 +87,32 @@ public enum Entry {
     exit(error.exit.rawValue)
   }
 
-  /// SIGINT, SIGTERM and SIGHUP cancel the work, which ends between two calls with its journal intact.
+  /// SIGINT, SIGTERM and SIGHUP cancel the work, which ends between two calls with its journal intact; a
+  /// second SIGINT or SIGTERM ends it at once, as a kill would, which the journal survives too.
+  ///
+  /// A signal that was ignored when edgeferry was started (nohup, a shell's background job) stays so.
   private static func interruptible<T: Sendable>(_ work: @escaping @Sendable () async -> T) async
     -> T
   {
     let task = Task { await work() }
+    let seen = Locked(0)
     var sources: [any DispatchSourceSignal] = []
     for number in [SIGINT, SIGTERM, SIGHUP] {
-      signal(number, SIG_IGN)
+      guard unsafeBitCast(signal(number, SIG_IGN), to: Int.self) != ignored else { continue }
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler { task.cancel() }
+      source.setEventHandler {
+        let times = seen.withLock { count in
+          count += 1
+          return count
+        }
+        task.cancel()
+        guard number != SIGHUP else { return }
+        if times > 1 { _exit(FerryCore.ExitCode.interrupted.rawValue) }
+        if number == SIGINT, isatty(STDERR_FILENO) == 1 {
+          Terminal.write(
+            "\nending after the call in flight; once more ends at once\n", to: STDERR_FILENO)
+        }
+      }
       source.resume()
       sources.append(source)
     }
@@ -100,10 +120,11 @@ public enum Entry {
     for source in sources { source.cancel() }
     return value
   }
+  private static let ignored = unsafeBitCast(SIG_IGN, to: Int.self)
 
   private static func log(verbose: Bool) {
     LoggingSystem.bootstrap { label in
-      var handler = StreamLogHandler.standardError(label: label)
+      var handler = TalkLog(label: label)
       handler.logLevel = verbose ? .debug : .critical
       return handler
     }
@@ -137,5 +158,24 @@ public enum Entry {
     guard !leading.isEmpty, !rest.isEmpty else { return arguments }
     let end = rest.firstIndex(of: "--") ?? rest.endIndex
     return Array(rest[..<end]) + leading + Array(rest[end...])
+  }
+}
+
+/// Log lines on stderr, one each, what is foreign in them escaped.
+struct TalkLog: LogHandler {
+  let label: String
+  var logLevel = Logger.Level.critical
+  var metadata: Logger.Metadata = [:]
+
+  init(label: String) { self.label = label }
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+  func log(event: LogEvent) {
+    let pairs = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+      .map { " \($0.key)=\($0.value)" }.joined()
+    let line = safe("\(event.level) \(label): \(event.message)\(pairs)", limit: 2000)
+    Terminal.write("\(Timestamp.text(Date())) \(line)\n", to: STDERR_FILENO)
   }
 }

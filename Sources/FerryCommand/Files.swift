@@ -1,11 +1,15 @@
 import FerryCore
+import FerryReport
 import Foundation
 
 /// Files that a person named: read whole within a limit, written atomically.
 public enum Files {
-  public static func read(_ path: String, what: String, limit: Int = 256 << 20) throws(FerryError)
-    -> [UInt8]
-  {
+  /// - Parameter refuseLooseModes: for what decides on writes (settings, plans): nobody but its owner may
+  ///   be able to change it.
+  /// - Throws: `.badInput` (64): `no-such-file`, `unreadable-file`, `file-too-large`, `loose-mode`.
+  public static func read(
+    _ path: String, what: String, limit: Int = 256 << 20, refuseLooseModes: Bool = false
+  ) throws(FerryError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       throw .badInput(
@@ -14,6 +18,15 @@ public enum Files {
         next: "check the path")
     }
     defer { close(descriptor) }
+    var info = stat()
+    if refuseLooseModes, fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
+      info.st_mode & 0o022 != 0
+    {
+      throw .badInput(
+        "loose-mode", what: "could not use \(what) \(path)",
+        why: "others may write it (mode \(String(info.st_mode & 0o777, radix: 8)))",
+        next: "chmod go-w \(shellWord(path)), after a look at what it says")
+    }
     var out: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
@@ -45,6 +58,8 @@ public enum Files {
     let temporary = "\(path).\(UInt64.random(in: 0 ... .max)).tmp"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
     guard descriptor >= 0 else { throw fail(errno) }
+    // A secret is its owner's alone under every umask, and its owner's under a umask that takes too much.
+    if mode == 0o600 { fchmod(descriptor, mode) }
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }

@@ -7,7 +7,8 @@ extension Context {
   /// A plan file by path, or by name under `plans/`.
   public func plan(_ given: String) throws(FerryError) -> (plan: Plan, path: String) {
     let path = try planPath(given)
-    return (try Plan.read(Files.read(path, what: "plan", limit: Plan.bytesMax), named: given), path)
+    let bytes = try Files.read(path, what: "plan", limit: Plan.bytesMax, refuseLooseModes: true)
+    return (try Plan.read(bytes, named: given), path)
   }
   func planPath(_ given: String) throws(FerryError) -> String {
     if given.contains("/") || given.hasSuffix(".json") { return given }
@@ -48,6 +49,7 @@ extension Context {
   /// Writes a plan and its rollback plan, saves the images, and prints path and digest last.
   public func save(_ plan: Plan, rollback: Plan, images: [String: String]) throws(FerryError) {
     guard Plan.isName(plan.name) else { throw Self.badName(plan.name) }
+    try plan.checkNames("\(plan.name)")
     let path: String
     if let out = options.out {
       path = out
@@ -59,14 +61,14 @@ extension Context {
     let store = try stateStore()
     try store.saveImages(images)
     // The rollback plan first: no plan is ever there without its way back.
-    try Files.write(FerryJSON.document(rollback), to: rollbackPath)
-    try Files.write(FerryJSON.document(plan), to: path)
+    try Files.write(jsonSafe(FerryJSON.document(rollback)), to: rollbackPath)
+    try Files.write(jsonSafe(FerryJSON.document(plan)), to: path)
     if options.output == .json {
-      terminal.answer(
+      try say(
         FerryJSON.document(
           ["path": path, "rollbackPath": rollbackPath, "digest": plan.digest]))
     } else {
-      terminal.answer(PlanText.render(plan) + "\n\(path)\n\(plan.digest)\n")
+      try say(PlanText.render(plan) + "\n\(path)\n\(plan.digest)\n")
     }
   }
 }

@@ -3,7 +3,8 @@ import FerryCloudFront
 import FerryCore
 import FerryReport
 
-/// The clients of the accounts that a plan writes to, proven by GetCallerIdentity before any write.
+/// The clients of the accounts that a plan writes to, proven by GetCallerIdentity before any write and again
+/// whenever the keys have changed.
 extension Context {
   /// - Throws: exit 4 when no credentials at hand belong to one of the plan's accounts, or when the plan
   ///   was made for another endpoint.
@@ -16,8 +17,9 @@ extension Context {
       let session = try session(account)
       try checkEndpoint(session, of: plan)
       let identity: STSClient.Identity
+      let transport: AWSTransport
       do throws(FerryError) {
-        identity = try await session.identity()
+        (identity, transport) = try await session.proven()
       } catch {
         // Another account's credentials may fail as long as the plan's own work.
         if error.exit == .interrupted { throw error }
@@ -28,7 +30,7 @@ extension Context {
         account.name == "default" ? identity.account : "\(account.name) \(identity.account)")
       if wanted.contains(identity.account), clients[identity.account] == nil {
         if clients.isEmpty { announce(session) }
-        clients[identity.account] = CloudFrontClient(session.transport)
+        clients[identity.account] = CloudFrontClient(transport)
       }
     }
     let missing = wanted.subtracting(clients.keys).sorted()

@@ -11,8 +11,7 @@ public enum Plugins {
   static func execute(_ name: String, arguments: [String]) throws(FerryError) {
     let environment = ProcessInfo.processInfo.environment
     guard Plan.isName(name.lowercased()), let path = external(environment)[name] else { return }
-    let global = leading(arguments)
-    let context = try Context(global)
+    let context = try Context(leading(arguments))
     setenv("EDGEFERRY_WORKSPACE", context.workspace.standardizedFileURL.path, 1)
     setenv("EDGEFERRY_CONTEXT", Self.context(context), 1)
     var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) }
@@ -25,7 +24,7 @@ public enum Plugins {
   }
 
   /// The global options among a plugin's own arguments, where they can be read as such.
-  private static func leading(_ arguments: [String]) -> GlobalOptions {
+  private static func leading(_ arguments: [String]) throws(FerryError) -> GlobalOptions {
     var kept: [String] = []
     for (flag, value) in zip(arguments, arguments.dropFirst())
     where ["--profile", "--role-arn", "--endpoint-url", "--config", "--state", "--workspace"]
@@ -33,7 +32,12 @@ public enum Plugins {
     {
       kept += [flag, value]
     }
-    return (try? GlobalOptions.parse(kept)) ?? GlobalOptions()
+    for given in [kept, []] {
+      if let options = try? GlobalOptions.parse(given) { return options }
+    }
+    throw .badInput(
+      "bad-usage", what: "could not read the global options", why: "their values are missing",
+      next: "see edgeferry help")
   }
 
   /// The resolved settings as JSON; no secret is among them.

@@ -148,7 +148,8 @@ struct SettingsReader {
     let place = path.isEmpty ? "the document" : path
     switch kind {
     case .text:
-      guard node.scalar != nil else { throw refuse("\(place) must be text", at: node) }
+      guard let scalar = node.scalar else { throw refuse("\(place) must be text", at: node) }
+      try checkHoldsNoPassword(scalar.string, place, node)
     case .number:
       guard node.float != nil else { throw refuse("\(place) must be a number", at: node) }
     case .flag:
@@ -161,6 +162,7 @@ struct SettingsReader {
       guard let items = node.sequence, items.allSatisfy({ $0.scalar != nil }) else {
         throw refuse("\(place) must be a list of texts", at: node)
       }
+      for item in items { try checkHoldsNoPassword(item.string ?? "", place, item) }
     case .map(let known):
       guard let mapping = node.mapping else { throw refuse("\(place) must be a mapping", at: node) }
       for (key, value) in mapping {
@@ -177,6 +179,15 @@ struct SettingsReader {
       guard let mapping = node.mapping else { throw refuse("\(place) must be a mapping", at: node) }
       for (key, value) in mapping { try check(value, inner, at: "\(path).\(key.string ?? "")") }
     }
+  }
+  /// The settings are handed to plugins and shown in errors; a URL in them has no user and no password.
+  private func checkHoldsNoPassword(_ text: String, _ place: String, _ node: Node)
+    throws(FerryError)
+  {
+    guard let rest = text.range(of: "://").map({ text[$0.upperBound...] }),
+      rest.prefix(while: { !"/?#".contains($0) }).contains("@")
+    else { return }
+    throw refuse("\(place) must not hold a user or a password in its URL", at: node)
   }
   private static func json(_ node: Node) -> JSONValue {
     switch node {

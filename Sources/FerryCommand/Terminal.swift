@@ -19,15 +19,25 @@ public struct Terminal: Sendable {
     colour = errorIsTerminal && !refused && environment["TERM"] != "dumb"
   }
 
-  public func answer(_ text: String) { Self.write(text, to: STDOUT_FILENO) }
+  /// - Throws: `answer-lost` (1) when stdout takes no more, as on a full disk; a reader that went away is no
+  ///   error.
+  public func answer(_ text: String) throws(FerryError) {
+    let code = Self.write(printable(text), to: STDOUT_FILENO)
+    guard code != 0, code != EPIPE, code != EIO else { return }
+    throw FerryError(
+      "answer-lost", what: "could not write the answer to stdout",
+      why: String(cString: strerror(code)),
+      next: "free space, then ask again; what was done stays done")
+  }
   public func talk(_ line: String) {
     guard !quiet else { return }
-    Self.write(line + "\n", to: STDERR_FILENO)
+    Self.write(printable(line) + "\n", to: STDERR_FILENO)
   }
   /// A warning is shown even when quiet: it is about what the answer is worth.
   public func warn(_ line: String) {
     Self.write(
-      (colour ? "\u{1B}[33mwarning:\u{1B}[0m " : "warning: ") + line + "\n", to: STDERR_FILENO)
+      (colour ? "\u{1B}[33mwarning:\u{1B}[0m " : "warning: ") + printable(line) + "\n",
+      to: STDERR_FILENO)
   }
   /// Rewrites one line on a terminal; elsewhere it prints nothing.
   public func progress(_ line: String?) {
@@ -36,19 +46,39 @@ public struct Terminal: Sendable {
     var size = winsize()
     let columns =
       ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
-    Self.write("\r\u{1B}[K" + (line ?? "").prefix(columns - 1), to: STDERR_FILENO)
+    Self.write("\r\u{1B}[K" + printable(line ?? "").prefix(columns - 1), to: STDERR_FILENO)
   }
 
-  public static func write(_ text: String, to descriptor: Int32) {
+  /// A line typed on the terminal, or nil at its end or when the run was interrupted meanwhile.
+  public static func typed() -> String? {
+    var bytes: [UInt8] = []
+    var byte: UInt8 = 0
+    while !Task.isCancelled {
+      var ready = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+      guard poll(&ready, 1, 100) > 0 else { continue }
+      let count = Foundation.read(STDIN_FILENO, &byte, 1)
+      if count < 0, errno == EINTR { continue }
+      guard count == 1 else { return nil }
+      if byte == 0x0A { return String(decoding: bytes, as: UTF8.self) }
+      bytes.append(byte)
+    }
+    return nil
+  }
+
+  /// Writes as it is: what is foreign in it must have been escaped.
+  /// - Returns: 0, or the `errno` that ended it.
+  @discardableResult
+  public static func write(_ text: String, to descriptor: Int32) -> Int32 {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
       if count > 0 {
         bytes = bytes.dropFirst(count)
       } else if errno != EINTR {
-        return
+        return errno
       }
     }
+    return 0
   }
 
   /// `error[code]: what / why / next`, every foreign text escaped.

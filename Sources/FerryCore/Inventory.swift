@@ -203,6 +203,18 @@ public struct Inventory: Codable, Equatable, Sendable {
     self.accounts = accounts
   }
 
+  /// The same with the values of origin headers replaced by their SHA-256.
+  public var redacted: Inventory {
+    var out = self
+    for account in out.accounts.indices {
+      for index in out.accounts[account].distributions.indices {
+        out.accounts[account].distributions[index].config =
+          out.accounts[account].distributions[index].config.redacted
+      }
+    }
+    return out
+  }
+
   /// - Throws: `.badInput` (64) for another schema or a broken document.
   public static func read(_ bytes: [UInt8], named what: String) throws(FerryError) -> Inventory {
     let document = try JSONValue.read(bytes, what: "inventory \(what)")

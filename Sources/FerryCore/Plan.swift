@@ -404,7 +404,27 @@ extension Plan {
         "bad-plan", what: "could not read plan \(what)", why: "two steps share one id",
         next: "make the plan again")
     }
+    try plan.checkNames(what)
     return plan
+  }
+  /// What becomes a file name or a word of a command that a person copies must be plain.
+  /// - Throws: `bad-plan` (64).
+  public func checkNames(_ what: String) throws(FerryError) {
+    func isPlain(_ id: String) -> Bool {
+      id.utf8.count <= 200 && id.utf8.first != 0x2D && !id.isEmpty
+        && id.utf8.allSatisfy {
+          (0x61...0x7A).contains($0) || (0x41...0x5A).contains($0) || (0x30...0x39).contains($0)
+            || [0x2D, 0x2E, 0x5F].contains($0)
+        }
+    }
+    let odd =
+      Self.isName(name) && Self.isName(capability)
+      ? steps.map(\.id).first { !isPlain($0) } : Self.isName(name) ? capability : name
+    guard let odd else { return }
+    throw .badInput(
+      "bad-plan", what: "could not read plan \(what)",
+      why: "\(odd.debugDescription) can be no name of a plan, a capability or a step",
+      next: "make the plan again; a plan is never edited by hand")
   }
   /// `^[a-z0-9][a-z0-9._-]{0,63}$` without `..`: a plan's name is also its file's.
   public static func isName(_ text: String) -> Bool {

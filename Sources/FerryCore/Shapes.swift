@@ -99,6 +99,7 @@ private let shapeText = """
   CachePolicyQueryStringsConfig = QueryStringBehavior!:s QueryStrings:QueryStringNames
   CacheTagConfig = HeaderName!:s
   CachedMethods = Quantity!:i Items!:[Method s]
+  CloudFrontOriginAccessIdentityConfig = CallerReference!:s Comment!:s
   ConnectionFunctionAssociation = Id!:s
   ContinuousDeploymentPolicyConfig = StagingDistributionDnsNames!:StagingDistributionDnsNames
       Enabled!:b TrafficConfig:TrafficConfig

@@ -10,6 +10,9 @@ public struct HTTPRequest: Sendable {
   public var body: [UInt8]
   /// Seconds for the whole exchange.
   public var deadlineSeconds: Double
+  /// For the metadata services of EC2, ECS and EKS alone: plain http to their fixed addresses, never
+  /// through a proxy.
+  public var allowsMetadataHost = false
   public init(
     method: String = "GET", url: String, headers: [(name: String, value: String)] = [],
     body: [UInt8] = [], deadlineSeconds: Double = 60
@@ -101,7 +104,9 @@ public final class HTTPEngine: @unchecked Sendable {
   ///   cap; `interrupted` when the task was cancelled; `.badInput` for plain http beyond loopback and for a
   ///   line break in a header.
   public func send(_ request: HTTPRequest) async throws(FerryError) -> HTTPResponse {
-    let isLoopback = try isLoopback(request.url)
+    let goesDirect =
+      request.allowsMetadataHost
+      ? try Self.isMetadata(checked: request.url) : try isLoopback(request.url)
     func isSafe(_ text: String) -> Bool {
       text.utf8.allSatisfy { $0 != 0x0D && $0 != 0x0A && $0 != 0 }
     }
@@ -112,7 +117,7 @@ public final class HTTPEngine: @unchecked Sendable {
           why: "its value holds a line break or a NUL", next: "correct the value")
       }
     }
-    let transfer = Transfer(request, isLoopback: isLoopback, bodyBytesMax: options.bodyBytesMax)
+    let transfer = Transfer(request, goesDirect: goesDirect, bodyBytesMax: options.bodyBytesMax)
     let id = inbox.withLock { box in
       box.nextID += 1
       return box.nextID
@@ -159,21 +164,42 @@ public final class HTTPEngine: @unchecked Sendable {
     }
     return isLoopback
   }
-  /// - Throws: `.badInput` (64) unless the URL is https, or http to a loopback address.
-  public static func check(_ url: String) throws(FerryError) {
+  /// Whether a metadata request goes past every proxy: to its fixed address, or to loopback.
+  private static func isMetadata(checked url: String) throws(FerryError) -> Bool {
+    try check(url, allowingMetadata: true)
+    let host = URLComponents(string: url)?.host ?? ""
+    return isLoopback(host) || isMetadata(host)
+  }
+  /// - Throws: `.badInput` (64) unless the URL is https, or http to a loopback address; metadata services
+  ///   have fixed link-local addresses and speak http alone.
+  public static func check(_ url: String, allowingMetadata: Bool = false) throws(FerryError) {
     guard let parts = URLComponents(string: url), let host = parts.host, !host.isEmpty,
       let scheme = parts.scheme?.lowercased(), scheme == "https" || scheme == "http",
       parts.user == nil, parts.password == nil
     else {
       throw .badInput(
-        "bad-endpoint", what: "could not use the endpoint \(url)", why: "it is no https URL",
+        "bad-endpoint", what: "could not use the endpoint \(withoutUserinfo(url))",
+        why: url.contains("@")
+          ? "it is no https URL without a user and a password" : "it is no https URL",
         next: "correct the endpoint")
     }
-    guard scheme == "https" || isLoopback(host) else {
+    guard scheme == "https" || isLoopback(host) || (allowingMetadata && isMetadata(host)) else {
       throw .badInput(
         "bad-endpoint", what: "could not use the endpoint \(url)",
         why: "plain http is accepted for loopback addresses alone", next: "use https")
     }
+  }
+  static func isMetadata(_ host: String) -> Bool {
+    [
+      "169.254.169.254", "169.254.170.2", "169.254.170.23", "[fd00:ec2::254]", "[fd00:ec2::23]",
+      "fd00:ec2::254", "fd00:ec2::23",
+    ].contains(host.lowercased())
+  }
+  /// A URL as it may be shown: what stands before `@` is often a password.
+  public static func withoutUserinfo(_ url: String) -> String {
+    guard let at = url.lastIndex(of: "@") else { return url }
+    let scheme = url.range(of: "://").map { url[..<$0.upperBound] } ?? ""
+    return scheme + "‹redacted›" + url[at...]
   }
   public static func isLoopback(_ host: String) -> Bool {
     if host == "localhost" || host == "::1" || host == "[::1]" { return true }
@@ -185,7 +211,7 @@ public final class HTTPEngine: @unchecked Sendable {
 /// One exchange while the engine's thread owns it.
 final class Transfer: @unchecked Sendable {
   let request: HTTPRequest
-  let isLoopback: Bool
+  let goesDirect: Bool
   let bodyBytesMax: Int
   var id: UInt64 = 0
   var continuation: CheckedContinuation<Result<HTTPResponse, FerryError>, Never>?
@@ -195,9 +221,9 @@ final class Transfer: @unchecked Sendable {
   var list: UnsafeMutablePointer<curl_slist>?
   var easy: UnsafeMutableRawPointer?
 
-  init(_ request: HTTPRequest, isLoopback: Bool, bodyBytesMax: Int) {
+  init(_ request: HTTPRequest, goesDirect: Bool, bodyBytesMax: Int) {
     self.request = request
-    self.isLoopback = isLoopback
+    self.goesDirect = goesDirect
     self.bodyBytesMax = bodyBytesMax
   }
 }
@@ -288,7 +314,7 @@ private final class EngineCore: @unchecked Sendable {
     _ = cc_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
     _ = cc_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
     // Loopback never goes through a proxy; elsewhere libcurl honours the user's variables.
-    if transfer.isLoopback {
+    if transfer.goesDirect {
       _ = cc_set_str(easy, CURLOPT_PROXY, "")
     }
     // libcurl sends a request again when a reused connection turns out to be dead. A write whose outcome is

@@ -16,6 +16,10 @@ public struct CloudFrontModel: Sendable {
   public var behaviours: Behaviours
   /// Distributions whose `Status` stays `InProgress` for ever.
   public var stuck: Set<String> = []
+  /// What may be created.
+  public var quotas = Quotas()
+  /// TXT records that DNS would answer, by name in lower case without the last dot.
+  public var txtRecords: [String: Set<String>] = [:]
   /// Every handled request, oldest first.
   public internal(set) var log: [LoggedRequest] = []
   /// Every accepted access key, by its id.
@@ -26,6 +30,10 @@ public struct CloudFrontModel: Sendable {
     /// Sorted; lists page over it.
     var distributionIDs: [String] = []
     var policies: [String: ModelPolicy] = [:]
+    /// By kind, then by id.
+    var entities: [String: [String: ModelEntity]] = [:]
+    /// By name.
+    var functions: [String: ModelFunction] = [:]
     var stacks: [ModelStack] = []
 
     mutating func put(_ it: ModelDistribution) {
@@ -46,6 +54,7 @@ public struct CloudFrontModel: Sendable {
     }
   }
   var accounts: [AccountID: Account] = [:]
+  var ghosts: [GhostAlias] = []
   var random: SplitMix64
   /// The turn in which each POP changes over, 0 first.
   let popTurns: [Int]
@@ -95,6 +104,8 @@ public struct CloudFrontModel: Sendable {
     var status = 200
     var headers: [String: String] = [:]
     var body: XElement?
+    /// Sent as it is in place of a body.
+    var raw: [UInt8]?
     var resource = ""
     var effective = false
   }
@@ -122,8 +133,8 @@ public struct CloudFrontModel: Sendable {
     let call = Call(request: request, account: account, callerARN: callerARN, now: now)
     let service = request.service.signingName
     let form = service == "cloudfront" ? [:] : Self.form(request)
-    let route = Self.route(request)
-    let operation = service == "cloudfront" ? route?.operation ?? "" : form["Action"] ?? ""
+    let asked = service == "cloudfront" ? Route.matching(request) : nil
+    let operation = service == "cloudfront" ? asked?.route.operation ?? "" : form["Action"] ?? ""
     let namespace: String
     switch service {
     case "sts": namespace = Self.stsNamespace
@@ -132,14 +143,14 @@ public struct CloudFrontModel: Sendable {
     }
     var entry = LoggedRequest(
       at: now, account: account, service: service, operation: operation,
-      resource: route?.id ?? "", status: 200, effective: false)
+      resource: asked?.id ?? "", status: 200, effective: false)
     defer { log.append(entry) }
     do throws(Refusal) {
       let answer: Answer
       switch service {
       case "cloudfront":
-        guard let route else { throw .unknownOperation(request) }
-        answer = try cloudFront(route, call)
+        guard let asked else { throw .unknownOperation(request) }
+        answer = try cloudFront(asked.route, asked.id, call)
       case "sts": answer = try sts(form, call, requestID: requestID)
       case "cloudformation": answer = try cloudFormation(form, call, requestID: requestID)
       default: throw .unknownOperation(request)
@@ -149,7 +160,7 @@ public struct CloudFrontModel: Sendable {
       if !answer.resource.isEmpty { entry.resource = answer.resource }
       var headers = answer.headers
       headers["x-amzn-requestid"] = requestID
-      var body: [UInt8] = []
+      var body = answer.raw ?? []
       if var root = answer.body {
         if !root.attributes.contains(where: { $0.name == "xmlns" }) {
           root.attributes.append(.init(name: "xmlns", value: namespace))
@@ -179,82 +190,6 @@ public struct CloudFrontModel: Sendable {
     let milliseconds = Int(((date.timeIntervalSince1970 - seconds) * 1000).rounded(.down))
     let digits = String(repeating: "0", count: 3 - "\(milliseconds)".count) + "\(milliseconds)"
     return Timestamp.text(date).dropLast() + ".\(digits)Z"
-  }
-
-  // MARK: Routes
-
-  struct Route: Equatable {
-    var operation: String
-    var id = ""
-  }
-
-  /// What method, path and query ask of CloudFront; nil for what the model does not serve.
-  static func route(_ request: ServiceRequest) -> Route? {
-    var parts = request.path.split(separator: "/").map {
-      String($0).removingPercentEncoding ?? String($0)
-    }
-    guard parts.first == "2020-05-31" else { return nil }
-    parts.removeFirst()
-    let id = parts.count > 1 ? parts[1] : ""
-    func has(_ name: String) -> Bool { request.query.contains { $0.name == name } }
-    func route(_ operation: String) -> Route { Route(operation: operation, id: id) }
-    switch (request.method, parts.count, parts.first ?? "", parts.last ?? "") {
-    case ("POST", 1, "distribution", _):
-      return route(has("WithTags") ? "CreateDistributionWithTags" : "CreateDistribution")
-    case ("GET", 1, "distribution", _): return route("ListDistributions")
-    case ("GET", 2, "distribution", _): return route("GetDistribution")
-    case ("DELETE", 2, "distribution", _): return route("DeleteDistribution")
-    case ("GET", 3, "distribution", "config"): return route("GetDistributionConfig")
-    case ("PUT", 3, "distribution", "config"): return route("UpdateDistribution")
-    case ("POST", 3, "distribution", "copy"): return route("CopyDistribution")
-    case ("PUT", 3, "distribution", "promote-staging-config"):
-      return route("UpdateDistributionWithStagingConfig")
-    case ("POST", 1, "continuous-deployment-policy", _):
-      return route("CreateContinuousDeploymentPolicy")
-    case ("GET", 1, "continuous-deployment-policy", _):
-      return route("ListContinuousDeploymentPolicies")
-    case ("GET", 2, "continuous-deployment-policy", _):
-      return route("GetContinuousDeploymentPolicy")
-    case ("GET", 3, "continuous-deployment-policy", "config"):
-      return route("GetContinuousDeploymentPolicyConfig")
-    case ("PUT", 2, "continuous-deployment-policy", _):
-      return route("UpdateContinuousDeploymentPolicy")
-    case ("DELETE", 2, "continuous-deployment-policy", _):
-      return route("DeleteContinuousDeploymentPolicy")
-    case ("GET", 1, "tagging", _): return route("ListTagsForResource")
-    case ("POST", 1, "tagging", _):
-      switch request.query.first(where: { $0.name == "Operation" })?.value {
-      case "Tag": return route("TagResource")
-      case "Untag": return route("UntagResource")
-      default: return nil
-      }
-    default: return nil
-    }
-  }
-
-  private mutating func cloudFront(_ route: Route, _ call: Call) throws(Refusal) -> Answer {
-    guard accounts[call.account] != nil else { throw .accessDenied("the account is not known") }
-    switch route.operation {
-    case "CreateDistribution": return try createDistribution(call, withTags: false)
-    case "CreateDistributionWithTags": return try createDistribution(call, withTags: true)
-    case "CopyDistribution": return try copyDistribution(route.id, call)
-    case "GetDistribution": return try getDistribution(route.id, call)
-    case "GetDistributionConfig": return try getDistributionConfig(route.id, call)
-    case "UpdateDistribution": return try updateDistribution(route.id, call)
-    case "UpdateDistributionWithStagingConfig": return try promote(route.id, call)
-    case "DeleteDistribution": return try deleteDistribution(route.id, call)
-    case "ListDistributions": return try listDistributions(call)
-    case "CreateContinuousDeploymentPolicy": return try createPolicy(call)
-    case "GetContinuousDeploymentPolicy": return try getPolicy(route.id, call)
-    case "GetContinuousDeploymentPolicyConfig": return try getPolicyConfig(route.id, call)
-    case "UpdateContinuousDeploymentPolicy": return try updatePolicy(route.id, call)
-    case "DeleteContinuousDeploymentPolicy": return try deletePolicy(route.id, call)
-    case "ListContinuousDeploymentPolicies": return try listPolicies(call)
-    case "ListTagsForResource": return try listTags(call)
-    case "TagResource": return try tag(call)
-    case "UntagResource": return try untag(call)
-    default: throw .unknownOperation(call.request)
-    }
   }
 
   // MARK: What handlers share
@@ -304,16 +239,20 @@ public struct CloudFrontModel: Sendable {
       )
     }
   }
+}
 
-  /// `Marker` and `MaxItems` of a list.
-  func paging(_ call: Call) throws(Refusal) -> (marker: String, limit: Int) {
-    let marker = call.query("Marker") ?? ""
-    guard let text = call.query("MaxItems"), !text.isEmpty else { return (marker, 100) }
-    guard let limit = Int(text), limit >= 1 else {
-      throw .invalidArgument("The parameter MaxItems is not valid.")
-    }
-    return (marker, min(limit, 100))
-  }
+/// How many of a thing may be created; loads are exempt.
+/// - Source: Developer Guide "Quotas". Kinds of entities and functions name theirs where they are written.
+public struct Quotas: Equatable, Sendable {
+  /// nil: no limit, as in the lab; AWS's own default is 200.
+  public var distributions: Int?
+  /// Of one distribution.
+  public var aliases = 100
+  public var origins = 25
+  public var originGroups = 10
+  /// Besides the default one.
+  public var behaviours = 25
+  public init() {}
 }
 
 /// How a service says no.

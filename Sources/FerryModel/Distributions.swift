@@ -38,32 +38,15 @@ extension CloudFrontModel {
   }
 
   func listDistributions(_ call: Call) throws(Refusal) -> Answer {
-    let (marker, limit) = try paging(call)
     let account = accounts[call.account] ?? Account()
-    let rest = account.distributionIDs[
-      (account.distributionIDs.firstIndex { $0 > marker }
-        ?? account.distributionIDs.endIndex)...]
-    let page = rest.prefix(limit)
-    var list = XElement("DistributionList", [XElement("Marker", text: marker)])
-    if rest.count > page.count, let last = page.last {
-      list.nodes.append(.element(XElement("NextMarker", text: last)))
-    }
-    for (name, text) in [
-      ("MaxItems", "\(limit)"), ("IsTruncated", rest.count > page.count ? "true" : "false"),
-      ("Quantity", "\(page.count)"),
-    ] {
-      list.nodes.append(.element(XElement(name, text: text)))
-    }
-    if !page.isEmpty {
-      let items = page.compactMap { account.distributions[$0] }.map { summary($0, now: call.now) }
-      list.nodes.append(.element(XElement("Items", items)))
-    }
-    return Answer(body: list)
+    return list(
+      "DistributionList", account.distributionIDs, truncates: true, try paging(call)
+    ) { account.distributions[$0].map { summary($0, now: call.now) } }
   }
 
   /// Without ContinuousDeploymentPolicyId, CallerReference, DefaultRootObject and Logging.
   /// - Source: DistributionSummary of the API model.
-  private func summary(_ it: ModelDistribution, now: Date) -> XElement {
+  func summary(_ it: ModelDistribution, now: Date) -> XElement {
     var out = XElement(
       "DistributionSummary",
       [
@@ -100,6 +83,7 @@ extension CloudFrontModel {
       config = try body(call, root: "DistributionConfig")
     }
     try Validation.distribution(config)
+    if behaviours.elementOrderIsStrict { try Validation.order(config) }
     // - Source: terraform-provider-aws, docs of cloudfront_continuous_deployment_policy.
     guard (config.text(at: "ContinuousDeploymentPolicyId") ?? "").isEmpty else {
       throw .invalidArgument(
@@ -123,7 +107,15 @@ extension CloudFrontModel {
         "The caller reference that you are using to create a distribution is associated with another distribution. Already exists: \(taken.id)"
       )
     }
-    try aliasesFree(it)
+    guard (accounts[call.account]?.distributions.count ?? 0) < quotas.distributions ?? .max else {
+      throw Refusal(
+        400, "TooManyDistributions",
+        "Processing your request would cause you to exceed the maximum number of distributions allowed."
+      )
+    }
+    try Validation.quotas(config, quotas)
+    try referencesExist(it)
+    try aliasesFree(it, now: call.now)
     propagate(&it, now: call.now)
     accounts[call.account]?.put(it)
     return Answer(
@@ -132,23 +124,6 @@ extension CloudFrontModel {
         "etag": it.etag,
         "location": "https://cloudfront.amazonaws.com/2020-05-31/distribution/\(it.id)",
       ], body: element(it, now: call.now), resource: it.id, effective: true)
-  }
-
-  /// An alias is unique over all accounts; a wildcard may overlap a specific name.
-  /// - Source: Developer Guide "Use custom URLs by adding alternate domain names (CNAMEs)".
-  private func aliasesFree(_ it: ModelDistribution, besides kept: [String] = []) throws(Refusal) {
-    let wanted = Set(it.aliases.map { $0.lowercased() }).subtracting(kept.map { $0.lowercased() })
-    guard !wanted.isEmpty else { return }
-    for account in accounts.values {
-      for other in account.distributions.values where other.id != it.id {
-        if other.aliases.contains(where: { wanted.contains($0.lowercased()) }) {
-          throw Refusal(
-            409, "CNAMEAlreadyExists",
-            "One or more of the CNAMEs you provided are already associated with a different resource."
-          )
-        }
-      }
-    }
   }
 
   mutating func copyDistribution(_ id: String, _ call: Call) throws(Refusal) -> Answer {
@@ -183,6 +158,7 @@ extension CloudFrontModel {
     var it = try distribution(id, call)
     try ifMatch(call, [it.etag])
     try Validation.check(sent, shape: "DistributionConfig")
+    if behaviours.elementOrderIsStrict { try Validation.order(sent) }
     try Validation.requiredForUpdate(sent)
     let old = it
     var config = sent
@@ -211,14 +187,21 @@ extension CloudFrontModel {
     guard it.staging == old.staging else { throw .illegalUpdate("You cannot update Staging.") }
     if old.staging, old.enabled, !it.enabled { try stagingFree(old) }
     if it.policyID != old.policyID, !it.policyID.isEmpty { try mayAttach(it) }
+    if behaviours.detachNeedsDisabledPolicy, it.policyID != old.policyID,
+      accounts[it.account]?.policies[old.policyID]?.enabled == true
+    {
+      throw .illegalUpdate("The continuous deployment policy must be disabled first.")
+    }
     if joined(old) { try Validation.unchangedWhileAttached(from: old.config, to: it.config) }
-    try aliasesFree(it, besides: old.aliases)
+    try Validation.quotas(it.config, quotas)
+    try referencesExist(it, besides: old.config)
+    try aliasesFree(it, besides: old.aliases, now: call.now)
     write(&it, call)
     return Answer(
       headers: ["etag": it.etag], body: element(it, now: call.now), resource: id, effective: true)
   }
 
-  private mutating func write(_ it: inout ModelDistribution, _ call: Call) {
+  mutating func write(_ it: inout ModelDistribution, _ call: Call) {
     it.etag = random.capitalID()
     it.lastModified = call.now
     propagate(&it, now: call.now)
@@ -259,11 +242,15 @@ extension CloudFrontModel {
         throw .invalidArgument(
           "Continuous deployment is not supported for distributions with HTTP/3 (\(side.id)).")
       }
+      guard behaviours.attachesToNewerFeatures || !Validation.usesNewerFeatures(side.config) else {
+        throw .illegalUpdate(
+          "One or more fields updated are not supported for continuous deployment.")
+      }
     }
   }
 
   /// Whether a policy that exists joins this distribution, as primary or as staging, to another.
-  private func joined(_ it: ModelDistribution) -> Bool {
+  func joined(_ it: ModelDistribution) -> Bool {
     guard let account = accounts[it.account] else { return false }
     if !it.staging { return account.policies[it.policyID] != nil }
     let naming = Set(
@@ -312,13 +299,22 @@ extension CloudFrontModel {
     let it = try distribution(id, call)
     try ifMatch(call, [it.etag])
     // One that is disabled but not yet deployed is refused alike: terraform-provider-aws PR #3034.
-    guard !it.enabled, status(it, now: call.now) == "Deployed" else {
+    let settled = it.changes.last?.at.addingTimeInterval(
+      propagationSeconds + behaviours.deleteLagSeconds)
+    guard !it.enabled, status(it, now: call.now) == "Deployed",
+      settled.map({ call.now >= $0 }) ?? true
+    else {
       throw Refusal(
         409, "DistributionNotDisabled",
         "The distribution you are trying to delete has not been disabled.")
     }
     if it.staging { try stagingFree(it) }
     accounts[call.account]?.removeDistribution(id)
+    ghosts.removeAll { $0.until <= call.now }
+    if behaviours.ghostAliasSeconds > 0 {
+      let until = call.now + behaviours.ghostAliasSeconds
+      ghosts += it.aliases.map { GhostAlias(name: $0.lowercased(), until: until) }
+    }
     return Answer(status: 204, effective: true)
   }
 
@@ -342,65 +338,5 @@ extension CloudFrontModel {
       it.replace(config: config)
       write(&it, call)
     }
-  }
-
-  // MARK: Tags
-
-  /// At most 50, none of AWS's own.
-  static func tags(_ element: XElement?) throws(Refusal) -> [String: String] {
-    var out: [String: String] = [:]
-    for tag in element?.first("Items")?.all("Tag") ?? [] {
-      let key = tag.text(at: "Key") ?? ""
-      guard (1...128).contains(key.count), !key.lowercased().hasPrefix("aws:"), out[key] == nil
-      else { throw Refusal(400, "InvalidTagging", "The tagging specified is not valid.") }
-      out[key] = tag.text(at: "Value") ?? ""
-    }
-    guard out.count <= 50 else {
-      throw Refusal(400, "InvalidTagging", "The tagging specified is not valid: too many tags.")
-    }
-    return out
-  }
-
-  private func tagged(_ call: Call) throws(Refusal) -> ModelDistribution {
-    let arn = call.query("Resource") ?? ""
-    let parts = arn.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 6, parts[0] == "arn", parts[2] == "cloudfront" else {
-      throw .invalidArgument("The parameter Resource is not a valid ARN.")
-    }
-    guard parts[4] == call.account else {
-      throw .accessDenied("The resource belongs to another account.")
-    }
-    let path = parts[5].split(separator: "/")
-    guard path.count == 2, path[0] == "distribution",
-      let it = accounts[call.account]?.distributions[String(path[1])]
-    else { throw Refusal(404, "NoSuchResource", "The specified resource does not exist.") }
-    return it
-  }
-
-  func listTags(_ call: Call) throws(Refusal) -> Answer {
-    let it = try tagged(call)
-    let items = it.tags.sorted { $0.key < $1.key }.map {
-      XElement("Tag", [XElement("Key", text: $0.key), XElement("Value", text: $0.value)])
-    }
-    return Answer(body: XElement("Tags", [XElement("Items", items)]), resource: it.id)
-  }
-
-  mutating func tag(_ call: Call) throws(Refusal) -> Answer {
-    let added = try Self.tags(try body(call, root: "Tags"))
-    var it = try tagged(call)
-    it.tags.merge(added) { $1 }
-    guard it.tags.count <= 50 else {
-      throw Refusal(400, "InvalidTagging", "The tagging specified is not valid: too many tags.")
-    }
-    accounts[call.account]?.put(it)
-    return Answer(status: 204, resource: it.id, effective: true)
-  }
-
-  mutating func untag(_ call: Call) throws(Refusal) -> Answer {
-    let root = try body(call, root: "TagKeys")
-    var it = try tagged(call)
-    for key in root.first("Items")?.all("Key") ?? [] { it.tags[key.text] = nil }
-    accounts[call.account]?.put(it)
-    return Answer(status: 204, resource: it.id, effective: true)
   }
 }

@@ -12,6 +12,8 @@ public struct ModelDistribution: Equatable, Sendable {
   public var tags: [String: String]
   /// The `DistributionConfig` as it was sent, defaults filled in; without `xmlns`.
   public private(set) var config: XElement
+  /// The `MonitoringSubscription`, where there is one.
+  var monitoring: XElement?
 
   // What the rules ask for often, read from the config once.
   public private(set) var enabled = false

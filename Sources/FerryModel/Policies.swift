@@ -36,21 +36,11 @@ extension CloudFrontModel {
   /// Has neither IsTruncated nor Marker; Quantity is the account's total.
   /// - Source: ContinuousDeploymentPolicyList of the API model.
   func listPolicies(_ call: Call) throws(Refusal) -> Answer {
-    let (marker, limit) = try paging(call)
-    let all = (accounts[call.account]?.policies ?? [:]).values.sorted { $0.id < $1.id }
-    let rest = all.filter { $0.id > marker }
-    let page = rest.prefix(limit)
-    var list = XElement("ContinuousDeploymentPolicyList")
-    if rest.count > page.count, let last = page.last {
-      list.nodes.append(.element(XElement("NextMarker", text: last.id)))
-    }
-    list.nodes.append(.element(XElement("MaxItems", text: "\(limit)")))
-    list.nodes.append(.element(XElement("Quantity", text: "\(all.count)")))
-    if !page.isEmpty {
-      let items = page.map { XElement("ContinuousDeploymentPolicySummary", [element($0)]) }
-      list.nodes.append(.element(XElement("Items", items)))
-    }
-    return Answer(body: list)
+    let all = accounts[call.account]?.policies ?? [:]
+    return list(
+      "ContinuousDeploymentPolicyList", all.keys.sorted(), truncates: false,
+      total: behaviours.policyListQuantityIsOfPage ? nil : all.count, try paging(call)
+    ) { id in all[id].map { XElement("ContinuousDeploymentPolicySummary", [element($0)]) } }
   }
 
   /// New names must be those of existing staging distributions that no other policy names.
@@ -116,7 +106,7 @@ extension CloudFrontModel {
     try ifMatch(call, [it.etag])
     let attached = accounts[call.account]?.distributions.values.contains { $0.policyID == id }
     if attached == true {
-      guard !it.enabled, behaviours.deleteDisabledAttachedPolicy == .allow else {
+      guard !it.enabled, behaviours.deletesDisabledAttachedPolicy else {
         throw Refusal(
           409, "ContinuousDeploymentPolicyInUse",
           "You cannot delete a continuous deployment policy that is associated with a primary distribution."

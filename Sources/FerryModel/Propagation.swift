@@ -26,10 +26,15 @@ extension CloudFrontModel {
   /// POPs change over one by one during the propagation span, in an order that the seed chooses.
   /// - Parameter pop: 0..<pops.
   public func popView(distribution id: String, pop: Int, now: Date) -> POPView? {
-    precondition(popTurns.indices.contains(pop), "no such POP")
     guard let it = accounts.values.lazy.compactMap({ $0.distributions[id] }).first else {
       return nil
     }
+    return view(it, pop: pop, now: now)
+  }
+
+  /// What a POP serves for this distribution at a time; nil where it has not heard of it.
+  func view(_ it: ModelDistribution, pop: Int, now: Date) -> POPView? {
+    precondition(popTurns.indices.contains(pop), "no such POP")
     let delay = propagationSeconds * Double(popTurns[pop] + 1) / Double(pops)
     let seen = it.changes.last { now >= $0.at.addingTimeInterval(delay) }
     return seen.map { POPView(config: $0.config, policy: $0.policy) }

@@ -195,7 +195,8 @@ extension CloudFrontModel {
       found = try stack(name, in: stacks)
     } else if let physical = form["PhysicalResourceId"], !physical.isEmpty {
       let owner = stacks.first {
-        !$0.isDeleted && $0.resources.contains { $0.physicalID == physical }
+        (behaviours.findsDeletedStackByPhysicalID || !$0.isDeleted)
+          && $0.resources.contains { $0.physicalID == physical }
       }
       guard let owner else { throw Self.invalid("Stack for \(physical) does not exist") }
       found = owner

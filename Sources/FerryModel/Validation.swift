@@ -103,6 +103,34 @@ enum Validation {
     }
   }
 
+  /// Anycast addresses, viewer mTLS, gRPC or VPC origins.
+  static func usesNewerFeatures(_ config: XElement) -> Bool {
+    !(config.text(at: "AnycastIpListId") ?? "").isEmpty || config.first("ViewerMtlsConfig") != nil
+      || behaviours(config).contains { $0.text(at: "GrpcConfig/Enabled") == "true" }
+      || config.at("Origins/Items")?.children.contains { $0.first("VpcOriginConfig") != nil }
+        == true
+  }
+
+  /// What a distribution may have of a thing.
+  static func quotas(_ config: XElement, _ quotas: Quotas) throws(Refusal) {
+    for (member, code, most) in [
+      ("Origins", "TooManyOrigins", quotas.origins),
+      ("OriginGroups", "TooManyOriginGroupsPerDistribution", quotas.originGroups),
+      ("CacheBehaviors", "TooManyCacheBehaviors", quotas.behaviours),
+    ] where (config.at("\(member)/Items")?.children.count ?? 0) > most {
+      throw Refusal(400, code, "Your request contains more \(member) than are allowed.")
+    }
+  }
+
+  /// Members in the API's order; unknown ones may stand anywhere.
+  static func order(_ config: XElement) throws(Refusal) {
+    let order = Shape.named("DistributionConfig")?.order ?? []
+    let ranks = config.children.compactMap { order.firstIndex(of: $0.name) }
+    guard ranks == ranks.sorted() else {
+      throw .malformed("The members of DistributionConfig are out of order.")
+    }
+  }
+
   static func behaviours(_ config: XElement) -> [XElement] {
     [config.first("DefaultCacheBehavior")].compactMap { $0 }
       + (config.at("CacheBehaviors/Items")?.children ?? [])
@@ -140,18 +168,17 @@ enum Validation {
   ]
 
   static func unchangedWhileAttached(from old: XElement, to new: XElement) throws(Refusal) {
-    func closed(_ config: XElement) -> [String: XElement] {
-      var out: [String: XElement] = [:]
-      for child in config.canonical.children where !openWhileAttached.contains(child.name) {
-        var child = child
-        if child.name == "Aliases" {
-          child.change("Items") { items in
-            items = XElement("Items", items.children.sorted { $0.text < $1.text })
-          }
-        }
-        out[child.name] = child
-      }
-      return out
+    /// Clients write members in orders of their own (aws-sdk-go-v2: by name), and aliases are a set.
+    func sorted(_ it: XElement) -> XElement {
+      let children = it.children.map(sorted)
+      guard !children.isEmpty else { return it }
+      let isSequence = it.name == "Items" && children.first?.name != "CNAME"
+      return XElement(
+        it.name,
+        isSequence ? children : children.sorted { ($0.name, $0.text) < ($1.name, $1.text) })
+    }
+    func closed(_ config: XElement) -> [XElement] {
+      sorted(config.canonical).children.filter { !openWhileAttached.contains($0.name) }
     }
     // - Source: the message as reported in terraform-provider-aws #28920.
     guard closed(old) == closed(new) else {

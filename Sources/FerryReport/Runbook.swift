@@ -6,9 +6,10 @@ public enum Runbook {
   public static func render(_ plan: Plan, path: String, rollback: Plan?) -> String {
     let rollbackPath =
       path.hasSuffix(".plan.json") ? path.dropLast(10) + ".rollback.plan.json" : path[...]
+    let word = shellWord(path)
     var out = "# Runbook: \(markdown(plan.name))\n\n"
     out +=
-      "Made by \(markdown(plan.tool)) at \(Timestamp.text(plan.createdAt)) from the plan `\(path)`.\n\n"
+      "Made by \(markdown(plan.tool)) at \(Timestamp.text(plan.createdAt)) from the plan \(code(path)).\n\n"
     out += "| what | value |\n| --- | --- |\n"
     for (name, id) in plan.accounts.sorted(by: { $0.key < $1.key }) {
       out += "| account \(markdown(name)) | \(markdown(id)) |\n"
@@ -26,19 +27,19 @@ public enum Runbook {
       out += "\n## Risks\n\n"
       for risk in plan.risks {
         out +=
-          "- `\(risk.code)` (\(risk.accepted ? "accepted" : "**not accepted**")): \(markdown(risk.text))\n"
+          "- \(code(risk.code)) (\(risk.accepted ? "accepted" : "**not accepted**")): \(markdown(risk.text))\n"
       }
     }
     if !plan.notes.isEmpty {
       out += "\n## To know before approving\n\n"
       for note in plan.notes { out += "- \(markdown(note))\n" }
     }
-    out += "\n## Run it\n\n```\nedgeferry apply \(path) --approve \(plan.digest)\n```\n\n"
+    out += "\n## Run it\n\n```\nedgeferry apply \(word) --approve \(plan.digest)\n```\n\n"
     out +=
-      "From cron or CI: `edgeferry advance \(path) --approve \(plan.digest)` does what is due and exits 3 "
+      "From cron or CI: \(code("edgeferry advance \(word) --approve \(plan.digest)")) does what is due and exits 3 "
     out +=
-      "while there is something to wait for. Stop it: `edgeferry hold \(path) --reason TEXT`. Where it stands: "
-    out += "`edgeferry status \(path)`.\n"
+      "while there is something to wait for. Stop it: \(code("edgeferry hold \(word) --reason TEXT")). Where it stands: "
+    out += "\(code("edgeferry status \(word)")).\n"
     out +=
       "\n## Steps\n\nEach write carries the newest ETag; read it again right before. A 412 means: read, compare, "
     out += "and stop if anything but your own change is there.\n"
@@ -46,11 +47,11 @@ public enum Runbook {
     for (index, step) in plan.steps.enumerated() {
       out += "\n### \(index + 1). \(markdown(step.title))\n\n"
       out +=
-        "- id `\(step.id)`, account \(markdown(step.account)), about \(span(start)) after the start\n"
+        "- id \(code(step.id)), account \(markdown(step.account)), about \(span(start)) after the start\n"
       if let gate = step.gate { out += "- gate: \(markdown(gate.reason))\n" }
-      if let window = step.window { out += "- window: `\(window)` of the settings\n" }
+      if let window = step.window { out += "- window: \(code(window)) of the settings\n" }
       for edit in step.action.edits {
-        out += "- `\(edit.path)`: \(value(edit.from)) → \(value(edit.to))\n"
+        out += "- \(code(edit.path)): \(value(edit.from)) → \(value(edit.to))\n"
       }
       for check in step.checks { out += "- then \(markdown(PlanText.describe(check)))\n" }
       if let wait = step.wait {
@@ -69,9 +70,9 @@ public enum Runbook {
       start += step.wait?.seconds ?? 0
     }
     out +=
-      "\n## Undo from here\n\n```\nedgeferry rollback \(path) --approve \(rollback?.digest ?? "DIGEST-OF-THE-ROLLBACK-PLAN")\n```\n\n"
+      "\n## Undo from here\n\n```\nedgeferry rollback \(word) --approve \(rollback?.digest ?? "DIGEST-OF-THE-ROLLBACK-PLAN")\n```\n\n"
     out +=
-      "It takes back what was done, in reverse, by the plan `\(rollbackPath)`; `--to STEP` goes back to "
+      "It takes back what was done, in reverse, by the plan \(code(String(rollbackPath))); `--to STEP` goes back to "
     out += "the state right after that step.\n"
     if let rollback {
       out += "\n"
@@ -84,19 +85,11 @@ public enum Runbook {
 
   private static func value(_ text: String?) -> String {
     guard let text else { return "(absent)" }
-    return text.isEmpty
-      ? "(empty)" : "`\(PlanText.plain(text).replacingOccurrences(of: "`", with: "'"))`"
+    return text.isEmpty ? "(empty)" : code(PlanText.plain(text))
   }
 
   /// The AWS CLI calls that do the same.
   static func byHand(_ step: Step) -> [String] {
-    func shell(_ text: String) -> String {
-      let isPlain = text.allSatisfy {
-        $0.isASCII && ($0.isLetter || $0.isNumber || "-._:/".contains($0))
-      }
-      return isPlain && !text.isEmpty
-        ? text : "'" + safe(text).replacingOccurrences(of: "'", with: "'\\''") + "'"
-    }
     func edit(_ edits: [ConfigEdit]) -> String {
       "# in config.json set "
         + edits.map { "\(safe($0.path)) to \"\(safe($0.to ?? ""))\"" }.joined(separator: " and ")
@@ -104,48 +97,48 @@ public enum Runbook {
     }
     func get(_ verb: String, _ id: String, _ key: String) -> [String] {
       [
-        "aws cloudfront \(verb) --id \(shell(id)) > read.json",
+        "aws cloudfront \(verb) --id \(shellWord(id)) > read.json",
         "jq -r .ETag read.json; jq .\(key) read.json > config.json",
       ]
     }
     let deployed = step.checks.filter { $0.type == .deployed }.compactMap(\.distribution).map {
-      "aws cloudfront wait distribution-deployed --id \(shell($0))"
+      "aws cloudfront wait distribution-deployed --id \(shellWord($0))"
     }
     switch step.action {
     case .updateConfig(let id, let set):
       return get("get-distribution-config", id, "DistributionConfig") + [
         edit(set),
-        "aws cloudfront update-distribution --id \(shell(id)) --if-match ETAG --distribution-config file://config.json",
+        "aws cloudfront update-distribution --id \(shellWord(id)) --if-match ETAG --distribution-config file://config.json",
       ] + deployed
     case .setEnabled(let id, _, _):
       return get("get-distribution-config", id, "DistributionConfig") + [
         edit(step.action.edits),
-        "aws cloudfront update-distribution --id \(shell(id)) --if-match ETAG --distribution-config file://config.json",
+        "aws cloudfront update-distribution --id \(shellWord(id)) --if-match ETAG --distribution-config file://config.json",
       ] + deployed
     case .deleteDistribution(let id):
       return [
-        "aws cloudfront get-distribution --id \(shell(id)) --query '[ETag,Distribution.Status]'",
-        "aws cloudfront delete-distribution --id \(shell(id)) --if-match ETAG",
+        "aws cloudfront get-distribution --id \(shellWord(id)) --query '[ETag,Distribution.Status]'",
+        "aws cloudfront delete-distribution --id \(shellWord(id)) --if-match ETAG",
       ]
     case .updatePolicy(let id, let set):
       return get("get-continuous-deployment-policy-config", id, "ContinuousDeploymentPolicyConfig")
         + [
           edit(set),
-          "aws cloudfront update-continuous-deployment-policy --id \(shell(id)) --if-match ETAG --continuous-deployment-policy-config file://config.json",
+          "aws cloudfront update-continuous-deployment-policy --id \(shellWord(id)) --if-match ETAG --continuous-deployment-policy-config file://config.json",
         ] + deployed
     case .deletePolicy(let id):
       return [
-        "aws cloudfront get-continuous-deployment-policy --id \(shell(id)) --query ETag",
-        "aws cloudfront delete-continuous-deployment-policy --id \(shell(id)) --if-match ETAG",
+        "aws cloudfront get-continuous-deployment-policy --id \(shellWord(id)) --query ETag",
+        "aws cloudfront delete-continuous-deployment-policy --id \(shellWord(id)) --if-match ETAG",
       ]
     case .createPolicy(let image, _):
       return [
-        "# config.json: the saved image \(image), see edgeferry state show",
+        "# config.json: the saved image \(safe(image)), see edgeferry state show",
         "aws cloudfront create-continuous-deployment-policy --continuous-deployment-policy-config file://config.json",
       ]
     case .createDistribution(let image, _, let reference, _):
       return [
-        "# config.json: the saved image \(image) with CallerReference \(safe(reference)), see edgeferry state show",
+        "# config.json: the saved image \(safe(image)) with CallerReference \(safe(reference)), see edgeferry state show",
         "aws cloudfront create-distribution --distribution-config file://config.json",
       ] + deployed
     case .observe: return []

@@ -1,8 +1,8 @@
 /// Text from the network or a file, made safe for a terminal, Markdown and logs.
 ///
-/// Controls (C0, C1, DEL, ESC, CR, LF), bidirectional and zero-width marks are shown as `\u{…}`, so no
-/// sequence can move the cursor, set a title or reorder what a person reads. Longer than `limit`
-/// characters is cut with an ellipsis.
+/// Controls (C0, C1, DEL, ESC, CR, LF), bidirectional, zero-width and other invisible marks are shown as
+/// `\u{…}`, so no sequence can move the cursor, set a title or reorder what a person reads. Longer than
+/// `limit` characters is cut with an ellipsis.
 /// - Source: CVE-2021-25743 (kubectl), Unicode TR36.
 public func safe(_ text: String, limit: Int = 512) -> String {
   var out = ""
@@ -23,16 +23,22 @@ public func safe(_ text: String, limit: Int = 512) -> String {
 }
 
 private func isHostile(_ scalar: Unicode.Scalar) -> Bool {
-  switch scalar.value {
-  case 0x00...0x1F, 0x7F...0x9F, 0xAD, 0x61C, 0x180E, 0x200B...0x200F, 0x2028...0x202E,
-    0x2060...0x206F, 0xFE00...0xFE0F, 0xFEFF, 0xFFF9...0xFFFB, 0xE0000...0xE0FFF:
-    true
-  default: false
+  if (0x20...0x7E).contains(scalar.value) { return false }
+  let properties = scalar.properties
+  switch properties.generalCategory {
+  case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: return true
+  default:
+    return properties.isDefaultIgnorableCodePoint || properties.isNoncharacterCodePoint
   }
+}
+/// Whether a document is ASCII that prints, and newlines: most are, and need no second look.
+private func isPlain(_ document: String) -> Bool {
+  document.utf8.allSatisfy { (0x20...0x7E).contains($0) || $0 == 0x0A }
 }
 
 /// A JSON document with what steers a terminal written as `\uXXXX`; outside strings JSON holds none of it.
 public func jsonSafe(_ document: String) -> String {
+  if isPlain(document) { return document }
   var out = ""
   for scalar in document.unicodeScalars {
     guard scalar != "\n", isHostile(scalar) else {
@@ -47,14 +53,28 @@ public func jsonSafe(_ document: String) -> String {
   return out
 }
 
-/// The same, with Markdown's own characters escaped.
-public func markdown(_ text: String) -> String {
+/// The last look at whole lines before they leave: what a piece of text forgot to escape is escaped here.
+public func printable(_ lines: String) -> String {
+  if isPlain(lines) { return lines }
   var out = ""
-  for character in safe(text) {
-    if "\\`*_[]<>|#!~".contains(character) { out.append("\\") }
-    out.append(character)
+  for scalar in lines.unicodeScalars {
+    if scalar != "\n", isHostile(scalar) {
+      out += "\\u{" + String(scalar.value, radix: 16) + "}"
+    } else {
+      out.unicodeScalars.append(scalar)
+    }
   }
   return out
+}
+
+/// One word of a shell command that a person may copy: quoted unless it is plain.
+public func shellWord(_ text: String) -> String {
+  let isPlain = text.utf8.allSatisfy {
+    (0x61...0x7A).contains($0) || (0x41...0x5A).contains($0) || (0x30...0x39).contains($0)
+      || "-._:/@%+,=".utf8.contains($0)
+  }
+  return isPlain && !text.isEmpty
+    ? text : "'" + safe(text, limit: 4096).replacing("'", with: "'\\''") + "'"
 }
 
 /// Lines of cells as an aligned table; the last column is not padded.

@@ -89,7 +89,7 @@ extension Runner {
     } catch {
       if error.isService(absent) { return .gone }
       // Missing credentials pause a wait, they do not fail it.
-      if Self.isTransient(error) || error.code == .credentials {
+      if Self.isTransient(error) || Self.lacksCredentials(error) {
         return .unanswered("no answer (\(error.why))")
       }
       throw failed(resumable(error), step)

@@ -59,6 +59,8 @@ public actor Runner {
   var waited = 0.0
   /// A 412 just met: the step, the version that was sent, what was said.
   var refused: (step: String, etag: String, error: FerryError)?
+  /// Since when the step at work has a write whose outcome is unknown; reads may lag behind it.
+  var unresolvedSince: Date?
 
   /// How a step ends the run.
   struct Stop: Error {

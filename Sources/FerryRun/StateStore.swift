@@ -11,7 +11,8 @@ public final class StateStore: Sendable {
   static let schemaVersion = 1
 
   /// Opens the state database and makes it when it is not there.
-  /// - Throws: `state-damaged` (1), `state-newer` (64), `state-mode` (64) for loose modes or a link.
+  /// - Throws: `state-damaged` (1), `state-newer` (64), `state-mode` (64) for loose modes of it or its folder,
+  ///   or a link.
   public convenience init(path: String) throws(FerryError) {
     try self.init(path: path, durable: true)
   }
@@ -30,6 +31,10 @@ public final class StateStore: Sendable {
       queue = try DatabaseQueue(path: path, configuration: configuration)
       let found = try queue.write { db -> Int in
         let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        if version > Self.schemaVersion { return version }
+        // What was cut off or overwritten is met now, not in the middle of a run or a rollback.
+        let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? ""
+        guard verdict == "ok" else { throw Self.damaged(path, "SQLite says: \(verdict)") }
         if version == 0 { try Self.create(db) }
         return version
       }
@@ -82,8 +87,24 @@ public final class StateStore: Sendable {
       chmod(folder, 0o700)
     }
     var info = stat()
+    if !folder.isEmpty, lstat(folder, &info) == 0 {
+      guard info.st_mode & S_IFMT == S_IFDIR else {
+        throw refuse("its folder is a link or no folder")
+      }
+      // With the sticky bit, as on /tmp, nobody else can put another file in its place.
+      guard info.st_mode & 0o022 == 0 || info.st_mode & S_ISVTX != 0 else {
+        throw refuse(
+          "others may write its folder (mode \(String(info.st_mode & 0o777, radix: 8)))")
+      }
+    }
+    for suffix in ["-journal", "-wal", "-shm"] where lstat(path + suffix, &info) == 0 {
+      guard info.st_mode & S_IFMT == S_IFREG else {
+        throw refuse("\(path)\(suffix) is not a plain file")
+      }
+    }
     if lstat(path, &info) == 0 {
       guard info.st_mode & S_IFMT == S_IFREG else { throw refuse("it is not a plain file") }
+      guard info.st_nlink == 1 else { throw refuse("it has a second name (a hard link)") }
       guard info.st_mode & 0o077 == 0 else {
         throw refuse("others may read or write it (mode \(String(info.st_mode & 0o777, radix: 8)))")
       }
@@ -112,7 +133,8 @@ public final class StateStore: Sendable {
     default:
       return FerryError(
         "journal-write", what: "could not write the state \(path)",
-        why: (error as? DatabaseError)?.message ?? "\(error)",
+        // Named here too: a run says in `what` which step this kept it from.
+        why: "\(path): \((error as? DatabaseError)?.message ?? "\(error)")",
         next:
           "free space or correct the file's mode, then run the command again; nothing further was sent"
       )
@@ -253,9 +275,18 @@ public final class StateStore: Sendable {
       }
     }
   }
+  /// - Throws: `state-damaged` when the image is no longer what it was saved as: it is never sent then.
   public func image(_ digest: String) throws(FerryError) -> String? {
-    try read { db in
+    let xml = try read { db in
       try String.fetchOne(db, sql: "SELECT xml FROM images WHERE digest = ?", arguments: [digest])
+    }
+    if let xml { try checkImage(xml, digest) }
+    return xml
+  }
+  private func checkImage(_ xml: String, _ digest: String) throws(FerryError) {
+    let found = try? XMLReader.read(xml).configDigest
+    guard found == digest else {
+      throw Self.damaged(path, "the saved config \(digest) does not match its own digest")
     }
   }
   /// Remembers a plan by its digest, so that its run can be read without its file.
@@ -268,12 +299,16 @@ public final class StateStore: Sendable {
     }
   }
   public func plans() throws(FerryError) -> [Plan] {
-    let documents = try read { db in
-      try String.fetchAll(db, sql: "SELECT document FROM plans ORDER BY name, digest")
+    let rows = try read { db in
+      try Row.fetchAll(db, sql: "SELECT digest, document FROM plans ORDER BY name, digest")
+        .map { row -> (String, String) in (row["digest"], row["document"]) }
     }
     var out: [Plan] = []
-    for document in documents {
-      out.append(try Plan.read(Array(document.utf8), named: "in the state"))
+    for (digest, document) in rows {
+      guard let plan = try? Plan.read(Array(document.utf8), named: ""), plan.digest == digest else {
+        throw Self.damaged(path, "the saved plan \(digest) does not match its own digest")
+      }
+      out.append(plan)
     }
     return out
   }
@@ -321,9 +356,9 @@ public final class StateStore: Sendable {
         let expires: Double = row["expires"]
         let host: String = row["host"]
         let pid: Int32 = row["pid"]
-        let isGone = host == owner.host && kill(pid, 0) != 0 && errno == ESRCH
+        let hasDied = host == owner.host && isGone(pid)
         let isOver = expires <= now.timeIntervalSince1970
-        if holder != owner.name, !holder.isEmpty, !isGone, !isOver {
+        if holder != owner.name, !holder.isEmpty, !hasDied, !isOver {
           let shown = holder.split(separator: " ").dropLast().joined(separator: " ")
           throw FerryError(
             "lease-taken", exit: .blocked, what: "could not run the plan",
@@ -448,18 +483,25 @@ public final class StateStore: Sendable {
     }
     try check()
   }
-  /// SQLite's own integrity check, and every plan's hash chain.
+  /// SQLite's own integrity check, every plan's hash chain, and every image and plan against its digest.
   /// - Throws: `state-damaged` (1).
   @discardableResult
   public func check() throws(FerryError) -> Int {
     let path = self.path
-    let plans = try read { db -> [String] in
+    let (runs, images) = try read { db -> ([String], [(String, String)]) in
       let verdict = try String.fetchOne(db, sql: "PRAGMA integrity_check") ?? ""
       guard verdict == "ok" else { throw Self.damaged(path, "SQLite says: \(verdict)") }
-      return try String.fetchAll(db, sql: "SELECT plan FROM journal UNION SELECT plan FROM heads")
+      return (
+        try String.fetchAll(db, sql: "SELECT plan FROM journal UNION SELECT plan FROM heads"),
+        try Row.fetchAll(db, sql: "SELECT digest, xml FROM images").map {
+          ($0["digest"], $0["xml"])
+        }
+      )
     }
     var count = 0
-    for plan in plans { count += try records(plan: plan).count }
+    for plan in runs { count += try records(plan: plan).count }
+    for (digest, xml) in images { try checkImage(xml, digest) }
+    _ = try plans()
     return count
   }
 }

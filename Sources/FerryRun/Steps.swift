@@ -32,6 +32,7 @@ extension Runner {
   static let attemptsMax = 6
   /// How long a read may lag behind our own write, and a delete behind a finished disable.
   static let readBackSeconds = 120.0
+  static let lagPauseSeconds = 5.0
   static let deleteRaceSeconds = 600.0
 
   func apply(_ step: Step) async throws(Stop) {
@@ -40,6 +41,8 @@ extension Runner {
       return
     }
     let began = world.clock.now
+    // A run that ended between intent and result leaves the outcome of its write unknown.
+    unresolvedSince = state.steps[step.id]?.phase == .intended ? began : nil
     var attempt = 0
     while true {
       attempt += 1
@@ -78,6 +81,7 @@ extension Runner {
     if error.code == "interrupted" { throw Stop(resumable(error)) }
     if Self.isTransient(error) {
       guard attempt < Self.attemptsMax else { throw silent(error) }
+      if !Self.isThrottled(error) { unresolvedSince = unresolvedSince ?? world.clock.now }
       tell(.resolving(step: step, because: error.why))
       return .after(Double(attempt))
     }
@@ -101,11 +105,15 @@ extension Runner {
       return .after(options.deployedPollSeconds)
     case "StagingDistributionInUse", "DistributionAlreadyExists",
       "ContinuousDeploymentPolicyAlreadyExists":
-      // A repeated create whose first answer was lost: look for what it made.
-      guard attempt < 2, isCreate(step.action) else { throw failed(error, step) }
-      return .now
+      // A repeated create whose first answer was lost: look for what it made, which reads may not show yet.
+      guard isCreate(step.action), attempt < 2 || mayLag else { throw failed(error, step) }
+      return mayLag ? .after(Self.lagPauseSeconds) : .now
     default: throw failed(error, step)
     }
+  }
+  /// Whether reads may still lag behind a write of ours whose answer was lost.
+  private var mayLag: Bool {
+    unresolvedSince.map { world.clock.now.timeIntervalSince($0) < Self.readBackSeconds } ?? false
   }
   private func isCreate(_ action: Action) -> Bool {
     switch action {
@@ -115,6 +123,13 @@ extension Runner {
   }
 
   func failed(_ error: FerryError, _ step: Step) -> Stop {
+    if Self.lacksCredentials(error) {
+      // They pause a run, they do not fail it.
+      var stop = notYet("credentials are missing or expired: \(error.why)", until: nil)
+      stop.error.causes = error.causes
+      stop.error.next = "renew the credentials, then: \(stop.error.next)"
+      return stop
+    }
     var out = error
     out.what = "could not \(step.title.prefix(1).lowercased() + step.title.dropFirst())"
     if error.exit == .denied, let operation = error.service?.operation {
@@ -176,6 +191,12 @@ extension Runner {
       || RetryCodes.transient.contains(error.service?.code ?? "")
       || (error.service?.status ?? 0) >= 500
   }
+  static func isThrottled(_ error: FerryError) -> Bool {
+    RetryCodes.throttling.contains(error.service?.code ?? "")
+  }
+  static func lacksCredentials(_ error: FerryError) -> Bool {
+    error.code == .credentials || RetryCodes.expired.contains(error.service?.code ?? "")
+  }
   private func silent(_ error: FerryError) -> Stop {
     notYet("CloudFront gives no usable answer (\(error.why))", until: nil)
   }
@@ -217,8 +238,15 @@ extension Runner {
     try unmoved(step, target.id, config)
     if let (id, before, error) = refused, id == step.id {
       refused = nil
-      // A 412 is not always a stale version: with an unmoved one the message says what it is.
-      guard etag != before else { throw failed(error, step) }
+      // A 412 is not always a stale version: with an unmoved one the message says what it is, unless reads
+      // lag behind the write that moved it.
+      if etag == before {
+        guard mayLag else { throw failed(error, step) }
+        tell(.resolving(step: step, because: "the write that may have landed is not read back yet"))
+        try await sleep(Self.lagPauseSeconds)
+        refused = (id, before, error)
+        return try await read(step)
+      }
     }
     return .ready(config: config, etag: etag)
   }
@@ -545,8 +573,10 @@ extension Runner {
 
 enum RetryCodes {
   /// Refusals that pass: the transport has tried them often enough; a run tries later.
-  static let transient: Set = [
+  static let throttling: Set = [
     "Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown",
-    "TooManyRequestsException", "ServiceUnavailable", "InternalError",
+    "TooManyRequestsException",
   ]
+  static let transient = throttling.union(["ServiceUnavailable", "InternalError"])
+  static let expired: Set = ["ExpiredToken", "ExpiredTokenException"]
 }

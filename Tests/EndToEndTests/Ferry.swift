@@ -18,7 +18,13 @@ struct Ferry {
     }
   }
 
-  static let binary = Shared.package.appendingPathComponent(".build/debug/edgeferry")
+  /// The one of the same build as these tests, so that a sanitized build tests its own binary.
+  static let binary: URL = {
+    let exe = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    let beside = exe.deletingLastPathComponent().appendingPathComponent("edgeferry")
+    return FileManager.default.isExecutableFile(atPath: beside.path)
+      ? beside : Shared.package.appendingPathComponent(".build/debug/edgeferry")
+  }()
 
   /// A fresh workspace, removed when the value's owner calls `remove`.
   let folder: URL
@@ -41,6 +47,8 @@ struct Ferry {
     try FileManager.default.createDirectory(
       at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     try text.write(to: url, atomically: true, encoding: .utf8)
+    // Whatever the umask: settings that the group may write are refused.
+    chmod(url.path, 0o644)
   }
   func read(_ name: String) throws -> JSONValue {
     try JSONValue.read(Array(Data(contentsOf: folder.appendingPathComponent(name))), what: name)
@@ -104,6 +112,16 @@ struct RunningLab {
       "AWS_SECRET_ACCESS_KEY": ready["accounts"]?[account]?["secretAccessKey"]?.string ?? "",
       "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": api,
     ]
+  }
+  /// One of the lab's own paths, read by Python: a client that shares no code with ours.
+  func get(_ path: String, _ ferry: Ferry) async throws -> JSONValue {
+    try await ferry.run(
+      [
+        "-c",
+        "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
+        api + path,
+      ], program: "python3"
+    ).json
   }
   func stop() async {
     process.signal(SIGTERM)

@@ -9,16 +9,10 @@ struct LabEndToEndTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let lab = try await RunningLab(ferry, ["--propagation", "1s"])
-    let script = Shared.package.appendingPathComponent("Tests/EndToEndTests/boto3_trio.py").path
-    let python = ProcessInfo.processInfo.environment["EDGEFERRY_PYTHON"] ?? "python3"
-    let talk = ferry.folder.appendingPathComponent("talk")
-    let variables = ProcessInfo.processInfo.environment.merging(ferry.environment) { $1 }
-    let ending = try await Subprocess(
-      [python, script], environment: variables.merging(lab.variables()) { $1 }, stderr: talk.path
-    ).wait()
+    let answer = try await ferry.python("boto3_trio.py", lab: lab)
     await lab.stop()
-    #expect(ending.code == 0, "\(text(talk.path))")
-    #expect(String(decoding: ending.stdout, as: UTF8.self).contains("checks of the trio passed"))
+    #expect(answer.code == 0, "\(answer.talk)")
+    #expect(answer.out.contains("checks of the trio passed"))
   }
 
   @Test func `env prints lines that a shell can read`() async throws {

@@ -55,6 +55,13 @@ struct PluginTests {
     #expect(external.first { $0["name"] == "hello" }?["shadowed"] == false)
   }
 
+  @Test func `a plugin's own use of a global option's name is left to it`() async throws {
+    defer { ferry.remove() }
+    let answer = try await ferry("hello", "--profile", "--state", "x", extra: path)
+    #expect(answer.code == 7, "\(answer.talk)")
+    #expect(answer.out.hasPrefix("args: --profile --state x\n"))
+  }
+
   @Test func `a name that is neither is bad usage`() async throws {
     defer { ferry.remove() }
     #expect(try await ferry("nothing-of-that-name", extra: path).code == 64)

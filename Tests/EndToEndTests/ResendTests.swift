@@ -26,17 +26,11 @@ struct ResendTests {
       code = try await ferry("apply", "all", "--approve", digest, extra: variables).code
     }
     #expect(code == 0)
-    let log = try await ferry.run(
-      [
-        "-c",
-        "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
-        lab.api + "/_lab/requests",
-      ],
-      program: "python3")
+    let log = try await lab.get("/_lab/requests", ferry)
     await lab.stop()
     var previous: [String: String] = [:]
     var writes = 0
-    for entry in log.json.array ?? [] where entry["service"] == "cloudfront" {
+    for entry in log.array ?? [] where entry["service"] == "cloudfront" {
       let operation = entry["operation"]?.string ?? ""
       let resource = entry["resource"]?.string ?? ""
       let isWrite = !operation.hasPrefix("Get") && !operation.hasPrefix("List")

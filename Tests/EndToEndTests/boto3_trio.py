@@ -182,8 +182,9 @@ put(other, Enabled=False)
 drop(other)
 
 # Aliases are unique over all accounts; pages end by their marker.
-put(primary, Aliases={"Quantity": 1, "Items": ["www.example.com"]})
-refused("CNAMEAlreadyExists", 409, client.create_distribution, DistributionConfig=config("x", Aliases={"Quantity": 1, "Items": ["www.example.com"]}))
+named = {"ACMCertificateArn": "arn:aws:acm:us-east-1:111111111111:certificate/www", "SSLSupportMethod": "sni-only"}
+put(primary, Aliases={"Quantity": 1, "Items": ["www.example.com"]}, ViewerCertificate=named)
+refused("CNAMEAlreadyExists", 409, client.create_distribution, DistributionConfig=config("x", Aliases={"Quantity": 1, "Items": ["www.example.com"]}, ViewerCertificate=named))
 for index in range(120):
     client.create_distribution(DistributionConfig=config(f"page-{index}"))
 pages = list(client.get_paginator("list_distributions").paginate())

@@ -139,3 +139,32 @@ struct ClientTests {
     #expect(String(decoding: asked[1].body, as: UTF8.self).contains("NextToken=t"))
   }
 }
+
+struct AnswerTests {
+  /// Answers every request alike.
+  struct Same: ServiceTransport {
+    var response: ServiceResponse
+    func send(_ request: ServiceRequest) async throws(FerryError) -> ServiceResponse { response }
+  }
+
+  @Test(arguments: [403, 404, 409, 412])
+  func `an error without the service's own code is no answer, least of all absence`(_ status: Int)
+    async throws
+  {
+    for body in ["", "<html>proxy</html>", "<ErrorResponse><Error><Code/></Error></ErrorResponse>"]
+    {
+      let client = CloudFrontClient(Same(response: .init(status: status, body: Array(body.utf8))))
+      let error = await #expect(throws: FerryError.self) { try await client.distribution("E1") }
+      #expect(error?.code == .unreadableAnswer && error?.service == nil)
+      #expect(error?.why.contains("\(status)") == true)
+    }
+  }
+
+  @Test func `an answer without a version is not usable`() async throws {
+    let body =
+      "<Distribution><Id>E1</Id><DistributionConfig><Comment/></DistributionConfig></Distribution>"
+    let client = CloudFrontClient(Same(response: .init(status: 200, body: Array(body.utf8))))
+    let error = await #expect(throws: FerryError.self) { try await client.distribution("E1") }
+    #expect(error?.code == .unreadableAnswer)
+  }
+}

@@ -57,6 +57,17 @@ struct SettingsTests {
     #expect(error?.what.contains("line") == true)
   }
 
+  @Test(arguments: [
+    "health: { url: \"https://user:canary-pw@health.example/\" }",
+    "resolvers: [\"https://canary-pw@dns.example/dns-query\"]",
+    "zones: { example.net: { server: \"tcp://a:canary-pw@127.0.0.1:53\" } }",
+  ])
+  func `a password in a URL is refused and not repeated`(_ text: String) {
+    let error = #expect(throws: FerryError.self) { try Settings.read(text, named: "s.yaml") }
+    #expect(error?.code == "bad-settings")
+    #expect(error.map { "\($0)" }?.contains("canary-pw") == false)
+  }
+
   @Test func `an empty file is the built-in settings`() throws {
     #expect(try Settings.read("", named: "s").deployedPollSeconds == 20)
   }

@@ -116,6 +116,34 @@ struct ModelTests {
     }
   }
 
+  @Test(arguments: [("no", 400), ("yes", 200)])
+  func `a deleted stack is found by what it held where the behaviour says so`(
+    _ value: String, _ status: Int
+  ) throws {
+    var model = CloudFrontModel(accounts: [])
+    try model.behaviours.set("deleted-stack-by-physical-id=\(value)")
+    let text =
+      #"{"schema":"edgeferry.inventory/1","accounts":[{"id":"111111111111","distributions":[],"stacks":[{"id":"arn:1","name":"s","region":"us-east-1","status":"DELETE_COMPLETE","resources":[{"logicalId":"P","type":"AWS::CloudFront::Distribution","physicalId":"E1","status":"DELETE_SKIPPED"}]}]}]}"#
+    try model.load(JSONValue.read(Array(text.utf8), what: "test"), now: clock.now)
+    let request = ServiceRequest(
+      .cloudFormation, "", region: "us-east-1", method: "POST", path: "/",
+      body: Array("Action=DescribeStackResources&PhysicalResourceId=E1".utf8))
+    let answer = model.handle(request, account: "111111111111", callerARN: "", now: clock.now)
+    #expect(answer.status == status)
+  }
+
+  @Test func `every behaviour of the help takes its values`() throws {
+    for (key, values) in Behaviours.help {
+      for value in values.split(separator: "|") {
+        var behaviours = Behaviours()
+        let text = ["NUMBER", "SECONDS"].contains(value) ? "7" : String(value)
+        try behaviours.set("\(key)=\(text)")
+        // The first is the default.
+        #expect((behaviours == Behaviours()) == values.hasPrefix(value), "\(key)=\(text)")
+      }
+    }
+  }
+
   @Test(arguments: ["sky=green", "omitted-policy-id", "omitted-policy-id=maybe", ""])
   func `a behaviour that is none is refused`(_ text: String) {
     var behaviours = Behaviours()

@@ -150,7 +150,13 @@ struct RuleTests {
     async throws
   {
     func aliases(_ name: String) -> [String: JSONValue] {
-      ["Aliases": ["Quantity": 1, "Items": [.string(name)]]]
+      [
+        "Aliases": ["Quantity": 1, "Items": [.string(name)]],
+        "ViewerCertificate": World.certificate,
+      ]
+    }
+    await world.refused("InvalidViewerCertificate", 400) { () async throws(FerryError) in
+      _ = try await world.create("c", ["Aliases": ["Quantity": 1, "Items": ["www.example.com"]]])
     }
     _ = try await world.create("a", aliases("www.example.com"))
     await world.refused("CNAMEAlreadyExists", 409) { () async throws(FerryError) in
@@ -303,6 +309,11 @@ struct World {
       .object(standard.merging(members) { $1 }), shape: "DistributionConfig")
     return try await (client ?? self.client).createDistribution(config: config)
   }
+
+  static let certificate: JSONValue = [
+    "ACMCertificateArn": "arn:aws:acm:us-east-1:111111111111:certificate/1",
+    "SSLSupportMethod": "sni-only",
+  ]
 
   func policy(_ name: String, traffic: JSONValue? = nil) async throws(FerryError)
     -> CloudFrontClient.Policy

@@ -1,22 +1,35 @@
+import FerryTestSupport
 import Testing
 
 @testable import FerryReport
 
 struct SafeTests {
-  @Test(
-    arguments: [
-      "\u{1B}[2J", "\u{1B}]8;;http://x\u{7}", "\u{1B}]52;c;aGk=\u{7}", "\u{9B}31m", "a\rb", "a\nb",
-      "\u{7F}", "\u{202E}txt.exe",
-      "\u{200B}", "\u{FEFF}", "\u{2066}x\u{2069}", "\u{85}", "\0", "\u{E0041}", "\u{1B}P+q\u{1B}\\",
-    ])
+  @Test(arguments: HostileText.all.map(\.text))
   func `nothing that steers a terminal or reorders text comes through`(_ text: String) {
-    for scalar in safe(text).unicodeScalars {
-      #expect(scalar.value >= 0x20 && !(0x7F...0x9F).contains(scalar.value))
-      #expect(
-        !(0x200B...0x200F).contains(scalar.value) && !(0x202A...0x202E).contains(scalar.value))
-      #expect(!(0x2066...0x2069).contains(scalar.value) && scalar.value < 0xE0000)
+    for out in [safe(text), printable(text), jsonSafe(text), shellWord(text)] {
+      #expect(HostileText.intruder(in: out) == nil, "\(out)")
     }
-    #expect(safe(text).contains("\\u{"))
+    #expect(!safe(text).contains("\n") && !shellWord(text).contains("\n"))
+    if HostileText.intruder(in: text) != nil { #expect(safe(text).contains("\\u{")) }
+    #expect(safe(text).count <= 513 * 10)
+  }
+  @Test func `the corpus is large and most of it would steer a terminal`() {
+    #expect(
+      HostileText.all.count >= 60 && Set(HostileText.all.map(\.name)).count == HostileText.all.count
+    )
+    #expect(HostileText.all.count { HostileText.intruder(in: $0.text) != nil } >= 60)
+  }
+  @Test(arguments: HostileText.all.map(\.text))
+  func `a shell reads a quoted word as that one word`(_ text: String) {
+    let word = shellWord(text)
+    guard word.hasPrefix("'") else {
+      #expect(
+        word == text && word.allSatisfy { $0.isASCII && !" $`\\\"'#;&|<>()*?[]{}!~".contains($0) })
+      return
+    }
+    // Between the quotes nothing is special but the quote itself, which stands outside as \'.
+    let inner = word.dropFirst().dropLast().replacing("'\\''", with: "")
+    #expect(!inner.contains("'") && word.hasSuffix("'"))
   }
   @Test func `plain text of any script stays as it is`() {
     #expect(safe("Überführung 渡し船 🚢 a-b_c") == "Überführung 渡し船 🚢 a-b_c")

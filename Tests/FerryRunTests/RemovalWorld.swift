@@ -8,8 +8,8 @@ import Foundation
 /// A trio in the model, the plan that removes it, and its rollback plan, with everything a run needs.
 struct RemovalWorld {
   static let account = "111111111111"
-  let clock = VirtualClock()
-  let model: SharedModel
+  var clock: VirtualClock
+  var model: SharedModel
   let primary: String
   let staging: String
   let policy: String
@@ -44,7 +44,9 @@ struct RemovalWorld {
   init(propagation: Double = 300) async throws {
     let model = SharedModel(
       CloudFrontModel(accounts: [Self.account, "222222222222"], propagationSeconds: propagation))
+    let clock = VirtualClock()
     self.model = model
+    self.clock = clock
     let client = CloudFrontClient(ModelTransport(model, account: Self.account, clock: clock))
     let primary = try await client.createDistribution(
       config: Shape.xml(Self.distribution("primary", staging: false), shape: "DistributionConfig"))
@@ -71,6 +73,14 @@ struct RemovalWorld {
     (plan, rollback, images) = Self.plans(
       primary: attached, staging: staging, policy: policy, start: clock.now)
     model.with { $0.clearLog() }
+  }
+
+  /// The same world at the same time, apart from now on.
+  func copy() -> RemovalWorld {
+    var out = self
+    out.clock = VirtualClock(clock.now)
+    out.model = SharedModel(model.with { $0 })
+    return out
   }
 
   private static func plans(

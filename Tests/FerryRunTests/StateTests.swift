@@ -124,6 +124,22 @@ struct StateTests {
     _ = try store.acquireLease(plan: "q", owner: mine, now: now + 1)
   }
 
+  @Test func `a killed holder that nobody waited for is gone`() throws {
+    var pid: pid_t = 0
+    var argv: [UnsafeMutablePointer<CChar>?] = [strdup("true"), nil]
+    defer { free(argv[0]) }
+    #expect(posix_spawnp(&pid, "true", nil, nil, &argv, environ) == 0)
+    var info = siginfo_t()
+    // Waits for the end and leaves the zombie in the table.
+    #expect(waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) == 0)
+    #expect(kill(pid, 0) == 0)
+    #expect(isGone(pid))
+    var status: Int32 = 0
+    waitpid(pid, &status, 0)
+    #expect(isGone(pid))
+    #expect(!isGone(getpid()))
+  }
+
   @Test func `an exported state comes back whole in an empty one only`() throws {
     defer { KillTests.remove(path) }
     try filled()

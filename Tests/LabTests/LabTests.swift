@@ -6,29 +6,6 @@ import Testing
 @testable import Lab
 
 struct LabUnitTests {
-  @Test func `faults are read with their numbers`() throws {
-    var plan = FaultPlan()
-    for text in [
-      "throttle:rate=5", "error:status=500,percent=10", "drop:when=after,percent=5",
-      "drop:when=before,percent=1",
-      "latency:milliseconds=50", "stuck:distribution=E1", "stale-read:seconds=5",
-    ] { try plan.add(text) }
-    #expect(plan.throttleRate == 5 && plan.errorStatus == 500 && plan.errorPercent == 10)
-    #expect(plan.dropAfterPercent == 5 && plan.dropBeforePercent == 1)
-    #expect(plan.latencyMilliseconds == 50 && plan.stuck == ["E1"] && plan.staleReadSeconds == 5)
-  }
-  @Test(
-    arguments: [
-      "", "flood", "throttle", "throttle:rate=0", "throttle:rate=x", "error:status=200",
-      "drop:percent=5", "drop:when=later",
-      "latency:seconds=5", "stuck", "stale-read:seconds=-1", "throttle:rate=5,colour=red",
-    ])
-  func `a fault that is none is refused`(_ text: String) {
-    var plan = FaultPlan()
-    let error = #expect(throws: FerryError.self) { try plan.add(text) }
-    #expect(error?.exit == .usage)
-  }
-
   /// AWS's own test suite, get-vanilla with a query, checked from the receiving side.
   @Test func `a right signature names its signer and any change of the request is refused`() throws
   {
@@ -39,24 +16,26 @@ struct LabUnitTests {
         account: "111111111111", arn: "arn:aws:iam::111111111111:user/x", expires: nil)
     ]
     let now = Date(timeIntervalSince1970: 1_440_938_160)
-    let good = Signature.Arrived(
+    let good = WireRequest(
       method: "GET", rawPath: "/", rawQuery: "Param2=value2&Param1=value1",
       headers: [
         "host": "example.amazonaws.com", "x-amz-date": "20150830T123600Z",
         "authorization":
           "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
       ], body: [])
-    let signer = try Signature.verify(good, credentials: keys, now: now)
+    let signer = try Signature.verify(
+      good, credentials: keys, now: now, skewToleranceSeconds: 300)
     #expect(
       signer.credential.account == "111111111111" && signer.service == "service"
         && signer.region == "us-east-1")
     func code(
-      _ change: (inout Signature.Arrived) -> Void, at: Date? = nil, keys: [String: ModelCredential]
+      _ change: (inout WireRequest) -> Void, at: Date? = nil, keys: [String: ModelCredential]
     ) -> String {
       var request = good
       change(&request)
       do throws(Signature.Refused) {
-        _ = try Signature.verify(request, credentials: keys, now: at ?? now)
+        _ = try Signature.verify(
+          request, credentials: keys, now: at ?? now, skewToleranceSeconds: 300)
         return ""
       } catch { return error.code }
     }
@@ -77,7 +56,15 @@ struct LabUnitTests {
     #expect(code({ _ in }, keys: [:]) == "InvalidClientTokenId")
     #expect(
       code({ $0.headers["x-amz-security-token"] = "t" }, keys: keys) == "InvalidClientTokenId")
-    #expect(code({ _ in }, at: now + 1000, keys: keys) == "RequestExpired")
+    #expect(code({ _ in }, at: now + 301, keys: keys) == "SignatureDoesNotMatch")
+    #expect(code({ _ in }, at: now - 301, keys: keys) == "SignatureDoesNotMatch")
+    #expect(code({ _ in }, at: now + 300, keys: keys) == "")
+    #expect(code({ _ in }, at: now - 300, keys: keys) == "")
+    var expired = keys
+    expired["AKIDEXAMPLE"]?.expires = now
+    #expect(code({ _ in }, keys: expired) == "ExpiredToken")
+    expired["AKIDEXAMPLE"]?.expires = now + 1
+    #expect(code({ _ in }, keys: expired) == "")
   }
 
   @Test func `the sample loads and holds the trio that is healthy`() throws {

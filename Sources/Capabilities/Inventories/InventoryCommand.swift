@@ -87,14 +87,14 @@ public struct InventoryCommand: AsyncParsableCommand {
       try file.commit()
       context.warnAboutGaps(gaps)
       if global.output == .json {
-        context.terminal.answer(
+        try context.say(
           FerryJSON.document(
             JSONValue.object([
               "path": .string(out), "complete": .bool(gaps.isEmpty),
               "distributions": .int(Int64(count)), "gaps": .int(Int64(gaps.count)),
             ])))
       } else {
-        context.terminal.answer(
+        try context.say(
           "\(out): \(count) distribution\(count == 1 ? "" : "s"), \(gaps.isEmpty ? "complete" : "\(gaps.count) gap\(gaps.count == 1 ? "" : "s")")\n"
         )
       }
@@ -102,7 +102,7 @@ public struct InventoryCommand: AsyncParsableCommand {
     }
     private static func line(_ value: some Encodable) throws(FerryError) -> String {
       do {
-        return String(decoding: try FerryJSON.encoder.encode(value), as: UTF8.self)
+        return jsonSafe(String(decoding: try FerryJSON.encoder.encode(value), as: UTF8.self))
       } catch {
         throw FerryError(
           "inventory", what: "could not write the inventory", why: "\(error)",
@@ -112,7 +112,9 @@ public struct InventoryCommand: AsyncParsableCommand {
   }
 
   struct Show: FerryCommand {
-    static let configuration = CommandConfiguration(abstract: "Show what an inventory holds.")
+    static let configuration = CommandConfiguration(
+      abstract: "Show what an inventory holds.",
+      discussion: "Values of origin headers are shown as their SHA-256, whatever the file holds.")
     @Argument(help: "An inventory file.") var file: String
     @OptionGroup var global: GlobalOptions
 
@@ -120,7 +122,7 @@ public struct InventoryCommand: AsyncParsableCommand {
       try formats(.text, .json)
       let inventory = try Inventory.read(Files.read(file, what: "inventory"), named: file)
       if global.output == .json {
-        try context.answer(FerryJSON.document(inventory))
+        try context.answer(FerryJSON.document(inventory.redacted))
         return .done
       }
       try context.answer(InventoryText.render(inventory))
@@ -196,6 +198,8 @@ final class StreamedFile {
     temporary = "\(path).\(UInt64.random(in: 0 ... .max)).tmp"
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
     guard descriptor >= 0 else { throw Self.fail(path, errno) }
+    // A secret is its owner's alone under every umask, and its owner's under a umask that takes too much.
+    if mode == 0o600 { fchmod(descriptor, mode) }
     buffer.bytes.reserveCapacity(1 << 17)
   }
   deinit {

@@ -20,6 +20,7 @@ public struct LabCommand: AsyncParsableCommand {
 
         Faults (--fault):
         \(FaultPlan.help.map { "  \($0.0)  \($0.1)" }.joined(separator: "\n"))
+        \(FaultPlan.filters)
 
         Behaviours (--behaviour), the default first:
         \(Behaviours.help.map { "  \($0.key)=\($0.values)" }.joined(separator: "\n"))
@@ -27,8 +28,9 @@ public struct LabCommand: AsyncParsableCommand {
     @Option(help: "Where the API listens; port 0 chooses one.") var api = "127.0.0.1:0"
     @Option(help: "Where DNS is to listen; checked, and not served by this version.") var dns:
       String?
-    @Option(help: "Where the edge is to listen; checked, and not served by this version.")
-    var edge: String?
+    @Option(
+      help: "Where the edge speaks TLS: a port for each POP from this one on; 0 chooses them.")
+    var edge = "127.0.0.1:0"
     @Option(help: "Account numbers, separated by commas.") var accounts =
       "111111111111,222222222222"
     @Option(help: "How long a change takes to reach every POP.") var propagation = "2s"
@@ -46,12 +48,55 @@ public struct LabCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
-      let (host, port) = try Self.address(api)
-      for (name, address) in [("--dns", dns), ("--edge", edge)] {
-        guard let address else { continue }
-        _ = try Self.address(address)
-        context.terminal.warn("\(name) is not served by this version; the API alone is")
+      let apiAddress = try Self.address(api)
+      let edgeAddress = try Self.address(edge)
+      if let dns {
+        _ = try Self.address(dns)
+        context.terminal.warn("--dns is not served by this version; the API and the edge are")
       }
+      var faults = FaultPlan()
+      for text in fault { try faults.add(text) }
+      let clock = LabClock(skewSeconds: faults.skewSeconds)
+      let shared = SharedModel(try model(now: clock.now))
+      let edge = EdgeServer(model: shared, clock: clock, pops: pops)
+      let answerer = LabServer(shared, faults: faults, clock: clock, edgeCounts: edge.counts)
+      let authority = try LabAuthority()
+      // A port that was asked for comes before those that may be any.
+      let apiSocket = try ListeningSocket(host: apiAddress.host, port: apiAddress.port)
+      let edgeSockets = try ListeningSocket.run(
+        of: pops, host: edgeAddress.host, port: edgeAddress.port)
+      let plainSocket = try ListeningSocket(host: edgeAddress.host, port: 0)
+      let terms = TLSTerms(authority: authority) { edge.certificate($0, pop: $1) }
+      // The POPs' ports come first, so that a listener's number is its POP.
+      let server = try HTTPServer(
+        edgeSockets.map { socket in
+          .init(socket: socket, tls: terms) { request, arrival in
+            edge.answer(request, pop: arrival.listener, tls: arrival.tls)
+          }
+        } + [
+          .init(socket: plainSocket) { request, _ in edge.answer(request, pop: 0, tls: nil) },
+          .init(socket: apiSocket) { request, _ in answerer.answer(request) },
+        ])
+      let trust = try TrustFile(authority.pem, beside: readyFile)
+      defer { trust.remove() }
+      server.start()
+      defer { server.stop() }
+      let line =
+        JSONValue.object([
+          "api": .string("http://\(apiAddress.host):\(apiSocket.port)"),
+          "edge": .string("\(edgeAddress.host):\(edgeSockets.first?.port ?? 0)"),
+          "edgeHTTP": .string("\(edgeAddress.host):\(plainSocket.port)"),
+          "ca": .string(trust.path), "accounts": Self.keys(shared),
+        ]).canonical + "\n"
+      if let readyFile { try Files.write(line, to: readyFile, mode: 0o600) }
+      try context.terminal.answer(line)
+      // A signal ends the lab as it should.
+      while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+      return .done
+    }
+
+    /// The world that the options ask for.
+    private func model(now: Date) throws(FerryError) -> CloudFrontModel {
       guard let seconds = Settings.seconds(propagation), (1...256).contains(pops) else {
         throw .badInput(
           "bad-usage", what: "could not start the lab",
@@ -66,49 +111,31 @@ public struct LabCommand: AsyncParsableCommand {
       }
       var behaviours = Behaviours()
       for text in behaviour { try behaviours.set(text) }
-      var faults = FaultPlan()
-      for text in fault { try faults.add(text) }
       var model = CloudFrontModel(
         accounts: ids, propagationSeconds: seconds, pops: pops, behaviours: behaviours)
-      if sample { try model.load(Sample.inventory(now: context.clock.now), now: context.clock.now) }
+      if sample { try model.load(Sample.inventory(now: now), now: now) }
       for file in load {
         try model.load(
           try JSONValue.read(Files.read(file, what: "inventory"), what: "inventory \(file)"),
-          now: context.clock.now)
+          now: now)
       }
-      let shared = SharedModel(model)
-      let server = try LabServer(shared, faults: faults, port: port, host: host)
-      let readyFile = self.readyFile
-      let terminal = context.terminal
-      do {
-        try await server.run { port in
-          var keys: [String: JSONValue] = [:]
-          for (id, key) in shared.with({ model in
-            model.accountIDs.map { ($0, model.accessKey(of: $0)) }
-          }) {
-            keys[id] = [
-              "accessKeyId": .string(key?.accessKeyID ?? ""),
-              "secretAccessKey": .string(key?.secretAccessKey ?? ""),
-            ]
-          }
-          let line =
-            JSONValue.object(["api": .string("http://\(host):\(port)"), "accounts": .object(keys)])
-            .canonical + "\n"
-          if let readyFile { try Files.write(line, to: readyFile, mode: 0o600) }
-          terminal.answer(line)
-        }
-      } catch let error as FerryError {
-        throw error
-      } catch {
-        // A signal ends the lab as it should.
-        if Task.isCancelled { return .done }
-        throw FerryError(
-          "lab", what: "could not serve on \(api)", why: "\(error)", next: "choose another port")
-      }
-      return .done
+      return model
     }
 
-    static func address(_ text: String) throws(FerryError) -> (String, UInt16) {
+    private static func keys(_ model: SharedModel) -> JSONValue {
+      var keys: [String: JSONValue] = [:]
+      for (id, key) in model.with({ model in
+        model.accountIDs.map { ($0, model.accessKey(of: $0)) }
+      }) {
+        keys[id] = [
+          "accessKeyId": .string(key?.accessKeyID ?? ""),
+          "secretAccessKey": .string(key?.secretAccessKey ?? ""),
+        ]
+      }
+      return .object(keys)
+    }
+
+    static func address(_ text: String) throws(FerryError) -> (host: String, port: UInt16) {
       let parts = text.split(separator: ":")
       guard parts.count == 2, let port = UInt16(parts[1]) else {
         throw .badInput(
@@ -122,6 +149,36 @@ public struct LabCommand: AsyncParsableCommand {
           why: "the lab listens on loopback addresses alone", next: "write it as 127.0.0.1:0")
       }
       return (String(parts[0]), port)
+    }
+  }
+
+  /// The authority's certificate as a file: beside the ready file, or in a folder of its own that goes with
+  /// the lab.
+  struct TrustFile {
+    let path: String
+    private let folder: URL?
+
+    init(_ pem: String, beside readyFile: String?) throws(FerryError) {
+      if let readyFile {
+        folder = nil
+        path = URL(fileURLWithPath: readyFile).path + ".ca.pem"
+      } else {
+        let made = FileManager.default.temporaryDirectory.appendingPathComponent(
+          "edgeferry-lab-\(UUID().uuidString)")
+        folder = made
+        path = made.appendingPathComponent("ca.pem").path
+        do {
+          try FileManager.default.createDirectory(at: made, withIntermediateDirectories: true)
+        } catch {
+          throw FerryError(
+            "file-write", what: "could not make \(made.path)", why: "\(error.localizedDescription)",
+            next: "give --ready-file, or set TMPDIR to a place that can be written")
+        }
+      }
+      try Files.write(pem, to: path, mode: 0o644)
+    }
+    func remove() {
+      if let folder { try? FileManager.default.removeItem(at: folder) }
     }
   }
 
@@ -153,19 +210,26 @@ public struct LabCommand: AsyncParsableCommand {
           "unknown-account", what: "could not be account \(account)", why: "the lab has \(known)",
           next: "name one of them")
       }
+      let edge = (document["edge"]?.string ?? "").split(separator: ":").last.map(String.init)
       let values = [
         ("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", secret), ("AWS_REGION", "us-east-1"),
         ("AWS_DEFAULT_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", api),
+        ("EDGEFERRY_EDGE_PORT", edge ?? ""),
       ]
+      let ca = document["ca"]?.string ?? ""
       guard
-        values.allSatisfy({ $0.1.allSatisfy { $0.isASCII && !"'\"\\$`\n ;&|<>()".contains($0) } })
+        values.allSatisfy({ $0.1.allSatisfy { $0.isASCII && !"'\"\\$`\n ;&|<>()".contains($0) } }),
+        !ca.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
       else {
         throw .badInput(
           "bad-ready-file", what: "could not use \(ready.readyFile)",
           why: "it holds what no lab wrote", next: "start the lab again")
       }
+      // A path may hold anything, so it is quoted for the shell.
+      let quoted = "'" + ca.replacingOccurrences(of: "'", with: "'\\''") + "'"
       try context.answer(
-        values.map { "export \($0.0)=\($0.1)\n" }.joined() + "unset AWS_SESSION_TOKEN AWS_PROFILE\n"
+        (values + [("EDGEFERRY_EDGE_CA", quoted)]).map { "export \($0.0)=\($0.1)\n" }.joined()
+          + "unset AWS_SESSION_TOKEN AWS_PROFILE\n"
       )
       return .done
     }

@@ -1,67 +1,232 @@
 import FerryCore
+import FerryHTTP
 import FerryModel
-import FlyingFox
-import FlyingSocks
 import Foundation
 
+/// The lab's time: the machine's, or off by a fault.
+struct LabClock: Sendable {
+  var skewSeconds = 0.0
+  /// The machine's time.
+  var time: @Sendable () -> Date = { Date() }
+  var now: Date { time() + skewSeconds }
+}
+
 /// HTTP in front of the model: signatures, faults, and the lab's own few paths.
-final class LabServer: Sendable {
+struct LabServer: Sendable {
   let model: SharedModel
-  let faults: FaultPlan
-  private let server: HTTPServer
-  private let state: LabState
+  let clock: LabClock
+  /// Requests that the edge served, by distribution.
+  let edgeCounts: Locked<[String: Int]>
+  private let state: Locked<FaultState>
 
-  init(_ model: SharedModel, faults: FaultPlan, port: UInt16, host: String) throws(FerryError) {
+  init(_ model: SharedModel, faults: FaultPlan, clock: LabClock, edgeCounts: Locked<[String: Int]>)
+  {
     self.model = model
-    self.faults = faults
+    self.clock = clock
+    self.edgeCounts = edgeCounts
+    state = Locked(FaultState(faults.faults))
     model.with { $0.stuck = faults.stuck }
-    let state = LabState()
-    self.state = state
-    let pool = NoDelayPool(base: HTTPServer.defaultPool())
-    let config: HTTPServer.Configuration
-    do {
-      config = HTTPServer.Configuration(
-        address: try sockaddr_in.inet(ip4: host, port: port), timeout: 120, pool: pool,
-        logger: .disabled)
+  }
+
+  func answer(_ arrived: WireRequest) -> WireAnswer {
+    if arrived.rawPath.hasPrefix("/_lab/") { return own(arrived) }
+    let call = Self.call(arrived)
+    let asked = Fault.Asked(call)
+    let latency = state.withLock { $0.latencyMilliseconds(asked, now: clock.now) }
+    if latency > 0 { Thread.sleep(forTimeInterval: Double(latency) / 1000) }
+    let now = clock.now
+    if let fault = state.withLock({ $0.before(asked, now: now) }) {
+      return broken(fault) ?? WireAnswer(ending: .silence)
+    }
+    let signer: Signature.Signer
+    do throws(Signature.Refused) {
+      let (credentials, tolerance) = model.with {
+        ($0.credentials, $0.behaviours.skewToleranceSeconds)
+      }
+      signer = try Signature.verify(
+        arrived, credentials: credentials, now: now, skewToleranceSeconds: tolerance)
     } catch {
-      throw .badInput(
-        "bad-address", what: "could not listen on \(host):\(port)", why: "\(error)",
-        next: "give a loopback address such as 127.0.0.1:0")
+      return answer(error: error.status, error.code, error.message)
     }
-    let answerer = LabAnswerer(model: model, faults: faults, state: state)
-    server = HTTPServer(config: config, handler: answerer)
+    return damaged(handle(call, asked, signer, now), call, asked, now)
   }
 
-  /// Runs until cancelled; `ready` gets the port.
-  func run(ready: @escaping @Sendable (UInt16) async throws -> Void) async throws {
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      let server = self.server
-      group.addTask { try await server.run() }
-      try await server.waitUntilListening()
-      guard case .ip4(_, let port)? = await server.listeningAddress else { return }
-      try await ready(port)
-      try await group.waitForAll()
+  /// The request as the model takes it, named by the service that its signature names.
+  private static func call(_ arrived: WireRequest) -> ServiceRequest {
+    let scope = Signature.scope(arrived)
+    return ServiceRequest(
+      AWSService(environmentName: "", configKey: "", signingName: scope?.service ?? "cloudfront"),
+      "", region: scope?.region, method: arrived.method, path: arrived.rawPath,
+      query: arrived.rawQuery.split(separator: "&").map { pair in
+        let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        func plain(_ text: Substring) -> String {
+          let blanks = String(text.map { $0 == "+" ? " " : $0 })
+          return blanks.removingPercentEncoding ?? blanks
+        }
+        return .init(plain(sides[0]), sides.count > 1 ? plain(sides[1]) : nil)
+      }, headers: arrived.headers, body: arrived.body)
+  }
+
+  private func handle(
+    _ call: ServiceRequest, _ asked: Fault.Asked, _ signer: Signature.Signer, _ now: Date
+  ) -> ServiceResponse {
+    let credential = signer.credential
+    if var old = state.withLock({ $0.stale(asked, now: now) }) {
+      return old.handle(
+        call, account: credential.account, callerARN: credential.arn, now: now)
+    }
+    let remembers = !asked.isRead && state.withLock { $0.remembers }
+    if remembers { remember(now) }
+    defer { if remembers { remember(now) } }
+    return model.with {
+      $0.handle(call, account: credential.account, callerARN: credential.arn, now: now)
     }
   }
-}
-
-/// FlyingFox writes head and body apart; without this, Nagle and delayed ACK cost 40 ms a request.
-private struct NoDelayPool<Base: AsyncSocketPool>: AsyncSocketPool {
-  let base: Base
-  func prepare() async throws { try await base.prepare() }
-  func run() async throws { try await base.run() }
-  func suspendSocket(_ socket: Socket, untilReadyFor events: Socket.Events) async throws {
-    // Linux hands the option on to accepted sockets.
-    try? socket.setValue(
-      true, for: BoolSocketOption(level: Int32(IPPROTO_TCP), name: TCP_NODELAY))
-    try await base.suspendSocket(socket, untilReadyFor: events)
+  private func remember(_ now: Date) {
+    let model = model.with { $0 }
+    state.withLock { $0.remember(model, now: now) }
   }
-}
 
-/// Counters and past states that faults need.
-private actor LabState {
+  // MARK: Faults
+
+  /// The answer that replaces another one; nil for a kind that only changes it.
+  private func broken(_ fault: Fault.Kind) -> WireAnswer? {
+    switch fault {
+    case .throttle(_, let milliseconds):
+      var out = answer(error: 400, "Throttling", "Rate exceeded")
+      if let milliseconds { out.headers.append(.init("x-amz-retry-after", "\(milliseconds)")) }
+      return out
+    case .error(let status, let code, _):
+      return answer(
+        error: status, code, "CloudFront encountered an internal error. Please try again.")
+    case .drop: return WireAnswer(ending: .silence)
+    case .garbage:
+      return WireAnswer(
+        headers: [.init("Date", HTTPDate.text(clock.now)), .init("Content-Type", "text/xml")],
+        body: [0x00, 0xFF, 0xFE] + Array("<?xml garbage <<&nothing; \u{1B}[31m".utf8) + [
+          0xC3, 0x28,
+        ])
+    case .latency, .staleRead, .lostETag, .reorderedETag, .truncate: return nil
+    }
+  }
+
+  /// The answer with what faults do to it.
+  private func damaged(
+    _ response: ServiceResponse, _ call: ServiceRequest, _ asked: Fault.Asked, _ now: Date
+  ) -> WireAnswer {
+    let path = Self.resourcePath(call, response)
+    let (faults, older) = state.withLock { state in
+      let faults = state.after(
+        asked, path: path, etag: response.headers["etag"], hasBody: response.body.count > 1,
+        now: now)
+      return (faults, state.olderVersion(path: path))
+    }
+    var response = response
+    var ending = WireAnswer.Ending.whole
+    for fault in faults {
+      if let answer = broken(fault) { return answer }
+      switch fault {
+      case .lostETag: response.headers["etag"] = nil
+      case .reorderedETag: response.headers["etag"] = older
+      case .truncate: ending = .cut(after: response.body.count / 2)
+      default: break
+      }
+    }
+    var out = answer(response)
+    out.ending = ending
+    return out
+  }
+
+  /// `/2020-05-31/KIND/ID` of what a request is about, whichever operation it is.
+  private static func resourcePath(_ call: ServiceRequest, _ response: ServiceResponse) -> String {
+    let path = response.headers["location"].flatMap { URLComponents(string: $0)?.path }
+    return "/" + (path ?? call.path).split(separator: "/").prefix(3).joined(separator: "/")
+  }
+
+  // MARK: Answers
+
+  private func answer(error status: Int, _ code: String, _ message: String) -> WireAnswer {
+    answer(
+      .awsError(
+        status: status, code: code, message: message, requestID: UUID().uuidString.lowercased()))
+  }
+
+  private func answer(_ response: ServiceResponse) -> WireAnswer {
+    var headers: [WireAnswer.Header] = [.init("Date", HTTPDate.text(clock.now))]
+    for (name, value) in response.headers.sorted(by: { $0.key < $1.key }) {
+      let written =
+        name == "etag"
+        ? "ETag"
+        : name == "x-amzn-requestid"
+          ? "x-amzn-RequestId"
+          : name.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined(
+            separator: "-")
+      headers.append(.init(written, value))
+    }
+    return WireAnswer(status: response.status, headers: headers, body: response.body)
+  }
+
+  // MARK: The lab's own paths
+
+  /// Loopback clients only, since the lab listens nowhere else.
+  private func own(_ request: WireRequest) -> WireAnswer {
+    switch (request.method, request.rawPath) {
+    case ("GET", "/_lab/requests"):
+      return json(JSONValue.of(model.with { $0.log }))
+    case ("GET", "/_lab/edge-requests"):
+      return json(.object(edgeCounts.withLock { $0.mapValues { .int(Int64($0)) } }))
+    case ("GET", "/_lab/state"):
+      let now = clock.now
+      return json(
+        .object(
+          model.with { model in
+            Dictionary(
+              uniqueKeysWithValues: model.accountIDs.map {
+                ($0, Self.state(model.snapshot(account: $0, now: now)))
+              })
+          }))
+    case ("POST", "/_lab/load"): return change(request, what: "inventory", Self.load)
+    case ("POST", "/_lab/txt"): return change(request, what: "TXT records", Self.publish)
+    default: return json(["why": "the lab has no such path"], status: 404)
+    }
+  }
+
+  private func change(
+    _ request: WireRequest, what: String,
+    _ body: (JSONValue, inout CloudFrontModel, Date) throws(FerryError) -> Void
+  ) -> WireAnswer {
+    do throws(FerryError) {
+      let document = try JSONValue.read(request.body, what: what)
+      let now = clock.now
+      try model.with { (it: inout CloudFrontModel) throws(FerryError) in
+        try body(document, &it, now)
+      }
+      return json(["loaded": true])
+    } catch {
+      return json(
+        [
+          "code": .string(error.code.rawValue), "what": .string(error.what),
+          "why": .string(error.why),
+        ],
+        status: 400)
+    }
+  }
+  private static func load(_ document: JSONValue, _ model: inout CloudFrontModel, _ now: Date)
+    throws(FerryError)
+  {
+    try model.load(document, now: now)
+  }
+  /// TXT records as `{"_NAME": ["VALUE", …]}`, for a behaviour that asks for them; there is no DNS.
+  private static func publish(_ document: JSONValue, _ model: inout CloudFrontModel, _ now: Date)
+    throws(FerryError)
+  {
+    for (name, values) in try document.decoded([String: [String]].self, what: "TXT records") {
+      model.txtRecords[name.lowercased()] = Set(values.map { $0.lowercased() })
+    }
+  }
+
   /// What an account has, without its documents: for tests and curious people.
-  static func json(_ it: ModelSnapshot) -> FerryCore.JSONValue {
+  private static func state(_ it: ModelSnapshot) -> JSONValue {
     [
       "distributions": .array(
         it.distributions.map {
@@ -77,193 +242,9 @@ private actor LabState {
         }),
     ]
   }
-
-  private var random = SystemRandomNumberGenerator()
-  private var bucket = 0.0
-  private var filled = Date.distantPast
-  private var past: [(at: Date, model: CloudFrontModel)] = []
-
-  func chance(_ percent: Double) -> Bool {
-    percent > 0 && Double.random(in: 0..<100, using: &random) < percent
-  }
-  /// A token bucket that holds one second's worth.
-  func passes(rate: Double, now: Date) -> Bool {
-    bucket = min(max(rate, 1), bucket + min(3600, now.timeIntervalSince(filled)) * rate)
-    filled = now
-    guard bucket >= 1 else { return false }
-    bucket -= 1
-    return true
-  }
-  /// The model as it was, for stale reads; the newest state that is old enough.
-  func remember(_ model: CloudFrontModel, now: Date, seconds: Double) {
-    past.append((now, model))
-    while past.count > 1, past[1].at <= now - seconds { past.removeFirst() }
-  }
-  func stale(now: Date, seconds: Double) -> CloudFrontModel? {
-    past.last { $0.at <= now - seconds }?.model ?? past.first?.model
-  }
-}
-
-private struct LabAnswerer: HTTPHandler {
-  let model: SharedModel
-  let faults: FaultPlan
-  let state: LabState
-
-  func handleRequest(_ request: HTTPRequest) async throws -> HTTPResponse {
-    var headers: [String: String] = [:]
-    for (name, value) in request.headers { headers[name.rawValue.lowercased()] = value }
-    let body = [UInt8](try await request.bodyData)
-    let arrived = Signature.Arrived(
-      method: request.method.rawValue, rawPath: request.target.path(),
-      rawQuery: request.target.query(), headers: headers, body: body)
-    if arrived.rawPath.hasPrefix("/_lab/") { return own(arrived) }
-    if faults.latencyMilliseconds > 0 {
-      try await Task.sleep(for: .milliseconds(faults.latencyMilliseconds))
-    }
-    let now = Date()
-    if let rate = faults.throttleRate, await !state.passes(rate: rate, now: now) {
-      return answer(
-        .awsError(status: 400, code: "Throttling", message: "Rate exceeded", requestID: id()))
-    }
-    if await state.chance(faults.errorPercent) {
-      return answer(
-        .awsError(
-          status: faults.errorStatus, code: "ServiceUnavailable",
-          message: "CloudFront encountered an internal error. Please try again.", requestID: id()))
-    }
-    if await state.chance(faults.dropBeforePercent) { return Broken.response }
-    let signer: Signature.Signer
-    do throws(Signature.Refused) {
-      signer = try Signature.verify(
-        arrived, credentials: model.with { $0.credentials }, now: now)
-    } catch {
-      return answer(
-        .awsError(
-          status: error.status, code: error.code, message: error.message, requestID: id()))
-    }
-    let call = ServiceRequest(
-      AWSService(environmentName: "", configKey: "", signingName: signer.service), "",
-      region: signer.region, method: arrived.method, path: arrived.rawPath,
-      query: arrived.rawQuery.split(separator: "&").map { pair in
-        let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        func plain(_ text: Substring) -> String {
-          let blanks = String(text.map { $0 == "+" ? " " : $0 })
-          return blanks.removingPercentEncoding ?? blanks
-        }
-        return .init(plain(sides[0]), sides.count > 1 ? plain(sides[1]) : nil)
-      }, headers: headers, body: body)
-    let response: ServiceResponse
-    let isRead = arrived.method == "GET"
-    if faults.staleReadSeconds > 0 {
-      if isRead, var old = await state.stale(now: now, seconds: faults.staleReadSeconds) {
-        response = old.handle(
-          call, account: signer.credential.account, callerARN: signer.credential.arn, now: now)
-      } else {
-        await state.remember(model.with { $0 }, now: now, seconds: faults.staleReadSeconds)
-        response = handle(call, signer, now)
-        await state.remember(model.with { $0 }, now: now, seconds: faults.staleReadSeconds)
-      }
-    } else {
-      response = handle(call, signer, now)
-    }
-    if await state.chance(faults.dropAfterPercent) { return Broken.response }
-    return answer(response)
-  }
-
-  private func handle(_ call: ServiceRequest, _ signer: Signature.Signer, _ now: Date)
-    -> ServiceResponse
-  {
-    model.with {
-      $0.handle(
-        call, account: signer.credential.account, callerARN: signer.credential.arn, now: now)
-    }
-  }
-  private func id() -> String { UUID().uuidString.lowercased() }
-
-  private func answer(_ response: ServiceResponse) -> HTTPResponse {
-    var headers = HTTPHeaders()
-    headers[HTTPHeader("Date")] = HTTPDate.text(Date())
-    for (name, value) in response.headers {
-      let written =
-        name == "etag"
-        ? "ETag"
-        : name == "x-amzn-requestid"
-          ? "x-amzn-RequestId"
-          : name.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined(
-            separator: "-")
-      headers[HTTPHeader(written)] = value
-    }
-    return HTTPResponse(
-      statusCode: HTTPStatusCode(response.status, phrase: ""), headers: headers,
-      body: Data(response.body))
-  }
-
-  /// Paths that are the lab's own: loopback clients only, since the lab listens nowhere else.
-  private func own(_ request: Signature.Arrived) -> HTTPResponse {
-    switch (request.method, request.rawPath) {
-    case ("GET", "/_lab/requests"):
-      return json(FerryCore.JSONValue.of(model.with { $0.log }))
-    case ("GET", "/_lab/state"):
-      return json(
-        .object(
-          model.with { model in
-            Dictionary(
-              uniqueKeysWithValues: model.accountIDs.map {
-                ($0, LabState.json(model.snapshot(account: $0, now: Date())))
-              })
-          }))
-    case ("POST", "/_lab/load"):
-      do throws(FerryError) {
-        let document = try FerryCore.JSONValue.read(request.body, what: "inventory")
-        try model.with { (it: inout CloudFrontModel) throws(FerryError) in
-          try it.load(document, now: Date())
-        }
-        return json(["loaded": true])
-      } catch {
-        return json(
-          [
-            "code": .string(error.code.rawValue), "what": .string(error.what),
-            "why": .string(error.why),
-          ],
-          status: 400)
-      }
-    default: return json(["why": "the lab has no such path"], status: 404)
-    }
-  }
-  private func json(_ value: FerryCore.JSONValue, status: Int = 200) -> HTTPResponse {
-    HTTPResponse(
-      statusCode: HTTPStatusCode(status, phrase: ""),
-      headers: HTTPHeaders([HTTPHeader("Content-Type"): "application/json"]),
-      body: Data(value.canonical.utf8))
-  }
-}
-
-/// An answer that breaks off: the client sees the connection end in its middle.
-private struct Broken: AsyncBufferedSequence {
-  typealias Element = UInt8
-  struct Iterator: AsyncBufferedIteratorProtocol {
-    mutating func next() async throws -> UInt8? { throw CancellationError() }
-    mutating func nextBuffer(suggested count: Int) async throws -> [UInt8]? {
-      throw CancellationError()
-    }
-  }
-  func makeAsyncIterator() -> Iterator { Iterator() }
-  static var response: HTTPResponse {
-    HTTPResponse(statusCode: .ok, body: HTTPBodySequence(from: Broken(), count: 1000))
-  }
-}
-
-/// RFC 9110 §5.6.7, IMF-fixdate.
-enum HTTPDate {
-  static func text(_ date: Date) -> String {
-    let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-    let months = [
-      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
-    let stamp = Array(Timestamp.text(date))
-    let day = days[Int((date.timeIntervalSince1970 / 86_400).rounded(.down)) % 7]
-    let month = months[(Int(String(stamp[5..<7])) ?? 1) - 1]
-    return
-      "\(day), \(String(stamp[8..<10])) \(month) \(String(stamp[0..<4])) \(String(stamp[11..<19])) GMT"
+  private func json(_ value: JSONValue, status: Int = 200) -> WireAnswer {
+    WireAnswer(
+      status: status, headers: [.init("Content-Type", "application/json")],
+      body: Array(value.canonical.utf8))
   }
 }

@@ -241,15 +241,28 @@ enum Sample {
         id: "E3SAMPLEOTHER2", comment: "downloads", origin: "bucket-dl.s3.us-east-1.amazonaws.com",
         aliases: ["dl.example.org"], certificate: true),
     ]
+    let controls: JSONValue = [
+      [
+        "id": "E1OACSAMPLE001",
+        "config": [
+          "Name": "buckets", "Description": "", "SigningProtocol": "sigv4",
+          "SigningBehavior": "always", "OriginAccessControlOriginType": "s3",
+        ],
+      ]
+    ]
     return [
       "schema": "edgeferry.inventory/1", "takenAt": .string(Timestamp.text(now)), "complete": true,
       "gaps": [],
       "accounts": [
         [
           "id": .string(account), "distributions": distributions(shapes, account: account),
-          "continuousDeploymentPolicies": .array(policies), "stacks": .array(stacks),
+          "continuousDeploymentPolicies": .array(policies), "originAccessControls": controls,
+          "stacks": .array(stacks),
         ],
-        ["id": "222222222222", "distributions": distributions(other, account: "222222222222")],
+        [
+          "id": "222222222222", "distributions": distributions(other, account: "222222222222"),
+          "originAccessControls": controls,
+        ],
       ],
     ]
   }

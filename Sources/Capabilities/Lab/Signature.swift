@@ -16,18 +16,17 @@ enum Signature {
     var service: String
     var region: String
   }
-  /// A request as it arrived: target undecoded, header names in lower case.
-  struct Arrived {
-    var method: String
-    var rawPath: String
-    var rawQuery: String
-    var headers: [String: String]
-    var body: [UInt8]
+  /// The service and region that the Authorization header names, unverified.
+  static func scope(_ request: WireRequest) -> (service: String, region: String)? {
+    let header = request.headers["authorization"] ?? ""
+    guard let start = header.range(of: "Credential=")?.upperBound else { return nil }
+    let scope = header[start...].prefix { $0 != "," && $0 != " " }.split(separator: "/")
+    return scope.count == 5 ? (String(scope[3]), String(scope[2])) : nil
   }
-  static let skewSecondsMax = 900.0
 
   static func verify(
-    _ request: Arrived, credentials: [String: ModelCredential], now: Date
+    _ request: WireRequest, credentials: [String: ModelCredential], now: Date,
+    skewToleranceSeconds: Double
   ) throws(Refused) -> Signer {
     guard let header = request.headers["authorization"] else {
       throw Refused(
@@ -91,15 +90,44 @@ enum Signature {
           "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
       )
     }
-    let digits = Array(stamp)
-    guard digits.count == 16,
-      let date = Timestamp.read(
-        "\(String(digits[0..<4]))-\(String(digits[4..<6]))-\(String(digits[6..<8]))T\(String(digits[9..<11])):\(String(digits[11..<13])):\(String(digits[13..<15]))Z"
-      ), abs(date.timeIntervalSince(now)) <= skewSecondsMax
-    else {
-      throw Refused(code: "RequestExpired", message: "Request has expired.")
+    guard let date = time(stamp) else {
+      throw Refused(
+        code: "IncompleteSignature", message: "X-Amz-Date is not a time: \(stamp)")
+    }
+    if let message = late(date, now: now, toleranceSeconds: skewToleranceSeconds) {
+      throw Refused(code: "SignatureDoesNotMatch", message: message)
     }
     return Signer(credential: credential, service: scope[3], region: scope[2])
+  }
+
+  /// What a request is told whose time is too far off; nil when it is not.
+  /// - Source: for a request of the past, CloudFront's answer in amimoto-ami/c3-cloudfront-clear-cache #41;
+  ///   for one of the future, aws/aws-sdk-js #142. Both are 403 SignatureDoesNotMatch.
+  private static func late(_ date: Date, now: Date, toleranceSeconds: Double) -> String? {
+    let minutes = Int((toleranceSeconds / 60).rounded())
+    let (sent, here) = (text(date), text(now))
+    if date < now - toleranceSeconds {
+      return
+        "Signature expired: \(sent) is now earlier than \(text(now - toleranceSeconds)) (\(here) - \(minutes) min.)"
+    }
+    if date > now + toleranceSeconds {
+      return
+        "Signature not yet current: \(sent) is still later than \(text(now + toleranceSeconds)) (\(here) + \(minutes) min.)"
+    }
+    return nil
+  }
+
+  /// `20150830T123600Z`, ISO 8601 in its basic form.
+  private static func time(_ stamp: String) -> Date? {
+    let digits = Array(stamp)
+    guard digits.count == 16, digits[8] == "T", digits[15] == "Z" else { return nil }
+    func part(_ range: Range<Int>) -> String { String(digits[range]) }
+    return Timestamp.read(
+      "\(part(0..<4))-\(part(4..<6))-\(part(6..<8))T\(part(9..<11)):\(part(11..<13)):\(part(13..<15))Z"
+    )
+  }
+  private static func text(_ date: Date) -> String {
+    Timestamp.text(date).filter { $0 != "-" && $0 != ":" }
   }
 
   /// The wire path with each segment encoded once more.

@@ -102,11 +102,11 @@ public struct OrphansCommand: AsyncParsableCommand {
     {
       guard var pair else {
         if context.options.output == .json {
-          try context.answer(
+          try context.say(
             FerryJSON.document(
               JSONValue.object(["path": .null, "rollbackPath": .null, "digest": .null])))
         } else {
-          context.terminal.answer("nothing to do: \(nothing)\n")
+          try context.say("nothing to do: \(nothing)\n")
         }
         return .done
       }

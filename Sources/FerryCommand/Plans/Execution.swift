@@ -34,8 +34,16 @@ extension Context {
         next: "read the plan, then add --approve \(plan.digest)")
     }
     Terminal.write(
-      PlanText.render(plan) + "\nType the plan's name (\(name)) to approve it: ", to: STDERR_FILENO)
-    guard readLine() == name else {
+      printable(PlanText.render(plan) + "\nType the plan's name (\(name)) to approve it: "),
+      to: STDERR_FILENO)
+    let typed = Terminal.typed()
+    if Task.isCancelled {
+      Terminal.write("\n", to: STDERR_FILENO)
+      throw FerryError(
+        "interrupted", exit: .interrupted, what: "could not run plan \(plan.name)",
+        why: "it was interrupted before it was approved", next: "nothing was done")
+    }
+    guard typed == name else {
       throw FerryError(
         "not-approved", exit: .blocked, what: "could not run plan \(plan.name)",
         why: "it was not approved", next: "nothing was done")
@@ -46,7 +54,7 @@ extension Context {
     _ plan: Plan, store: StateStore, named path: String, mode: RunOptions.Mode,
     arguments: RunArguments, undoOnly: Set<String>? = nil
   ) async throws(FerryError) -> ExitCode {
-    var options = RunOptions(path: path)
+    var options = RunOptions(path: shellWord(path))
     options.mode = mode
     options.until = arguments.until
     options.undoOnly = undoOnly

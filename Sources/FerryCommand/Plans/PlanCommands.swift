@@ -47,7 +47,7 @@ struct RunbookCommand: FerryCommand {
     let (plan, path) = try context.plan(argument.plan)
     let text = Runbook.render(plan, path: path, rollback: context.rollbackPlan(of: path))
     if global.out == "-" {
-      context.terminal.answer(text)
+      try context.say(text)
       return .done
     }
     let target: String
@@ -58,7 +58,7 @@ struct RunbookCommand: FerryCommand {
       target = context.place("runbooks/\(plan.name).md")
     }
     try Files.write(text, to: target)
-    context.terminal.answer("\(target)\n")
+    try context.say("\(target)\n")
     return .done
   }
 }
@@ -157,7 +157,7 @@ struct RollbackCommand: FerryCommand {
         throw .badInput(
           "unknown-step", what: "could not go back to \(to)",
           why: "the plan has no step of that id",
-          next: "see `edgeferry show \(argument.plan)`")
+          next: "see `edgeferry show \(shellWord(argument.plan))`")
       }
       undoOnly = Set(plan.steps[(index + 1)...].map(\.id))
     }
@@ -167,7 +167,7 @@ struct RollbackCommand: FerryCommand {
       if global.output == .json {
         let state = RunState(try store.records(plan: rollback.digest))
         try context.answer(
-          FerryJSON.document(StatusReport(rollback, state, path: argument.plan)))
+          FerryJSON.document(StatusReport(rollback, state, path: shellWord(argument.plan))))
       } else {
         try context.answer("nothing to take back: no step of \(plan.name) had an effect\n")
       }
@@ -197,7 +197,7 @@ struct StatusCommand: FerryCommand {
     let (plan, _) = try context.plan(argument.plan)
     let store = try context.stateStore()
     let report = StatusReport(
-      plan, RunState(try store.records(plan: plan.digest)), path: argument.plan)
+      plan, RunState(try store.records(plan: plan.digest)), path: shellWord(argument.plan))
     try context.answer(
       global.output == .json ? FerryJSON.document(report) : StatusText.render(report, plan))
     return report.exit
@@ -226,7 +226,8 @@ struct HoldCommand: FerryCommand {
       }
     }
     try context.answer(
-      "held: no further write of \(plan.name) begins until `edgeferry release \(argument.plan)`\n")
+      "held: no further write of \(plan.name) begins until `edgeferry release \(shellWord(argument.plan))`\n"
+    )
     return .done
   }
 }
@@ -272,7 +273,7 @@ struct ApproveCommand: FerryCommand {
       guard plan.steps.contains(where: { $0.id == step }) else {
         throw .badInput(
           "unknown-step", what: "could not approve \(step)", why: "the plan has no step of that id",
-          next: "see `edgeferry show \(argument.plan)`")
+          next: "see `edgeferry show \(shellWord(argument.plan))`")
       }
       body.reference = reference
       try context.stateStore().append(

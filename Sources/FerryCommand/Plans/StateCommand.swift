@@ -40,9 +40,9 @@ struct StateCommand: AsyncParsableCommand {
     @Argument(help: "The file to write.") var file: String
     @OptionGroup var global: GlobalOptions
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
-      try Files.write(
-        FerryJSON.document(try context.stateStore().export()), to: file, mode: 0o600)
-      context.terminal.answer("\(file)\n")
+      let document = FerryJSON.document(try context.stateStore().export())
+      try Files.write(jsonSafe(document), to: file, mode: 0o600)
+      try context.say("\(file)\n")
       return .done
     }
   }
@@ -55,7 +55,7 @@ struct StateCommand: AsyncParsableCommand {
       let document = try JSONValue.read(Files.read(file, what: "the state"), what: "state \(file)")
       try checkSchema(document, is: "edgeferry.state/1", what: "state \(file)")
       try context.stateStore().load(document)
-      context.terminal.answer("imported into \(context.statePath)\n")
+      try context.say("imported into \(context.statePath)\n")
       return .done
     }
   }

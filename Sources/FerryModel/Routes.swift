@@ -1,0 +1,142 @@
+import FerryCore
+
+/// Which operation a request asks for: method, path and, where two share them, the query.
+struct Route: Sendable {
+  var operation: String
+  var method: String
+  /// The path after the API's version; `{}` stands for the id.
+  var path: [String]
+  /// `Name` or `Name=value` that the query must hold.
+  var query: (name: String, value: String?)?
+  /// Set for what the kinds of entities share.
+  var entity: (kind: EntityKind, verb: EntityKind.Verb)?
+
+  init(_ operation: String, _ method: String, _ target: String) {
+    self.operation = operation
+    self.method = method
+    let sides = target.split(separator: "?")
+    path = sides[0].split(separator: "/").map(String.init)
+    if sides.count > 1 {
+      let pair = sides[1].split(separator: "=")
+      query = (String(pair[0]), pair.count > 1 ? String(pair[1]) : nil)
+    }
+  }
+
+  /// The row that a request asks for and the id in its path; nil for what the model does not serve.
+  static func matching(_ request: ServiceRequest) -> (route: Route, id: String)? {
+    var parts = request.path.split(separator: "/").map {
+      String($0).removingPercentEncoding ?? String($0)
+    }
+    guard parts.first == "2020-05-31" else { return nil }
+    parts.removeFirst()
+    for route in table where route.method == request.method && route.path.count == parts.count {
+      guard zip(route.path, parts).allSatisfy({ $0 == "{}" || $0 == $1 }) else { continue }
+      if let query = route.query {
+        let found = request.query.first { $0.name == query.name }
+        guard let found, query.value == nil || query.value == found.value else { continue }
+      }
+      return (route, route.path.firstIndex(of: "{}").map { parts[$0] } ?? "")
+    }
+    return nil
+  }
+
+  /// - Source: botocore 1.43.11 service model, CloudFront API 2020-05-31, `http` of each operation.
+  static let table: [Route] =
+    text.split(separator: "\n").map { line in
+      let words = line.split(separator: " ").map(String.init)
+      return Route(words[0], words[1], words[2])
+    } + EntityKind.all.flatMap(\.routes)
+
+  private static let text = """
+    CreateDistributionWithTags POST distribution?WithTags
+    CreateDistribution POST distribution
+    ListDistributions GET distribution
+    GetDistribution GET distribution/{}
+    DeleteDistribution DELETE distribution/{}
+    GetDistributionConfig GET distribution/{}/config
+    UpdateDistribution PUT distribution/{}/config
+    CopyDistribution POST distribution/{}/copy
+    UpdateDistributionWithStagingConfig PUT distribution/{}/promote-staging-config
+    AssociateAlias PUT distribution/{}/associate-alias
+    ListConflictingAliases GET conflicting-alias
+    UpdateDomainAssociation POST domain-association
+    ListDomainConflicts POST domain-conflicts
+    ListDistributionsByCachePolicyId GET distributionsByCachePolicyId/{}
+    ListDistributionsByOriginRequestPolicyId GET distributionsByOriginRequestPolicyId/{}
+    ListDistributionsByResponseHeadersPolicyId GET distributionsByResponseHeadersPolicyId/{}
+    ListDistributionsByKeyGroup GET distributionsByKeyGroupId/{}
+    ListDistributionsByWebACLId GET distributionsByWebACLId/{}
+    ListDistributionsByVpcOriginId GET distributionsByVpcOriginId/{}
+    ListDistributionsByRealtimeLogConfig POST distributionsByRealtimeLogConfig
+    CreateContinuousDeploymentPolicy POST continuous-deployment-policy
+    ListContinuousDeploymentPolicies GET continuous-deployment-policy
+    GetContinuousDeploymentPolicy GET continuous-deployment-policy/{}
+    UpdateContinuousDeploymentPolicy PUT continuous-deployment-policy/{}
+    DeleteContinuousDeploymentPolicy DELETE continuous-deployment-policy/{}
+    GetContinuousDeploymentPolicyConfig GET continuous-deployment-policy/{}/config
+    CreateFunction POST function
+    ListFunctions GET function
+    GetFunction GET function/{}
+    UpdateFunction PUT function/{}
+    DeleteFunction DELETE function/{}
+    DescribeFunction GET function/{}/describe
+    PublishFunction POST function/{}/publish
+    CreateMonitoringSubscription POST distributions/{}/monitoring-subscription
+    GetMonitoringSubscription GET distributions/{}/monitoring-subscription
+    DeleteMonitoringSubscription DELETE distributions/{}/monitoring-subscription
+    ListTagsForResource GET tagging
+    TagResource POST tagging?Operation=Tag
+    UntagResource POST tagging?Operation=Untag
+    """
+}
+
+extension CloudFrontModel {
+  /// The operations of CloudFront that the model serves.
+  public static let operations: [String] = Route.table.map(\.operation).sorted()
+
+  mutating func cloudFront(_ route: Route, _ id: String, _ call: Call) throws(Refusal) -> Answer {
+    guard accounts[call.account] != nil else { throw .accessDenied("the account is not known") }
+    if let (kind, verb) = route.entity { return try entity(kind, verb, id, call) }
+    switch route.operation {
+    case "CreateDistribution": return try createDistribution(call, withTags: false)
+    case "CreateDistributionWithTags": return try createDistribution(call, withTags: true)
+    case "CopyDistribution": return try copyDistribution(id, call)
+    case "GetDistribution": return try getDistribution(id, call)
+    case "GetDistributionConfig": return try getDistributionConfig(id, call)
+    case "UpdateDistribution": return try updateDistribution(id, call)
+    case "UpdateDistributionWithStagingConfig": return try promote(id, call)
+    case "DeleteDistribution": return try deleteDistribution(id, call)
+    case "ListDistributions": return try listDistributions(call)
+    case "AssociateAlias": return try associateAlias(id, call)
+    case "UpdateDomainAssociation": return try updateDomainAssociation(call)
+    case "ListConflictingAliases": return try listConflictingAliases(call)
+    case "ListDomainConflicts": return try listDomainConflicts(call)
+    case "ListDistributionsByCachePolicyId", "ListDistributionsByOriginRequestPolicyId",
+      "ListDistributionsByResponseHeadersPolicyId", "ListDistributionsByKeyGroup",
+      "ListDistributionsByVpcOriginId":
+      return try listDistributionIDs(route.operation, id, call)
+    case "ListDistributionsByWebACLId": return try listDistributions(webACL: id, call)
+    case "ListDistributionsByRealtimeLogConfig": return try listDistributionsByLogConfig(call)
+    case "CreateContinuousDeploymentPolicy": return try createPolicy(call)
+    case "GetContinuousDeploymentPolicy": return try getPolicy(id, call)
+    case "GetContinuousDeploymentPolicyConfig": return try getPolicyConfig(id, call)
+    case "UpdateContinuousDeploymentPolicy": return try updatePolicy(id, call)
+    case "DeleteContinuousDeploymentPolicy": return try deletePolicy(id, call)
+    case "ListContinuousDeploymentPolicies": return try listPolicies(call)
+    case "CreateFunction": return try createFunction(call)
+    case "DescribeFunction": return try describeFunction(id, call)
+    case "GetFunction": return try getFunction(id, call)
+    case "UpdateFunction": return try updateFunction(id, call)
+    case "PublishFunction": return try publishFunction(id, call)
+    case "DeleteFunction": return try deleteFunction(id, call)
+    case "ListFunctions": return try listFunctions(call)
+    case "CreateMonitoringSubscription": return try createMonitoring(id, call)
+    case "GetMonitoringSubscription": return try getMonitoring(id, call)
+    case "DeleteMonitoringSubscription": return try deleteMonitoring(id, call)
+    case "ListTagsForResource": return try listTags(call)
+    case "TagResource": return try tag(call)
+    case "UntagResource": return try untag(call)
+    default: throw .unknownOperation(call.request)
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import FerryAWS
+import FerryCore
+import FerryTestSupport
+import Foundation
+import Testing
+
+/// Credentials as the built binary gets them, with botocore as the oracle.
+struct CredentialTests {
+  static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+  static let python = ProcessInfo.processInfo.environment["EDGEFERRY_PYTHON"] ?? "python3"
+
+  /// One line of JSON for each case that a script ran.
+  func cases(_ script: String, _ ferry: Ferry) async throws -> [JSONValue] {
+    let answer = try await ferry.run(
+      ["-B", Self.folder.appendingPathComponent(script).path, Ferry.binary.path],
+      program: Self.python)
+    #expect(answer.code == 0, "\(answer.talk)")
+    return answer.out.split(separator: "\n").compactMap {
+      try? JSONValue.read(Array($0.utf8), what: "a case")
+    }
+  }
+
+  @Test func `the same files and variables make the same identity as in botocore`() async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let cases = try await cases("botocore_oracle.py", ferry)
+    #expect(cases.count > 140)
+    var agreed = 0
+    for it in cases {
+      #expect(it["botocore"] == it["edgeferry"], "\(it.canonical)")
+      #expect(it["leak"] == false, "\(it.canonical)")
+      if it["botocore"] != .null { agreed += 1 }
+      // Where there is no identity the error says so in one of its ways, and never as a crash.
+      if it["edgeferry"] == .null {
+        let codes = [
+          "credentials", "bad-profile", "bad-profiles", "unknown-profile", "access-denied",
+          "bad-metadata",
+        ]
+        #expect(codes.contains(it["edgeferryError"]?.string ?? ""), "\(it.canonical)")
+      }
+    }
+    #expect(agreed > 80)
+  }
+
+  @Test func `prompts, refreshes and renewals behave as the pages say`() async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let cases = try await cases("credential_cases.py", ferry)
+    #expect(cases.count == 8)
+    for it in cases { #expect(it["why"] == "", "\(it.canonical)") }
+  }
+
+  @Test
+  func
+    `a run waits while its credentials are gone, refuses another identity's and goes on with its own`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let lab = try await RunningLab(ferry, ["--sample", "--propagation", "1s"])
+    // Keys that live for two seconds, whosever the file names.
+    try ferry.write(
+      """
+      #!/bin/sh
+      . ./keys
+      [ -n "$id" ] || exit 1
+      echo "{\\"Version\\":1,\\"AccessKeyId\\":\\"$id\\",\\"SecretAccessKey\\":\\"$secret\\",\\"Expiration\\":\\"$(date -u -d @$(($(date +%s) + 2)) +%Y-%m-%dT%H:%M:%SZ)\\"}"
+      """, to: "print-keys")
+    try ferry.write(
+      "[default]\ncredential_process = /bin/sh ./print-keys\n", to: ".aws/config")
+    func become(_ account: String?) throws {
+      let it = account.flatMap { lab.ready["accounts"]?[$0] }
+      try ferry.write(
+        "id='\(it?["accessKeyId"]?.string ?? "")'\nsecret='\(it?["secretAccessKey"]?.string ?? "")'\n",
+        to: "keys")
+    }
+    try ferry.write(
+      "version: 1\nregions: [eu-west-1]\npolling: { deployed: 0.2s }\n", to: "edgeferry.yaml")
+    let place = ["AWS_ENDPOINT_URL": lab.api, "AWS_REGION": "us-east-1"]
+    try become("111111111111")
+    let planned = try await ferry(
+      "orphans", "plan", "--finding", "policy-staging-missing:P05SAMPLECHAT", "--name", "chat",
+      "--output", "json", extra: place)
+    let digest = planned.json["digest"]?.string ?? ""
+    #expect(!digest.isEmpty, "\(planned.talk)")
+    let run = try ferry.start(
+      ["apply", "chat", "--approve", digest, "--output", "json", "--max-wait", "30s"],
+      extra: place)
+    func until(_ words: String) async throws {
+      for _ in 0..<1500 where !text(run.talk.path).contains(words) {
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      #expect(text(run.talk.path).contains(words))
+    }
+    try await until("waiting for")
+    try become(nil)
+    try await until("no answer (")
+    try become("222222222222")
+    let code = await run.process.wait().code
+    let talk = text(run.talk.path)
+    #expect(code == 4, "\(talk)")
+    #expect(talk.contains("\"code\":\"other-identity\""), "\(talk)")
+    try become("111111111111")
+    let done = try await ferry("apply", "chat", "--approve", digest, extra: place)
+    #expect(done.code == 0, "\(done.talk)")
+    let log = try await ferry.run(
+      [
+        "-c",
+        "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
+        lab.api + "/_lab/requests",
+      ],
+      program: "python3")
+    await lab.stop()
+    let theirs = (log.json.array ?? []).filter { $0["account"] == "222222222222" }
+    #expect(!theirs.isEmpty && theirs.allSatisfy { $0["service"] == "sts" }, "\(theirs)")
+  }
+}

@@ -1,0 +1,195 @@
+import FerryAWS
+import FerryCore
+import FerryModel
+import FerryTestSupport
+import Foundation
+import Testing
+
+/// What an operator, a shell or a second operator does to a run: the journal is intact, nothing is done twice.
+struct OperatorTests {
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
+  func `a signal at any moment ends in 130 and the same command goes on`(_ number: Int32)
+    async throws
+  {
+    let run = try await RemovalRun(propagation: "0.3s", faults: ["latency:milliseconds=20"])
+    var random = SplitMix64(seed: UInt64(number))
+    var interrupted = 0
+    for _ in 0..<4 {
+      let started = try run.ferry.start(run.apply, extra: run.variables)
+      #expect(try await run.hears("/5 ", in: started.talk))
+      try await Task.sleep(for: .milliseconds(Int.random(in: 0...400, using: &random)))
+      started.process.signal(number)
+      let code = await started.process.wait().code
+      if code == 0 { break }
+      interrupted += 1
+      let talk = text(started.talk.path)
+      #expect(code == 130, "\(talk)")
+      #expect(talk.contains("error[interrupted]"), "\(talk)")
+      #expect(talk.contains("edgeferry apply some --approve \(run.digest)"), "\(talk)")
+      let check = try await run.ferry("state", "check")
+      #expect(check.code == 0, "\(check.talk)")
+    }
+    #expect(interrupted > 0)
+    try await run.finishOnce()
+    await run.end()
+  }
+
+  @Test func `a signal that was ignored at the start stays so, as nohup wants`() async throws {
+    let run = try await RemovalRun(propagation: "0.3s")
+    let started = try run.ferry.start(
+      ["-c", "trap '' HUP; exec \"$@\"", "sh", Ferry.binary.path] + run.apply, extra: run.variables,
+      program: "sh")
+    #expect(try await run.hears("/5 ", in: started.talk))
+    started.process.signal(SIGHUP)
+    #expect(await started.process.wait().code == 0, "\(text(started.talk.path))")
+    try await run.finishOnce()
+    await run.end()
+  }
+
+  @Test func `a second Ctrl-C ends at once what does not listen to the first`() async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    try ferry.write("[profile slow]\ncredential_process = sleep 20\n", to: ".aws/config")
+    let started = try ferry.start(["orphans", "discover", "--profile", "slow"])
+    try await Task.sleep(for: .milliseconds(1500))
+    let began = Date()
+    // On a busy machine two signals may be taken for one.
+    let typing = Task {
+      while !Task.isCancelled {
+        started.process.signal(SIGINT)
+        try await Task.sleep(for: .milliseconds(300))
+      }
+    }
+    let code = await started.process.wait().code
+    typing.cancel()
+    #expect(code == 130)
+    #expect(Date().timeIntervalSince(began) < 15)
+  }
+
+  @Test func `a closed terminal is a hang-up, not a crash`() async throws {
+    let run = try await RemovalRun(propagation: "1s")
+    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("pty_run.py").path
+    let closed = try await run.ferry.run(
+      [script, "waiting for", "close", Ferry.binary.path] + run.apply, extra: run.variables,
+      program: "python3")
+    #expect(closed.out.hasPrefix("130\n"), "\(closed.out)")
+    #expect(try await run.ferry("state", "check").code == 0)
+    try await run.finishOnce()
+    await run.end()
+  }
+
+  @Test func `on a terminal the plan's name typed in full approves, and Ctrl-C does not`()
+    async throws
+  {
+    let run = try await RemovalRun(propagation: "0.1s")
+    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("pty_run.py").path
+    // A closed terminal ends what is typed before it is heard of as a signal, or after.
+    for (typed, codes) in [
+      ("other\\n", [4]), ("\\x03", [130]), ("", [4, 130]), ("some\\n", [0]),
+    ] {
+      let act = typed.isEmpty ? "close" : typed
+      let answer = try await run.ferry.run(
+        [script, "to approve it", act, Ferry.binary.path, "apply", "some"], extra: run.variables,
+        program: "python3")
+      let code = answer.out.split(separator: "\n").first.flatMap { Int($0) } ?? -1
+      #expect(codes.contains(code), "\(typed): \(answer.out) \(answer.talk)")
+      // On a terminal, too, only our own colours and line rewriting are sent.
+      var shown = answer.out
+      for own in ["\r\u{1B}[K", "\u{1B}[31m", "\u{1B}[33m", "\u{1B}[0m", "\r\n"] {
+        shown = shown.replacingOccurrences(of: own, with: "\n")
+      }
+      #expect(HostileText.intruder(in: shown) == nil)
+      if code != 0 { #expect(try await run.effects().isEmpty) }
+    }
+    try await run.finishOnce()
+    await run.end()
+  }
+
+  @Test func `a reader that goes away ends the talk and never the work`() async throws {
+    let run = try await RemovalRun(propagation: "0.1s")
+    func piped(_ words: [String], into reader: String) async throws -> Ferry.Answer {
+      try await run.ferry.run(
+        [
+          "-c", "\"$@\" 2>&1 | \(reader) >/dev/null; echo ${PIPESTATUS[0]}", "bash",
+          Ferry.binary.path,
+        ]
+          + words, extra: run.variables, program: "bash")
+    }
+    for output in ["text", "json"] {
+      for reader in ["head -c 1", "true"] {
+        let found = try await piped(["orphans", "discover", "--output", output], into: reader)
+        #expect(found.out == "0\n" && found.talk.isEmpty, "\(found.talk)")
+      }
+    }
+    #expect(try await piped(run.apply, into: "true").out == "0\n")
+    try await run.finishOnce()
+    // A full disk behind stdout is no reader that went away.
+    let full = try await run.ferry.run(
+      ["-c", "exec \"$@\" > /dev/full", "sh", Ferry.binary.path, "orphans", "discover"],
+      extra: run.variables, program: "sh")
+    #expect(full.code == 1 && full.talk.contains("error[answer-lost]"), "\(full.talk)")
+    await run.end()
+  }
+
+  @Test func `of operators who begin at once exactly one runs and the others are told who`()
+    async throws
+  {
+    let run = try await RemovalRun(propagation: "60s")
+    let operators = try (0..<3).map { _ in
+      try run.ferry.start(run.apply + ["--output", "json"], extra: run.variables)
+    }
+    // A step waits a minute for the lab: whoever ends before that was turned away.
+    await withTaskGroup(of: (Int, Int32).self) { group in
+      for (index, it) in operators.enumerated() {
+        group.addTask { (index, await it.process.wait().code) }
+      }
+      var ended: [Int: Int32] = [:]
+      for await (index, code) in group {
+        ended[index] = code
+        if ended.count == 3 { #expect(code == 130) }
+        guard ended.count == 2, let runs = (0..<3).first(where: { ended[$0] == nil }) else {
+          continue
+        }
+        for (index, code) in ended {
+          let talk = text(operators[index].talk.path)
+          #expect(code == 4 && talk.contains("lease-taken"), "\(talk)")
+          #expect(talk.contains("process \(operators[runs].process.pid)"), "\(talk)")
+        }
+        operators[runs].process.signal(SIGTERM)
+      }
+    }
+    #expect(try await run.effects().values.allSatisfy { $0 == 1 })
+    await run.end()
+  }
+
+  @Test func `a paused operator whose lease was taken over writes nothing more`() async throws {
+    let run = try await RemovalRun(propagation: "2s")
+    let first = try run.ferry.start(run.apply + ["--output", "json"], extra: run.variables)
+    var writes = 0
+    while writes == 0 {
+      let status = try await run.ferry("status", "some", "--output", "json", extra: run.variables)
+      writes = status.json["steps"]?.array?.first?["writes"]?.int ?? 0
+    }
+    // Stopped outside a transaction, and its lease run out.
+    let state = run.ferry.folder.appendingPathComponent(".edgeferry/state.sqlite").path
+    while true {
+      first.process.signal(SIGSTOP)
+      let expired = try await run.python(
+        "import sqlite3,sys;c=sqlite3.connect(sys.argv[1],timeout=0.5);c.execute('UPDATE leases SET expires=1');c.commit()",
+        [state])
+      if expired.code == 0 { break }
+      first.process.signal(SIGCONT)
+    }
+    let second = try await run.ferry.run(run.apply, extra: run.variables)
+    #expect(second.code == 0, "\(second.talk)")
+    let before = try await run.effects()
+    first.process.signal(SIGCONT)
+    let code = await first.process.wait().code
+    #expect(code == 4 && text(first.talk.path).contains("lease-lost"), "\(text(first.talk.path))")
+    #expect(try await run.effects() == before)
+    try await run.finishOnce()
+    await run.end()
+  }
+}
