@@ -3,7 +3,7 @@ import Foundation
 
 /// How often and how soon a call is tried again, as values.
 ///
-/// Without a mode the house's own rules hold: the costs and delays of the 2026 rules, no cost given back, a
+/// Without a mode the house's own rules hold: the costs and delays of the 2026 rules, half of a cost given back, a
 /// limiter that finds the rate the service allows, and patience with throttled reads, since one unread
 /// distribution makes verdicts unknown. A named mode is what the SDKs mean by it.
 /// - Source: botocore 1.43.11 retries/standard.py, retries/quota.py, retryhandler.py; `AWS_NEW_RETRIES_2026`.
@@ -21,8 +21,9 @@ public struct RetryPolicy: Equatable, Sendable {
   public var transientCost = 14
   public var timeoutCost = 14
   public var throttledCost = 5
-  /// Whether a retried call that succeeds gives back what its last retry took, and not 1.
-  public var returnsCost = false
+  /// The share of what its last retry took that a retried call gives back when it succeeds. With all of it an
+  /// outage of every fifth call is made a quarter worse; with none one of every tenth dries up the quota.
+  public var shareGivenBack = 0.5
   /// Whether `x-amz-retry-after` is honoured.
   public var honoursRetryAfter = true
   /// Whether the limiter paces calls once one was throttled.
@@ -41,7 +42,7 @@ public struct RetryPolicy: Equatable, Sendable {
       timeoutCost = 10
       honoursRetryAfter = false
     }
-    returnsCost = true
+    shareGivenBack = 1
     limitsRate = mode == .adaptive
     waitsForRate = mode == .adaptive
   }
@@ -212,7 +213,7 @@ struct ServicePace: Sendable {
     }
     guard let fault else {
       if case .answered(200..<300, _, _) = outcome {
-        quota.give(policy.returnsCost ? call.cost ?? 1 : 1)
+        quota.give(call.cost.map { Int(Double($0) * policy.shareGivenBack) } ?? 1)
       }
       return .deliver
     }

@@ -61,12 +61,24 @@ public struct InventoryReader: Sendable {
         group.addTask { await self.page(nil) }
         while let part = try await group.next() {
           inFlight -= 1
-          switch part {
-          case .page(let ids, let next):
-            succeeded += 1
+          if case .page(let ids, let next) = part {
             listed += ids.count
             waiting += ids
             marker = next
+          }
+          // The next calls leave before this answer is looked at.
+          if let next = marker, waiting.count < 2 * max(100, options.concurrency) {
+            marker = nil
+            inFlight += 1
+            group.addTask { await self.page(next) }
+          }
+          while inFlight < options.concurrency, !waiting.isEmpty {
+            let id = waiting.removeLast()
+            inFlight += 1
+            group.addTask { await self.distribution(id) }
+          }
+          switch part {
+          case .page: succeeded += 1
           case .listFailed(let error): listFailure = error
           case .distribution(let it, let gaps):
             succeeded += 1
@@ -82,16 +94,6 @@ public struct InventoryReader: Sendable {
             }
           }
           progress(done, listed)
-          if let next = marker, waiting.count < 2 * max(100, options.concurrency) {
-            marker = nil
-            inFlight += 1
-            group.addTask { await self.page(next) }
-          }
-          while inFlight < options.concurrency, !waiting.isEmpty {
-            let id = waiting.removeLast()
-            inFlight += 1
-            group.addTask { await self.distribution(id) }
-          }
         }
       }
     } catch let error as FerryError {

@@ -58,6 +58,7 @@ public struct XElement: Hashable, Sendable {
   public func all(_ name: String) -> [XElement] { children.filter { $0.name == name } }
   /// The descendant at a path of names such as `"Aliases/Items"`; the first match at each level.
   public func at(_ path: String) -> XElement? {
+    guard path.utf8.contains(UInt8(ascii: "/")) else { return first(path) }
     var here = self
     for name in path.split(separator: "/") {
       guard let child = here.first(String(name)) else { return nil }

@@ -7,8 +7,9 @@ import Testing
 /// A loopback server that answers each request on its own thread as the test says.
 private final class TinyServer: @unchecked Sendable {
   let port: Int
-  private let listener: Int32
   private let connections = Locked(0)
+  /// A server lives as long as the tests: a port that is given up would be another test's next.
+  private static let all = Locked<[TinyServer]>([])
   var connectionCount: Int { connections.withLock { $0 } }
 
   /// - Parameter answer: bytes for a request's first line; nil never answers.
@@ -28,7 +29,7 @@ private final class TinyServer: @unchecked Sendable {
     }
     precondition(bound == 0)
     port = Int(UInt16(bigEndian: address.sin_port))
-    self.listener = listener
+    Self.all.withLock { $0.append(self) }
     let connections = self.connections
     Thread.detachNewThread {
       while true {
@@ -57,10 +58,6 @@ private final class TinyServer: @unchecked Sendable {
     }
   }
   func url(_ path: String) -> String { "http://127.0.0.1:\(port)\(path)" }
-  deinit {
-    shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
-  }
 
   static func ok(_ body: String, status: String = "200 OK", headers: String = "") -> [UInt8] {
     Array("HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\(headers)\r\n\(body)".utf8)

@@ -37,6 +37,28 @@ struct LineTests {
     let it = distribution(try XMLReader.read(xml), tags: ["b": "1\"", "a/": "é"])
     #expect(line(it) == String(decoding: try FerryJSON.encoder.encode(it), as: UTF8.self))
   }
+  @Test func `what steers a terminal is escaped in the file and read back as it was`() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appendingPathComponent("i.json").path
+    let hostile = "caf\u{e9} \u{202E}evil\u{9B}2J\u{7F}\u{200B} \u{1F6A2}"
+    let it = distribution(
+      XElement("DistributionConfig", [XElement("Comment", text: hostile)]), tags: ["t": hostile])
+    let file = try StreamedFile(path, mode: 0o600)
+    try file.write("[")
+    try file.add { it.write(into: &$0) }
+    try file.write("]")
+    try file.commit()
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    for mark: Unicode.Scalar in ["\u{202E}", "\u{9B}", "\u{7F}", "\u{200B}"] {
+      #expect(!text.unicodeScalars.contains(mark))
+    }
+    #expect(text.contains("café"))
+    let read = try FerryJSON.decoder.decode(
+      [Inventory.Distribution].self, from: Data(text.utf8))
+    #expect(read == [it])
+  }
   @Test func `every config of the corpus is written as the encoder writes it`() throws {
     guard let folder = Shared.folder("corpus/distributions") else { return }
     for name in try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()

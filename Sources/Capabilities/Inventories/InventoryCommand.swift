@@ -210,8 +210,14 @@ final class StreamedFile {
   func write(_ text: String) throws(FerryError) {
     try add { $0.bytes.append(contentsOf: text.utf8) }
   }
+  /// A piece of JSON put together as bytes; what steers a terminal is escaped in it.
   func add(_ piece: (inout JSONBytes) -> Void) throws(FerryError) {
+    let start = buffer.bytes.count
     piece(&buffer)
+    if !buffer.bytes[start...].allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x0A }) {
+      let text = jsonSafe(String(decoding: buffer.bytes[start...], as: UTF8.self))
+      buffer.bytes.replaceSubrange(start..., with: text.utf8)
+    }
     if buffer.bytes.count >= 1 << 16 { try flush() }
   }
   private func flush() throws(FerryError) {
