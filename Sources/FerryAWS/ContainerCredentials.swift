@@ -81,7 +81,7 @@ public struct ContainerCredentials: Equatable, Sendable {
   private static func keys(_ json: JSONValue) throws(FerryError) -> AWSCredentials {
     guard let id = json["AccessKeyId"]?.string, let secret = json["SecretAccessKey"]?.string,
       let token = json["Token"]?.string,
-      let expiration = json["Expiration"]?.string.flatMap(Timestamp.read)
+      let expiration = json["Expiration"]?.string.flatMap(expirationTime)
     else {
       throw refuse(
         "its answer lacks one of AccessKeyId, SecretAccessKey, Token and Expiration",

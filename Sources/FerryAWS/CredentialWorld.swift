@@ -31,6 +31,12 @@ extension CredentialWorld {
   }
 }
 
+/// A time as the tools around credentials write it: RFC 3339, or with `UTC` for its `Z`.
+func expirationTime(_ text: String) -> Date? {
+  guard text.hasSuffix("UTC") else { return Timestamp.read(text) }
+  return Timestamp.read(text.dropLast(3).trimmingCharacters(in: .whitespaces) + "Z")
+}
+
 extension FerryError {
   static func credentials(from source: String, _ why: String, next: String) -> FerryError {
     FerryError(

@@ -132,7 +132,7 @@ public struct CredentialChain: Sendable {
     }
     var expiration: Date?
     if let text = given("AWS_CREDENTIAL_EXPIRATION") {
-      guard let date = Timestamp.read(text) else {
+      guard let date = expirationTime(text) else {
         throw refuse("AWS_CREDENTIAL_EXPIRATION is no RFC 3339 time")
       }
       expiration = date

@@ -42,7 +42,7 @@ public struct LoginSession: Equatable, Sendable {
     let token = document["accessToken"]
     guard let id = token?["accessKeyId"]?.string, let secret = token?["secretAccessKey"]?.string,
       let session = token?["sessionToken"]?.string,
-      let expires = token?["expiresAt"]?.string.flatMap(SSO.time)
+      let expires = token?["expiresAt"]?.string.flatMap(expirationTime)
     else { return nil }
     return AWSCredentials(
       accessKeyID: id, secretAccessKey: secret, sessionToken: session, expiration: expires)

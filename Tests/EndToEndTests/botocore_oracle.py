@@ -227,6 +227,15 @@ case("a login session elsewhere", "[default]\nlogin_session = arn:aws:sts::1:me\
 # Processes.
 case("a process with a token and an expiration", "[default]\n" + printed(
     "PROCESS", SessionToken="t", Expiration=after(3600)))
+for form in ("+00:00", ".123456+00:00", ".5Z", "-07:00", "+0000", "", " UTC"):
+    case(f"a process whose expiration ends in {form!r}", "[default]\n" + printed(
+        "PROCESS", Expiration=after(90000).replace("Z", form)))
+case("a process whose expiration is empty", "[default]\n" + printed("PROCESS", Expiration=""))
+case("a process whose expiration is null", "[default]\n" + printed("PROCESS", Expiration=None, SessionToken=None))
+case("environment with an offset in its expiration", env={
+    **ENV, "AWS_CREDENTIAL_EXPIRATION": after(90000).replace("Z", "+00:00")})
+case("SSO whose token has an offset in its time", "[profile s]\n" + LEGACY, profile="s", files={
+    LEGACY_FILE: json.dumps({"accessToken": "sso-token", "expiresAt": after(90000).replace("Z", "+02:00")})})
 case("a process that has expired", "[default]\n" + printed("PROCESS", Expiration=after(-60)))
 case("a process of version 2", "[default]\n" + printed("PROCESS", Version=2))
 case("a process that fails", "[default]\ncredential_process = /bin/false\n" + keys("CONFIG"))
