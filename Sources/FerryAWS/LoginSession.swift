@@ -91,7 +91,7 @@ public struct LoginSession: Equatable, Sendable {
     token["expiresAt"] = .string(Timestamp.text(world.clock.now + Double(seconds)))
     document["accessToken"] = .object(token)
     if let next = json["refreshToken"] { document["refreshToken"] = next }
-    try world.replace(file, with: Array(JSONValue.object(document).canonical.utf8))
+    world.keep(.object(document), at: file)
     guard let keys = Self.keys(.object(document)) else {
       throw loginNeeded("the refreshed session is not complete")
     }

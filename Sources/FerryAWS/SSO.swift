@@ -113,8 +113,7 @@ public struct SSO: Equatable, Sendable {
     document["accessToken"] = .string(token)
     document["expiresAt"] = .string(Timestamp.text(expires))
     if let next = json["refreshToken"] { document["refreshToken"] = next }
-    try world.replace(
-      world.path(cacheFile), with: Array(JSONValue.object(document).canonical.utf8))
+    world.keep(.object(document), at: world.path(cacheFile))
     return (token, expires)
   }
 }
