@@ -120,6 +120,8 @@ case("a role with all settings", "[profile base]\n" + keys("BASE") + "[profile r
     "one", source_profile="base", external_id="ext-1", role_session_name="me@x", duration_seconds=1800), profile="r")
 case("a duration that is no number", "[profile base]\n" + keys("BASE") + "[profile r]\n" + role(
     "one", source_profile="base", duration_seconds="long"), profile="r")
+case("an empty session name", "[profile base]\n" + keys("BASE") + "[profile r]\n" + role(
+    "one", source_profile="base", role_session_name=""), profile="r")
 case("a chain of roles", "[profile base]\n" + keys("BASE") + "[profile m]\n" + role("mid", source_profile="base")
      + "[profile r]\n" + role("far", source_profile="m"), profile="r")
 case("a role whose source is itself", "[profile r]\n" + keys("OWN") + role("one", source_profile="r"), profile="r")
@@ -173,6 +175,8 @@ case("a credential_source in lower case", "[profile r]\n" + role("one", credenti
 # Web identity.
 case("web identity by variables", env=WEB, files={"web-token": "jwt-of-ci"})
 case("web identity with a session name", env={**WEB, "AWS_ROLE_SESSION_NAME": "ci-1"}, files={"web-token": "jwt-of-ci\n"})
+case("web identity with an empty session name", "[default]\nrole_session_name = me\n", env={
+    **WEB, "AWS_ROLE_SESSION_NAME": ""}, files={"web-token": "jwt-of-ci"})
 case("web identity by profile", "[profile w]\n" + role(
     "web", web_identity_token_file=home + "/web-token", role_session_name="me"), profile="w",
      files={"web-token": "jwt-of-ci"})
