@@ -68,7 +68,7 @@ struct CredentialTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let cases = try await cases("credential_cases.py", ferry)
-    #expect(cases.count == 8)
+    #expect(cases.count == 9)
     for it in cases { #expect(it["why"] == "", "\(it.canonical)") }
   }
 
