@@ -96,7 +96,7 @@ let package = Package(
         exclude: [
           "hostile_server.py", "boto3_trio.py", "boto3_operations.py", "boto3_random.py",
           "edge_client.py", "shapes.py", "tls_server.py", "trio.tf", "credential_server.py",
-          "botocore_oracle.py", "credential_cases.py", "pty_run.py",
+          "botocore_oracle.py", "ini_oracle.py", "credential_cases.py", "pty_run.py",
         ],
         swiftSettings: strict),
     ]

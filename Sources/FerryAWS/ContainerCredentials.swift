@@ -52,8 +52,9 @@ public struct ContainerCredentials: Equatable, Sendable {
       }
       if attempt < Self.attempts { try await world.clock.sleep(seconds: 1) }
     }
-    throw Self.refuse(
-      "\(url.prefix { $0 != "?" }): \(why)", next: "check the container's role and its agent")
+    // Without the path, which is what gives the keys away.
+    let host = URLComponents(string: url)?.host ?? ""
+    throw Self.refuse("\(host): \(why)", next: "check the container's role and its agent")
   }
 
   /// The file wins over the variable and is read anew each time.
@@ -81,7 +82,7 @@ public struct ContainerCredentials: Equatable, Sendable {
   private static func keys(_ json: JSONValue) throws(FerryError) -> AWSCredentials {
     guard let id = json["AccessKeyId"]?.string, let secret = json["SecretAccessKey"]?.string,
       let token = json["Token"]?.string,
-      let expiration = json["Expiration"]?.string.flatMap(Timestamp.read)
+      let expiration = json["Expiration"]?.string.flatMap(expirationTime)
     else {
       throw refuse(
         "its answer lacks one of AccessKeyId, SecretAccessKey, Token and Expiration",

@@ -226,7 +226,7 @@ enum ProcessCredentials {
     else { throw refuse("its answer is not the documented JSON of version 1") }
     var expiration: Date?
     if let text = json["Expiration"]?.string {
-      guard let date = Timestamp.read(text) else {
+      guard let date = expirationTime(text) else {
         throw refuse("the Expiration in its answer is no RFC 3339 time")
       }
       expiration = date

@@ -26,9 +26,20 @@ protocol CredentialWorld: Sendable {
 extension CredentialWorld {
   /// Of the user's home or wherever the variables in it point.
   func path(_ text: String) -> String { Profiles.expanded(text, environment: environment) }
+  /// A token that was refreshed, in the cache of its tool. Where that cannot be written, in a container with
+  /// a home to read alone, the token is good all the same: the next command refreshes it again.
+  func keep(_ document: JSONValue, at path: String) {
+    try? replace(path, with: Array(document.canonical.utf8))
+  }
   func json(_ path: String) -> JSONValue? {
     file(path).flatMap { try? JSONValue.read($0, what: path) }
   }
+}
+
+/// A time as the tools around credentials write it: RFC 3339, or with `UTC` for its `Z`.
+func expirationTime(_ text: String) -> Date? {
+  guard text.hasSuffix("UTC") else { return Timestamp.read(text) }
+  return Timestamp.read(text.dropLast(3).trimmingCharacters(in: .whitespaces) + "Z")
 }
 
 extension FerryError {

@@ -132,7 +132,7 @@ public struct CredentialChain: Sendable {
     }
     var expiration: Date?
     if let text = given("AWS_CREDENTIAL_EXPIRATION") {
-      guard let date = Timestamp.read(text) else {
+      guard let date = expirationTime(text) else {
         throw refuse("AWS_CREDENTIAL_EXPIRATION is no RFC 3339 time")
       }
       expiration = date
@@ -235,7 +235,7 @@ public struct CredentialChain: Sendable {
 
   /// - Source: STS AssumeRole, RoleSessionName: 2 to 64 of `[\w+=,.@-]`.
   private func sessionName(_ given: String?) throws(FerryError) -> String {
-    let name = given ?? "edgeferry"
+    let name = given.flatMap { $0.isEmpty ? nil : $0 } ?? "edgeferry"
     let isWord = name.utf8.allSatisfy {
       switch $0 {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

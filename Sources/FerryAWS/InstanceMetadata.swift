@@ -72,7 +72,7 @@ public struct InstanceMetadata: Equatable, Sendable {
     let json = try? JSONValue.read(answer, what: "the answer")
     guard let json, let id = json["AccessKeyId"]?.string,
       let secret = json["SecretAccessKey"]?.string, let session = json["Token"]?.string,
-      let expiration = json["Expiration"]?.string.flatMap(Timestamp.read)
+      let expiration = json["Expiration"]?.string.flatMap(expirationTime)
     else { throw Self.refuse("its answer for the role \(role) holds no keys") }
     return AWSCredentials(
       accessKeyID: id, secretAccessKey: secret, sessionToken: session,

@@ -42,7 +42,7 @@ public struct LoginSession: Equatable, Sendable {
     let token = document["accessToken"]
     guard let id = token?["accessKeyId"]?.string, let secret = token?["secretAccessKey"]?.string,
       let session = token?["sessionToken"]?.string,
-      let expires = token?["expiresAt"]?.string.flatMap(SSO.time)
+      let expires = token?["expiresAt"]?.string.flatMap(expirationTime)
     else { return nil }
     return AWSCredentials(
       accessKeyID: id, secretAccessKey: secret, sessionToken: session, expiration: expires)
@@ -91,7 +91,7 @@ public struct LoginSession: Equatable, Sendable {
     token["expiresAt"] = .string(Timestamp.text(world.clock.now + Double(seconds)))
     document["accessToken"] = .object(token)
     if let next = json["refreshToken"] { document["refreshToken"] = next }
-    try world.replace(file, with: Array(JSONValue.object(document).canonical.utf8))
+    world.keep(.object(document), at: file)
     guard let keys = Self.keys(.object(document)) else {
       throw loginNeeded("the refreshed session is not complete")
     }

@@ -67,7 +67,7 @@ public struct SSO: Equatable, Sendable {
       throw loginNeeded("there is no cached token of \(session ?? startURL)")
     }
     guard var token = cached["accessToken"]?.string,
-      var expires = cached["expiresAt"]?.string.flatMap(Self.time)
+      var expires = cached["expiresAt"]?.string.flatMap(expirationTime)
     else { throw loginNeeded("the cached token of \(session ?? startURL) is not complete") }
     if session != nil, expires.timeIntervalSince(world.clock.now) < Self.refreshSeconds,
       let fresh = try await refreshed(cached, world)
@@ -80,18 +80,13 @@ public struct SSO: Equatable, Sendable {
     return token
   }
 
-  /// Old caches wrote `2020-06-17T10:02:08UTC`.
-  static func time(_ text: String) -> Date? {
-    Timestamp.read(text.hasSuffix("UTC") ? text.dropLast(3) + "Z" : text)
-  }
-
   /// nil when it cannot be refreshed or the service will not; the old one may still do.
   private func refreshed(_ cached: JSONValue, _ world: any CredentialWorld)
     async throws(FerryError) -> (String, Date)?
   {
     guard let refresh = cached["refreshToken"]?.string, let id = cached["clientId"]?.string,
       let secret = cached["clientSecret"]?.string,
-      let registered = cached["registrationExpiresAt"]?.string.flatMap(Self.time),
+      let registered = cached["registrationExpiresAt"]?.string.flatMap(expirationTime),
       registered > world.clock.now
     else { return nil }
     let body = JSONValue.object([
@@ -118,8 +113,7 @@ public struct SSO: Equatable, Sendable {
     document["accessToken"] = .string(token)
     document["expiresAt"] = .string(Timestamp.text(expires))
     if let next = json["refreshToken"] { document["refreshToken"] = next }
-    try world.replace(
-      world.path(cacheFile), with: Array(JSONValue.object(document).canonical.utf8))
+    world.keep(.object(document), at: world.path(cacheFile))
     return (token, expires)
   }
 }

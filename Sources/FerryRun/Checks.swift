@@ -88,8 +88,8 @@ extension Runner {
       return .found(try await body())
     } catch {
       if error.isService(absent) { return .gone }
-      // Missing credentials pause a wait, they do not fail it.
-      if Self.isTransient(error) || Self.lacksCredentials(error) {
+      // Missing credentials pause a wait, they do not fail it; those that only a person can renew end it.
+      if Self.isTransient(error) || (Self.lacksCredentials(error) && error.exit != .notYet) {
         return .unanswered("no answer (\(error.why))")
       }
       throw failed(resumable(error), step)

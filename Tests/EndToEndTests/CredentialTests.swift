@@ -1,8 +1,9 @@
-import FerryAWS
 import FerryCore
 import FerryTestSupport
 import Foundation
 import Testing
+
+@testable import FerryAWS
 
 /// Credentials as the built binary gets them, with botocore as the oracle.
 struct CredentialTests {
@@ -24,7 +25,7 @@ struct CredentialTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let cases = try await cases("botocore_oracle.py", ferry)
-    #expect(cases.count > 140)
+    #expect(cases.count > 155)
     var agreed = 0
     for it in cases {
       #expect(it["botocore"] == it["edgeferry"], "\(it.canonical)")
@@ -42,11 +43,32 @@ struct CredentialTests {
     #expect(agreed > 80)
   }
 
+  @Test func `files of any shape are read as botocore reads them, or refused as it refuses them`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let cases = try await cases("ini_oracle.py", ferry)
+    #expect(cases.count == 800)
+    var read = 0
+    for it in cases {
+      let bytes = Array((it["text"]?.string ?? "").utf8)
+      var found: JSONValue = .null
+      if let sections = try? INI.read(bytes) {
+        read += 1
+        found = .object(
+          Dictionary(uniqueKeysWithValues: sections.map { ($0.name, .of($0.keys)) }))
+      }
+      #expect(found == it["parsed"], "\(it.canonical)")
+    }
+    #expect(read > 300)
+  }
+
   @Test func `prompts, refreshes and renewals behave as the pages say`() async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let cases = try await cases("credential_cases.py", ferry)
-    #expect(cases.count == 8)
+    #expect(cases.count == 9)
     for it in cases { #expect(it["why"] == "", "\(it.canonical)") }
   }
 

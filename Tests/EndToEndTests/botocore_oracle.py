@@ -120,6 +120,8 @@ case("a role with all settings", "[profile base]\n" + keys("BASE") + "[profile r
     "one", source_profile="base", external_id="ext-1", role_session_name="me@x", duration_seconds=1800), profile="r")
 case("a duration that is no number", "[profile base]\n" + keys("BASE") + "[profile r]\n" + role(
     "one", source_profile="base", duration_seconds="long"), profile="r")
+case("an empty session name", "[profile base]\n" + keys("BASE") + "[profile r]\n" + role(
+    "one", source_profile="base", role_session_name=""), profile="r")
 case("a chain of roles", "[profile base]\n" + keys("BASE") + "[profile m]\n" + role("mid", source_profile="base")
      + "[profile r]\n" + role("far", source_profile="m"), profile="r")
 case("a role whose source is itself", "[profile r]\n" + keys("OWN") + role("one", source_profile="r"), profile="r")
@@ -173,6 +175,8 @@ case("a credential_source in lower case", "[profile r]\n" + role("one", credenti
 # Web identity.
 case("web identity by variables", env=WEB, files={"web-token": "jwt-of-ci"})
 case("web identity with a session name", env={**WEB, "AWS_ROLE_SESSION_NAME": "ci-1"}, files={"web-token": "jwt-of-ci\n"})
+case("web identity with an empty session name", "[default]\nrole_session_name = me\n", env={
+    **WEB, "AWS_ROLE_SESSION_NAME": ""}, files={"web-token": "jwt-of-ci"})
 case("web identity by profile", "[profile w]\n" + role(
     "web", web_identity_token_file=home + "/web-token", role_session_name="me"), profile="w",
      files={"web-token": "jwt-of-ci"})
@@ -227,6 +231,15 @@ case("a login session elsewhere", "[default]\nlogin_session = arn:aws:sts::1:me\
 # Processes.
 case("a process with a token and an expiration", "[default]\n" + printed(
     "PROCESS", SessionToken="t", Expiration=after(3600)))
+for form in ("+00:00", ".123456+00:00", ".5Z", "-07:00", "+0000", "", " UTC"):
+    case(f"a process whose expiration ends in {form!r}", "[default]\n" + printed(
+        "PROCESS", Expiration=after(90000).replace("Z", form)))
+case("a process whose expiration is empty", "[default]\n" + printed("PROCESS", Expiration=""))
+case("a process whose expiration is null", "[default]\n" + printed("PROCESS", Expiration=None, SessionToken=None))
+case("environment with an offset in its expiration", env={
+    **ENV, "AWS_CREDENTIAL_EXPIRATION": after(90000).replace("Z", "+00:00")})
+case("SSO whose token has an offset in its time", "[profile s]\n" + LEGACY, profile="s", files={
+    LEGACY_FILE: json.dumps({"accessToken": "sso-token", "expiresAt": after(90000).replace("Z", "+02:00")})})
 case("a process that has expired", "[default]\n" + printed("PROCESS", Expiration=after(-60)))
 case("a process of version 2", "[default]\n" + printed("PROCESS", Version=2))
 case("a process that fails", "[default]\ncredential_process = /bin/false\n" + keys("CONFIG"))

@@ -148,6 +148,21 @@ def keys_that_stay_expired_are_an_error():
     assert (code, error["code"]) == (1, "credentials"), error
 
 
+def a_slow_process_ends_with_the_command():
+    home = home_with(**{".aws__config": "[default]\ncredential_process = /bin/sh -c 'echo $$ > pid; exec sleep 300'\n"})
+    command = subprocess.Popen(WORDS, env=environment(home), cwd=home, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True)
+    pid = ""
+    while not pid.strip():
+        time.sleep(0.02)
+        if os.path.exists(f"{home}/pid"):
+            with open(f"{home}/pid") as file:
+                pid = file.read()
+    command.send_signal(signal.SIGINT)
+    assert command.wait(timeout=60) == 130, command.returncode
+    assert not os.path.exists(f"/proc/{int(pid)}"), "the process is still there"
+
+
 def secrets_stay_out_of_errors():
     secret = "wJalrXUtnFEMI-planted"
     good = json.dumps({"Version": 1, "AccessKeyId": "A", "SecretAccessKey": secret})
@@ -175,8 +190,8 @@ def metadata_goes_past_no_proxy():
 
 
 for case in [asked_on_a_terminal, interrupted_at_the_question, nobody_to_ask, sso_cache_is_rewritten,
-             expired_keys_are_renewed_once, keys_that_stay_expired_are_an_error, secrets_stay_out_of_errors,
-             metadata_goes_past_no_proxy]:
+             expired_keys_are_renewed_once, keys_that_stay_expired_are_an_error, a_slow_process_ends_with_the_command,
+             secrets_stay_out_of_errors, metadata_goes_past_no_proxy]:
     server.reset()
     why = ""
     try:

@@ -28,6 +28,7 @@ final class FakeCredentialWorld: CredentialWorld {
     var process: (@Sendable (Int) -> Subprocess.Ending)?
     var codes: [String] = []
     var questions: [String] = []
+    var isReadOnly = false
   }
   let environment: [String: String]
   let standing = StandingClock()
@@ -47,7 +48,10 @@ final class FakeCredentialWorld: CredentialWorld {
 
   func file(_ path: String) -> [UInt8]? { state.withLock { $0.files[path].map { Array($0.utf8) } } }
   func replace(_ path: String, with bytes: [UInt8]) throws(FerryError) {
-    state.withLock { $0.files[path] = String(decoding: bytes, as: UTF8.self) }
+    try state.withLock { state throws(FerryError) in
+      if state.isReadOnly { throw FerryError("cache-write", what: "", why: "", next: "") }
+      state.files[path] = String(decoding: bytes, as: UTF8.self)
+    }
   }
   func send(_ request: HTTPRequest) async throws(FerryError) -> HTTPResponse {
     let path = URLComponents(string: request.url)?.path ?? ""

@@ -46,7 +46,8 @@ struct CredentialSourceTests {
     #expect(try await source.load(world).accessKeyID == "AGENT")
     #expect(world.standing.now.timeIntervalSince(began) == 2)
     world.arrange("GET /v2/x", .answer(200, "not JSON"))
-    await #expect(throws: FerryError.self) { try await source.load(world) }
+    let error = await #expect(throws: FerryError.self) { try await source.load(world) }
+    #expect(error?.why == "169.254.170.2: its answer is not JSON")
     #expect(world.requests.count == 6)
     #expect(world.requests[0].url == "http://169.254.170.2/v2/x")
   }
@@ -246,6 +247,13 @@ struct CredentialSourceTests {
       #expect(error?.next == "run aws sso login --profile work")
       #expect(world.requests.count == requests)
     }
+  }
+  @Test func `a cache that cannot be written takes nothing from the token`() async throws {
+    let world = ssoWorld(secondsLeft: -5, more: Self.client)
+    world.state.withLock { $0.isReadOnly = true }
+    world.arrange("POST /token", .answer(200, #"{"accessToken":"new","expiresIn":28800}"#))
+    #expect(try await Self.sso.load(world).accessKeyID == "SSO")
+    #expect(bearer(world.requests.last) == "new")
   }
   @Test func `a refresh that fails leaves a token that still holds`() async throws {
     let world = ssoWorld(secondsLeft: 60, more: Self.client)
