@@ -121,7 +121,7 @@ struct ClientTests {
     defer { ferry.remove() }
     guard let rc = try Self.terraformConfig(ferry) else {
       print(
-        "skipped: no mirror of registry.terraform.io/hashicorp/aws; set EDGEFERRY_TERRAFORM_PLUGINS"
+        "skipped: no mirror of the provider hashicorp/aws; set EDGEFERRY_TERRAFORM_PLUGINS"
       )
       return
     }
@@ -194,8 +194,11 @@ struct ClientTests {
       [environment["EDGEFERRY_TERRAFORM_PLUGINS"]].compactMap { $0 }
       + ((try? files.contentsOfDirectory(atPath: "/opt")) ?? []).map { "/opt/\($0)" }
       + ["/usr/local/share/terraform/plugins", "\(home)/.terraform.d/plugins"]
-    let mirror = folders.first {
-      files.fileExists(atPath: "\($0)/registry.terraform.io/hashicorp/aws")
+    // A mirror's layout is HOST/NAMESPACE/TYPE.
+    let mirror = folders.first { folder in
+      ((try? files.contentsOfDirectory(atPath: folder)) ?? []).contains {
+        files.fileExists(atPath: "\(folder)/\($0)/hashicorp/aws")
+      }
     }
     guard let mirror else { return nil }
     try ferry.write(
