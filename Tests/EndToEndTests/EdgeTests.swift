@@ -31,7 +31,7 @@ struct EdgeEndToEndTests {
   @Test func `POPs answer differently while a change is in progress`() async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
-    let lab = try await RunningLab(ferry, ["--sample", "--propagation", "30s", "--pops", "20"])
+    let lab = try await RunningLab(ferry, ["--sample", "--propagation", "60s", "--pops", "20"])
     let said = try await client(ferry, lab, "pops")
     await lab.stop()
     #expect(said.contains("checks of the edge passed"))
