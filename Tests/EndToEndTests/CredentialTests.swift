@@ -79,50 +79,45 @@ struct CredentialTests {
   {
     let ferry = try Ferry()
     defer { ferry.remove() }
-    let lab = try await RunningLab(ferry, ["--sample", "--propagation", "1s"])
-    // Keys that live for two seconds, whosever the file names.
+    let lab = try await RunningLab(ferry, ["--sample", "--propagation", "2s"])
+    // Keys that live for five seconds. Once the run waits there are none, until it says that it noticed, and
+    // then another account's: the script reads what the run has said, so that no busy machine is too slow for it.
     try ferry.write(
       """
       #!/bin/sh
-      . ./keys
-      [ -n "$id" ] || exit 1
-      echo "{\\"Version\\":1,\\"AccessKeyId\\":\\"$id\\",\\"SecretAccessKey\\":\\"$secret\\",\\"Expiration\\":\\"$(date -u -d @$(($(date +%s) + 2)) +%Y-%m-%dT%H:%M:%SZ)\\"}"
+      . ./mine
+      if [ -e whole ] && grep -qs 'waiting for' .talk-*; then
+        grep -qs 'no answer (' .talk-* || exit 1
+        . ./theirs
+      fi
+      echo "{\\"Version\\":1,\\"AccessKeyId\\":\\"$id\\",\\"SecretAccessKey\\":\\"$secret\\",\\"Expiration\\":\\"$(date -u -d @$(($(date +%s) + 5)) +%Y-%m-%dT%H:%M:%SZ)\\"}"
       """, to: "print-keys")
     try ferry.write(
       "[default]\ncredential_process = /bin/sh ./print-keys\n", to: ".aws/config")
-    func become(_ account: String?) throws {
-      let it = account.flatMap { lab.ready["accounts"]?[$0] }
+    for (name, account) in [("mine", "111111111111"), ("theirs", "222222222222")] {
+      let it = lab.ready["accounts"]?[account]
       try ferry.write(
         "id='\(it?["accessKeyId"]?.string ?? "")'\nsecret='\(it?["secretAccessKey"]?.string ?? "")'\n",
-        to: "keys")
+        to: name)
     }
     try ferry.write(
       "version: 1\nregions: [eu-west-1]\npolling: { deployed: 0.2s }\n", to: "edgeferry.yaml")
     let place = ["AWS_ENDPOINT_URL": lab.api, "AWS_REGION": "us-east-1"]
-    try become("111111111111")
     let planned = try await ferry(
       "orphans", "plan", "--finding", "policy-staging-missing:P05SAMPLECHAT", "--name", "chat",
       "--output", "json", extra: place)
     let digest = planned.json["digest"]?.string ?? ""
     #expect(!digest.isEmpty, "\(planned.talk)")
+    try ferry.write("", to: "whole")
     let run = try ferry.start(
       ["apply", "chat", "--approve", digest, "--output", "json", "--max-wait", "30s"],
       extra: place)
-    func until(_ words: String) async throws {
-      for _ in 0..<1500 where !text(run.talk.path).contains(words) {
-        try await Task.sleep(for: .milliseconds(10))
-      }
-      #expect(text(run.talk.path).contains(words))
-    }
-    try await until("waiting for")
-    try become(nil)
-    try await until("no answer (")
-    try become("222222222222")
     let code = await run.process.wait().code
     let talk = text(run.talk.path)
     #expect(code == 4, "\(talk)")
     #expect(talk.contains("\"code\":\"other-identity\""), "\(talk)")
-    try become("111111111111")
+    #expect(talk.contains("no answer ("), "\(talk)")
+    try FileManager.default.removeItem(at: ferry.folder.appendingPathComponent("whole"))
     let done = try await ferry("apply", "chat", "--approve", digest, extra: place)
     #expect(done.code == 0, "\(done.talk)")
     let log = try await ferry.run(
