@@ -7,7 +7,6 @@ import Testing
 /// A loopback server that answers each request on its own thread as the test says.
 private final class TinyServer: @unchecked Sendable {
   let port: Int
-  private let listener: Int32
   private let connections = Locked(0)
   var connectionCount: Int { connections.withLock { $0 } }
 
@@ -28,7 +27,6 @@ private final class TinyServer: @unchecked Sendable {
     }
     precondition(bound == 0)
     port = Int(UInt16(bigEndian: address.sin_port))
-    self.listener = listener
     let connections = self.connections
     Thread.detachNewThread {
       while true {
@@ -56,11 +54,9 @@ private final class TinyServer: @unchecked Sendable {
       }
     }
   }
+  // It listens until the tests end: a test may let go of its server before its exchange is over, and the port
+  // would be another test's then.
   func url(_ path: String) -> String { "http://127.0.0.1:\(port)\(path)" }
-  deinit {
-    shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
-  }
 
   static func ok(_ body: String, status: String = "200 OK", headers: String = "") -> [UInt8] {
     Array("HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\(headers)\r\n\(body)".utf8)
