@@ -158,6 +158,12 @@ public struct Context: Sendable {
     }
     return try StateStore(path: statePath)
   }
+  /// The state where there is one: what only reads makes none.
+  public func existingStateStore() throws(FerryError) -> StateStore? {
+    var info = stat()
+    if !statePath.hasPrefix("s3://"), lstat(statePath, &info) != 0, errno == ENOENT { return nil }
+    return try stateStore()
+  }
 }
 
 extension Context {

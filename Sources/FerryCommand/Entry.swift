@@ -24,8 +24,12 @@ public enum Entry {
     if let name = arguments.first, !name.hasPrefix("-"), name != "help",
       !Root.configuration.subcommands.contains(where: { $0._commandName == name })
     {
-      do {
+      do throws(FerryError) {
         try Plugins.execute(name, arguments: Array(arguments.dropFirst()))
+        throw .badInput(
+          "bad-usage", what: "could not understand the command line",
+          why: "there is no command \(name.debugDescription), built in or on PATH",
+          next: "see `edgeferry --help` and `edgeferry plugins list`")
       } catch {
         fail(error, json: wantsJSON)
       }
@@ -34,17 +38,15 @@ public enum Entry {
     do {
       command = try Root.parseAsRoot(arguments)
     } catch {
-      let code = Root.exitCode(for: error).rawValue
-      if code == FerryCore.ExitCode.usage.rawValue, wantsJSON {
-        fail(
-          .badInput(
-            "bad-usage", what: "could not understand the command line",
-            why: Root.message(for: error), next: "see edgeferry help"), json: true)
+      // Help, the version and completion scripts come as errors too, and are no complaint.
+      guard Root.exitCode(for: error).rawValue == FerryCore.ExitCode.usage.rawValue else {
+        Root.exit(withError: error)
       }
-      // Help, a version or a completion script is ours; a complaint repeats what was typed.
-      if code == 0 { Root.exit(withError: error) }
-      Terminal.write(printable(Root.fullMessage(for: error)) + "\n", to: STDERR_FILENO)
-      exit(code)
+      fail(
+        .badInput(
+          "bad-usage", what: "could not understand the command line",
+          why: Root.message(for: error), next: "see `\(help(Root.self, arguments))`"),
+        json: wantsJSON)
     }
     guard let ferry = command as? any FerryCommand else {
       var command = command
@@ -128,6 +130,18 @@ public enum Entry {
       handler.logLevel = verbose ? .debug : .critical
       return handler
     }
+  }
+
+  /// The help of the deepest command that the arguments name.
+  private static func help<Root: RootCommand>(_ root: Root.Type, _ arguments: [String]) -> String {
+    var path = ["edgeferry"]
+    var commands = root.configuration.subcommands
+    for word in arguments {
+      guard let next = commands.first(where: { $0._commandName == word }) else { break }
+      path.append(word)
+      commands = next.configuration.subcommands
+    }
+    return (path + ["--help"]).joined(separator: " ")
   }
 
   private static func outputIsJSON(_ arguments: [String]) -> Bool {

@@ -7,8 +7,23 @@ extension Context {
   /// A plan file by path, or by name under `plans/`.
   public func plan(_ given: String) throws(FerryError) -> (plan: Plan, path: String) {
     let path = try planPath(given)
+    if path != given, access(path, F_OK) != 0, errno == ENOENT {
+      let known = planNames().prefix(20).joined(separator: ", ")
+      throw .badInput(
+        "no-such-file", what: "could not find the plan \(given)", why: "there is no \(path)",
+        next: known.isEmpty
+          ? "make it with a planning command, or name another --workspace"
+          : "name one of those there: \(known)")
+    }
     let bytes = try Files.read(path, what: "plan", limit: Plan.bytesMax, refuseLooseModes: true)
     return (try Plan.read(bytes, named: given), path)
+  }
+  /// The plans of the workspace, their rollback plans left out.
+  private func planNames() -> [String] {
+    let folder = workspace.appendingPathComponent("plans").path
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    return files.filter { $0.hasSuffix(".plan.json") && !$0.hasSuffix(".rollback.plan.json") }
+      .map { String($0.dropLast(".plan.json".count)) }.filter(Plan.isName).sorted()
   }
   func planPath(_ given: String) throws(FerryError) -> String {
     if given.contains("/") || given.hasSuffix(".json") { return given }

@@ -36,7 +36,7 @@ public enum HostileText {
     ("interlinear", "\u{FFF9}a\u{FFFA}b\u{FFFB}"),
     ("noncharacter", "a\u{FFFE}b"), ("musical format", "a\u{1D173}b"),
     ("replacement", "a\u{FFFD}b"),
-    ("very long", String(repeating: "long ", count: 2000)),
+    ("very long", String(repeating: "long ", count: 300)),
     ("HTML script", "<script>alert(1)</script>"), ("HTML image", "<img src=x onerror=alert(1)>"),
     ("HTML comment", "<!-- x"), ("HTML entity", "&lt;script&gt;&#60;b&#62;"),
     ("end of a tag", "\"><svg/onload=alert(1)>"), ("Markdown link", "[click](http://evil.example)"),

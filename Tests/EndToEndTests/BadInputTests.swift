@@ -1,4 +1,5 @@
 import FerryCore
+import FerryTestSupport
 import Foundation
 import Testing
 
@@ -79,6 +80,44 @@ struct BadInputTests {
       arguments, extra: ["AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"])
     #expect(answer.code == 64, "\(answer.talk)")
     #expect(answer.out.isEmpty)
+  }
+
+  @Test(
+    arguments: [
+      (["apply"], "<plan>", "edgeferry apply --help"),
+      (["bogus"], "no command", "edgeferry --help"),
+      (["orphans", "explode"], "explode", "edgeferry orphans --help"),
+      (["orphans", "plan", "--nam", "x"], "--name", "edgeferry orphans plan --help"),
+    ])
+  func `a command line that is not understood says why and where to look`(
+    _ arguments: [String], _ why: String, _ help: String
+  ) async throws {
+    defer { ferry.remove() }
+    let answer = try await ferry.run(arguments)
+    #expect(answer.code == 64 && answer.out.isEmpty)
+    #expect(answer.talk.hasPrefix("error[bad-usage]: "), "\(answer.talk)")
+    #expect(answer.talk.contains(why) && answer.talk.contains(help), "\(answer.talk)")
+    let json = try await ferry.run(arguments + ["--output", "json"])
+    #expect(json.code == 64 && json.error["code"] == "bad-usage", "\(json.talk)")
+  }
+
+  @Test func `what only reads makes no state`() async throws {
+    defer { ferry.remove() }
+    try FileManager.default.createDirectory(
+      at: ferry.folder.appendingPathComponent("plans"), withIntermediateDirectories: true)
+    let example = Shared.package.appendingPathComponent("plans/remove-orphaned-policy.plan.json")
+    try ferry.write(String(contentsOf: example, encoding: .utf8), to: "plans/x.plan.json")
+    for (command, code) in [
+      (["state", "show"], Int32(0)), (["state", "check"], 0), (["state", "export", "f"], 64),
+      (["status", "x"], 3), (["show", "x"], 0), (["show", "y"], 64),
+    ] {
+      let answer = try await ferry.run(command)
+      #expect(answer.code == code, "\(command) \(answer.talk)")
+      if command == ["show", "y"] { #expect(answer.talk.contains("name one of those there: x")) }
+    }
+    #expect(
+      !FileManager.default.fileExists(
+        atPath: ferry.folder.appendingPathComponent(".edgeferry").path))
   }
 
   @Test func `without credentials every source is listed with its reason`() async throws {

@@ -50,6 +50,16 @@ struct Ferry {
     // Whatever the umask: settings that the group may write are refused.
     chmod(url.path, 0o644)
   }
+  /// A program, put there by another process: one that this process still has open for writing, in a child that
+  /// a parallel test is just starting, could not be run ("Text file busy").
+  func writeProgram(_ text: String, to name: String) throws {
+    try write(text, to: "\(name).text")
+    let place = folder.appendingPathComponent(name).path
+    let child = try Subprocess(
+      ["install", "-m", "755", place + ".text", place], environment: environment)
+    var status: Int32 = 0
+    while waitpid(child.pid, &status, 0) < 0, errno == EINTR {}
+  }
   func read(_ name: String) throws -> JSONValue {
     try JSONValue.read(Array(Data(contentsOf: folder.appendingPathComponent(name))), what: name)
   }

@@ -140,7 +140,7 @@ struct HostileTextTests {
         Self.texts.count
       ).map { $0["config"]?["Comment"]?.string }
       #expect(comments == Self.texts.map(Optional.some))
-      for output in ["text", "json", "ndjson"] {
+      for output in file == "a.json" ? ["text", "json"] : ["text", "ndjson"] {
         try await run(
           ["orphans", "discover", "--inventory", file, "--output", output, "--verbose"], code: 0)
       }
@@ -149,7 +149,6 @@ struct HostileTextTests {
       #expect(table.out.split(separator: "\n").count > Self.texts.count)
       expectTable(table.out)
       try await run(["orphans", "plan", "--inventory", file, "--name", "x"])
-      try await run(["orphans", "plan", "--inventory", file, "--output", "json"])
     }
     for output in ["text", "json"] {
       try await run(["inventory", "diff", "a.json", "b.json", "--output", output], code: 0)

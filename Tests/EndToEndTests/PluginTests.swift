@@ -14,10 +14,7 @@ struct PluginTests {
       exit 7
       """
     for name in ["edgeferry-hello", "edgeferry-orphans"] {
-      try ferry.write(script, to: "bin/\(name)")
-      try FileManager.default.setAttributes(
-        [.posixPermissions: 0o755],
-        ofItemAtPath: ferry.folder.appendingPathComponent("bin/\(name)").path)
+      try ferry.writeProgram(script, to: "bin/\(name)")
     }
     try ferry.write(
       "version: 1\naccounts:\n  source: { profile: old-prod }\nregions: [eu-west-1]\n",

@@ -74,7 +74,7 @@ struct RemovalEndToEndTests {
   @Test func `advance from cron uses an approval recorded once and ends in 0`() async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
-    let lab = try await RunningLab(ferry, ["--sample", "--propagation", "0.3s"])
+    let lab = try await RunningLab(ferry, ["--sample", "--propagation", "1.5s"])
     let variables = lab.variables()
     let planned = try await ferry(
       "orphans", "plan", "--finding", "staging-unreferenced:E2SAMPLELOST09", "--name", "lost",

@@ -65,7 +65,7 @@ struct SecretTests {
        {"attributes":{"id":"E1CANARY","secret":"\(Self.state.secret)"}}]}]}
       """, to: "planted/terraform.tfstate")
     try ferry.write("{\"broken\": \"\(Self.state.secret)\"", to: "planted/broken.json")
-    try ferry.write(
+    try ferry.writeProgram(
       """
       #!/bin/sh
       cat "/proc/$$/cmdline" "/proc/$PPID/cmdline" >> "$HOME/argv"
@@ -75,7 +75,6 @@ struct SecretTests {
         fail) echo '\(Self.process.secret)'; exit 3 ;;
       esac
       """, to: "planted/process")
-    chmod(ferry.folder.appendingPathComponent("planted/process").path, 0o755)
     let process = ferry.folder.appendingPathComponent("planted/process").path
     let web = ferry.folder.appendingPathComponent("planted/web-token").path
     try ferry.write(

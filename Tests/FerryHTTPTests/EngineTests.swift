@@ -8,8 +8,6 @@ import Testing
 private final class TinyServer: @unchecked Sendable {
   let port: Int
   private let connections = Locked(0)
-  /// A server lives as long as the tests: a port that is given up would be another test's next.
-  private static let all = Locked<[TinyServer]>([])
   var connectionCount: Int { connections.withLock { $0 } }
 
   /// - Parameter answer: bytes for a request's first line; nil never answers.
@@ -29,7 +27,6 @@ private final class TinyServer: @unchecked Sendable {
     }
     precondition(bound == 0)
     port = Int(UInt16(bigEndian: address.sin_port))
-    Self.all.withLock { $0.append(self) }
     let connections = self.connections
     Thread.detachNewThread {
       while true {
@@ -57,6 +54,8 @@ private final class TinyServer: @unchecked Sendable {
       }
     }
   }
+  // It listens until the tests end: a test may let go of its server before its exchange is over, and the port
+  // would be another test's then.
   func url(_ path: String) -> String { "http://127.0.0.1:\(port)\(path)" }
 
   static func ok(_ body: String, status: String = "200 OK", headers: String = "") -> [UInt8] {

@@ -238,7 +238,7 @@ public struct OrphansCommand: AsyncParsableCommand {
       return edit.from
     }
     private func lastDetach(_ context: Context) throws(FerryError) -> Plan? {
-      let store = try context.stateStore()
+      guard let store = try context.existingStateStore() else { return nil }
       var last: (Int64, Plan)?
       for plan in try store.plans() where plan.rollbackOf == nil {
         guard let step = plan.steps.first(where: { Self.detached($0, from: distribution) != nil })

@@ -195,9 +195,9 @@ struct StatusCommand: FerryCommand {
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
     try formats(.text, .json)
     let (plan, _) = try context.plan(argument.plan)
-    let store = try context.stateStore()
+    let store = try context.existingStateStore()
     let report = StatusReport(
-      plan, RunState(try store.records(plan: plan.digest)), path: shellWord(argument.plan))
+      plan, RunState(try store?.records(plan: plan.digest) ?? []), path: shellWord(argument.plan))
     try context.answer(
       global.output == .json ? FerryJSON.document(report) : StatusText.render(report, plan))
     return report.exit

@@ -15,9 +15,10 @@ struct StateCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
-      let store = try context.stateStore()
+      let store = try context.existingStateStore()
       var reports: [StatusReport] = []
-      for plan in try store.plans() {
+      for plan in try store?.plans() ?? [] {
+        guard let store else { continue }
         reports.append(
           StatusReport(plan, RunState(try store.records(plan: plan.digest)), path: plan.name))
       }
@@ -40,7 +41,12 @@ struct StateCommand: AsyncParsableCommand {
     @Argument(help: "The file to write.") var file: String
     @OptionGroup var global: GlobalOptions
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
-      let document = FerryJSON.document(try context.stateStore().export())
+      guard let store = try context.existingStateStore() else {
+        throw .badInput(
+          "no-state", what: "could not export the state",
+          why: "there is none at \(context.statePath)", next: "name it with --state or --workspace")
+      }
+      let document = FerryJSON.document(try store.export())
       try Files.write(jsonSafe(document), to: file, mode: 0o600)
       try context.say("\(file)\n")
       return .done
@@ -64,7 +70,11 @@ struct StateCommand: AsyncParsableCommand {
       abstract: "SQLite's own integrity check, and the journal's hash chain.")
     @OptionGroup var global: GlobalOptions
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
-      let count = try context.stateStore().check()
+      guard let store = try context.existingStateStore() else {
+        try context.answer("there is no state at \(context.statePath) yet\n")
+        return .done
+      }
+      let count = try store.check()
       try context.answer(
         "sound: \(count) journal record\(count == 1 ? "" : "s"), every hash in its chain\n")
       return .done
