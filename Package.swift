@@ -93,11 +93,7 @@ let package = Package(
       .testTarget(
         name: "EndToEndTests",
         dependencies: ["FerryTestSupport", "FerryCore", "FerryAWS", "FerryModel"],
-        exclude: [
-          "hostile_server.py", "boto3_trio.py", "boto3_operations.py", "boto3_random.py",
-          "edge_client.py", "shapes.py", "tls_server.py", "trio.tf", "credential_server.py",
-          "botocore_oracle.py", "ini_oracle.py", "credential_cases.py", "pty_run.py",
-        ],
+        exclude: ["clients"],
         swiftSettings: strict),
     ]
 )

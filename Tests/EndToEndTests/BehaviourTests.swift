@@ -91,7 +91,7 @@ struct BehaviourTests {
           "-c",
           "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
           lab.api + "/_lab/requests",
-        ], extra: ClientTests.around(ferry, lab), program: Ferry.pythonProgram)
+        ], extra: ClientTests.around(ferry, lab), program: Ferry.python)
       let codes = Set(log.json.array?.compactMap { $0["code"]?.string } ?? [])
       #expect(codes.contains("DistributionNotDisabled") == (behaviour == "delete-lag=6"))
       let inverse = try ferry.read("plans/all.rollback.plan.json")["digest"]?.string ?? ""
@@ -162,7 +162,7 @@ struct BehaviourTests {
             print("refuse")
         """
       let done = try await ferry.run(
-        ["-c", meddling], extra: ClientTests.around(ferry, lab), program: Ferry.pythonProgram)
+        ["-c", meddling], extra: ClientTests.around(ferry, lab), program: Ferry.python)
       #expect(done.out == "\(permission)\n", "\(done.talk)")
       if permission == "allow" {
         // What the plan was made for is gone: it is stale, and a new one finishes.

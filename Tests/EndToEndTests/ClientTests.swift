@@ -56,10 +56,10 @@ struct ClientTests {
     }
     try ferry.write(
       JSONValue.object(Dictionary(uniqueKeysWithValues: shapes)).canonical, to: "shapes.json")
-    let script = Shared.package.appendingPathComponent("Tests/EndToEndTests/shapes.py").path
+    let script = Ferry.client("shapes.py")
     let answer = try await ferry.run(
       [script, "shapes.json"], extra: ProcessInfo.processInfo.environment,
-      program: Ferry.pythonProgram)
+      program: Ferry.python)
     #expect(answer.code == 0, "\(answer.talk)")
     #expect(answer.out == "\(shapes.count) shapes agree\n")
   }
@@ -126,7 +126,7 @@ struct ClientTests {
       return
     }
     try FileManager.default.copyItem(
-      at: Shared.package.appendingPathComponent("Tests/EndToEndTests/trio.tf"),
+      at: URL(fileURLWithPath: Ferry.client("trio.tf")),
       to: ferry.folder.appendingPathComponent("trio.tf"))
     try await ferry.withLab(["--propagation", "0.1s"]) { lab in
       let variables = Self.around(ferry, lab).merging([
@@ -143,7 +143,7 @@ struct ClientTests {
             "-c",
             "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
             lab.api + path,
-          ], extra: Self.around(ferry, lab), program: Ferry.pythonProgram
+          ], extra: Self.around(ferry, lab), program: Ferry.python
         ).json
       }
       let steps: [([String], Int32)] = [
@@ -229,17 +229,13 @@ extension Ferry {
       throw error
     }
   }
-  /// A Python with boto3.
-  static var pythonProgram: String {
-    ProcessInfo.processInfo.environment["EDGEFERRY_PYTHON"] ?? "python3"
-  }
-  /// Runs a script that lies beside the tests as a client of a lab.
+  /// Runs one of the client programs against a lab.
   func python(
     _ script: String, _ arguments: String..., lab: RunningLab, extra: [String: String] = [:]
   ) async throws -> Answer {
-    let path = Shared.package.appendingPathComponent("Tests/EndToEndTests/\(script)").path
-    return try await run(
-      [path] + arguments, extra: ClientTests.around(self, lab).merging(extra) { $1 },
-      program: Ferry.pythonProgram)
+    try await run(
+      [Ferry.client(script)] + arguments,
+      extra: ClientTests.around(self, lab).merging(extra) { $1 },
+      program: Ferry.python)
   }
 }

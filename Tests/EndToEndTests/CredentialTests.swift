@@ -7,14 +7,11 @@ import Testing
 
 /// Credentials as the built binary gets them, with botocore as the oracle.
 struct CredentialTests {
-  static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-  static let python = ProcessInfo.processInfo.environment["EDGEFERRY_PYTHON"] ?? "python3"
-
   /// One line of JSON for each case that a script ran.
   func cases(_ script: String, _ ferry: Ferry) async throws -> [JSONValue] {
     let answer = try await ferry.run(
-      ["-B", Self.folder.appendingPathComponent(script).path, Ferry.binary.path],
-      program: Self.python)
+      ["-B", Ferry.client(script), Ferry.binary.path],
+      program: Ferry.python)
     #expect(answer.code == 0, "\(answer.talk)")
     return answer.out.split(separator: "\n").compactMap {
       try? JSONValue.read(Array($0.utf8), what: "a case")

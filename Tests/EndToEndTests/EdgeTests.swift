@@ -7,11 +7,10 @@ import Testing
 struct EdgeEndToEndTests {
   /// Runs the Python client against a lab and gives its last line.
   private func client(_ ferry: Ferry, _ lab: RunningLab, _ part: String) async throws -> String {
-    let script = Shared.package.appendingPathComponent("Tests/EndToEndTests/edge_client.py").path
-    let python = ProcessInfo.processInfo.environment["EDGEFERRY_PYTHON"] ?? "python3"
     let talk = ferry.folder.appendingPathComponent("talk-\(part)")
     let ending = try await Subprocess(
-      [python, script, lab.readyFile, part], environment: ferry.environment, stderr: talk.path
+      [Ferry.python, Ferry.client("edge_client.py"), lab.readyFile, part],
+      environment: ferry.environment, stderr: talk.path
     ).wait()
     #expect(ending.code == 0, "\(text(talk.path))")
     return String(decoding: ending.stdout, as: UTF8.self)

@@ -26,6 +26,13 @@ struct Ferry {
       ? beside : Shared.package.appendingPathComponent(".build/debug/edgeferry")
   }()
 
+  /// A program of another language beside the tests: a client of the lab, an oracle, a server.
+  static func client(_ name: String) -> String {
+    Shared.package.appendingPathComponent("Tests/EndToEndTests/clients/\(name)").path
+  }
+  /// A Python with boto3.
+  static let python = ProcessInfo.processInfo.environment["EDGEFERRY_PYTHON"] ?? "python3"
+
   /// A fresh workspace, removed when the value's owner calls `remove`.
   let folder: URL
   var environment: [String: String]

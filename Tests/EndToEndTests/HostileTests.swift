@@ -9,8 +9,7 @@ struct HostileTests {
   func `an answer that is not CloudFront's ends in one clean error`(_ kind: String) async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
-    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("hostile_server.py").path
+    let script = Ferry.client("hostile_server.py")
     let server = try Subprocess(
       ["python3", script, kind], environment: ferry.environment,
       stderr: ferry.folder.appendingPathComponent("server-talk").path)

@@ -237,8 +237,7 @@ struct HostileTextTests {
 
   @Test func `no error of a service reaches a terminal as it is`() async throws {
     defer { ferry.remove() }
-    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("hostile_server.py").path
+    let script = Ferry.client("hostile_server.py")
     try ferry.write(JSONValue.of(Self.texts).canonical, to: "texts.json")
     let texts = ferry.folder.appendingPathComponent("texts.json").path
     for (kind, code) in [("gaps", Int32(0)), ("refusals", 1)] {

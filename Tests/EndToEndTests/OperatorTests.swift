@@ -69,8 +69,7 @@ struct OperatorTests {
 
   @Test func `a closed terminal is a hang-up, not a crash`() async throws {
     let run = try await RemovalRun(propagation: "1s")
-    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("pty_run.py").path
+    let script = Ferry.client("pty_run.py")
     let closed = try await run.ferry.run(
       [script, "waiting for", "close", Ferry.binary.path] + run.apply, extra: run.variables,
       program: "python3")
@@ -84,8 +83,7 @@ struct OperatorTests {
     async throws
   {
     let run = try await RemovalRun(propagation: "0.1s")
-    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("pty_run.py").path
+    let script = Ferry.client("pty_run.py")
     // A closed terminal ends what is typed before it is heard of as a signal, or after.
     for (typed, codes) in [
       ("other\\n", [4]), ("\\x03", [130]), ("", [4, 130]), ("some\\n", [0]),

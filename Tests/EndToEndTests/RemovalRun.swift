@@ -40,15 +40,7 @@ struct RemovalRun {
   }
   /// How often each write took effect, by the lab's own log.
   func effects() async throws -> [String: Int] {
-    let log = try await python(
-      "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
-      [lab.api + "/_lab/requests"])
-    var counts: [String: Int] = [:]
-    for entry in log.json.array ?? [] where entry["effective"] == true {
-      counts[
-        "\(entry["operation"]?.string ?? "") \(entry["resource"]?.string ?? "")", default: 0] += 1
-    }
-    return counts
+    try await ProcessKillTests.written(ferry, lab).byResource
   }
   /// Goes on until it is done, and finds every write of the plan done exactly once.
   func finishOnce(location: SourceLocation = #_sourceLocation) async throws {

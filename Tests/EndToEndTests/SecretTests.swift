@@ -254,8 +254,7 @@ struct SecretTests {
 
   @Test func `a service that repeats the request in its refusal gives nothing away`() async throws {
     defer { ferry.remove() }
-    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("hostile_server.py").path
+    let script = Ferry.client("hostile_server.py")
     let server = try Subprocess(
       ["python3", script, "echo"], environment: ferry.environment,
       stderr: ferry.folder.appendingPathComponent("server-talk").path)

@@ -25,8 +25,7 @@ struct TrustTests {
     }
     let right = try await made("right", for: "127.0.0.1")
     let wrong = try await made("wrong", for: "other.example")
-    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("tls_server.py").path
+    let script = Ferry.client("tls_server.py")
     for (pair, bundle, code) in [
       (right, nil, "no-answer"), (right, wrong.certificate, "no-answer"),
       (right, right.certificate, "access-denied"), (wrong, wrong.certificate, "no-answer"),
