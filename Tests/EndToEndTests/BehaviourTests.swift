@@ -179,4 +179,32 @@ struct BehaviourTests {
       #expect(after.code == 0, "\(after.out)")
     }
   }
+
+  @Test(arguments: [("60", "SignatureDoesNotMatch"), ("3600", "")])
+  func `a clock that is off is corrected where the service minds, and no matter where it does not`(
+    _ tolerance: String, _ refusal: String
+  ) async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    try await ferry.withLab([
+      "--sample", "--behaviour", "skew-tolerance=\(tolerance)", "--fault", "skew:seconds=900",
+    ]) { lab in
+      // botocore corrects nothing: its answer tells what this lab minds.
+      let bare = try await ferry.run(
+        [
+          "-c",
+          """
+          import boto3, botocore
+          try:
+              boto3.client("cloudfront").list_distributions()
+          except botocore.exceptions.ClientError as error:
+              print(error.response["Error"]["Code"])
+          """,
+        ], extra: ClientTests.around(ferry, lab), program: Ferry.python)
+      #expect(bare.out.trimmingCharacters(in: .newlines) == refusal, "\(bare.talk)")
+      let found = try await ferry(
+        "orphans", "discover", "--output", "json", extra: lab.variables())
+      #expect(found.code == 0 && found.json["complete"] == true, "\(found.talk)")
+    }
+  }
 }

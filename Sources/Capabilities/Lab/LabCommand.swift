@@ -19,7 +19,7 @@ public struct LabCommand: AsyncParsableCommand {
         When ready, one JSON line goes to stdout and to the ready file.
 
         Faults (--fault):
-        \(FaultPlan.help.map { "  \($0.0)  \($0.1)" }.joined(separator: "\n"))
+        \(FaultPlan.help.map { "  \($0.0)\n      \($0.1)" }.joined(separator: "\n"))
         \(FaultPlan.filters)
 
         Behaviours (--behaviour), the default first:
