@@ -285,7 +285,8 @@ struct CredentialSourceTests {
     defer { EVP_PKEY_free(key) }
     var der: UnsafeMutablePointer<UInt8>?
     let length = i2d_PrivateKey(key, &der)
-    let body = Data(bytes: der ?? .allocate(capacity: 1), count: Int(max(0, length)))
+    defer { CRYPTO_free(der, "", 0) }
+    let body = Data(UnsafeBufferPointer(start: der, count: Int(max(0, length))))
     let text = body.base64EncodedString(options: .lineLength64Characters)
     return "-----BEGIN EC PRIVATE KEY-----\n\(text)\n-----END EC PRIVATE KEY-----\n"
   }()

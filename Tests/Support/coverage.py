@@ -1,9 +1,27 @@
-"""Prints the line coverage of our own sources from llvm-cov's JSON."""
+"""Prints the line coverage of our own sources over several runs of the tests.
+
+Usage: coverage.py FOLDER-OF-THE-BUILD PROFILE...
+"""
 import collections
+import glob
 import json
+import os
+import shutil
+import subprocess
 import sys
 
-data = json.load(open(sys.argv[1]))["data"][0]
+build, profiles = sys.argv[1], sys.argv[2:]
+tools = os.path.dirname(os.path.realpath(shutil.which("swift")))
+
+
+def tool(name, *arguments):
+    return subprocess.run([os.path.join(tools, name), *arguments], check=True, stdout=subprocess.PIPE).stdout
+
+
+merged = os.path.join(build, "all.profdata")
+tool("llvm-profdata", "merge", "-sparse", *profiles, "-o", merged)
+bundle = glob.glob(os.path.join(build, "*.xctest"))[0]
+data = json.loads(tool("llvm-cov", "export", "-summary-only", f"-instr-profile={merged}", bundle))["data"][0]
 targets = collections.defaultdict(lambda: [0, 0])
 for file in data["files"]:
     parts = file["filename"].split("/")
