@@ -77,20 +77,12 @@ public struct RetryPolicy: Equatable, Sendable {
     }
   }
 
-  static let throttlingCodes: Set = [
-    "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException",
-    "RequestThrottled", "TooManyRequestsException", "ProvisionedThroughputExceededException",
-    "TransactionInProgressException", "RequestLimitExceeded", "BandwidthLimitExceeded",
-    "LimitExceededException", "SlowDown", "PriorRequestNotComplete", "EC2ThrottledException",
-  ]
-  static let transientCodes: Set = [
-    "RequestTimeout", "RequestTimeoutException", "IDPCommunicationError",
-  ]
-
   /// What is worth another attempt; a 400 only by its code.
   public static func fault(status: Int, code: String) -> Fault? {
-    if throttlingCodes.contains(code) || status == 429 { return .throttled }
-    if [500, 502, 503, 504].contains(status) || transientCodes.contains(code) { return .transient }
+    if ServiceFailure.throttlingCodes.contains(code) || status == 429 { return .throttled }
+    if [500, 502, 503, 504].contains(status) || ServiceFailure.transientCodes.contains(code) {
+      return .transient
+    }
     return nil
   }
 

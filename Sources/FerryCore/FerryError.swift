@@ -52,6 +52,25 @@ public struct ServiceFailure: Codable, Equatable, Sendable {
   }
 }
 
+extension ServiceFailure {
+  /// The service takes no more calls for now: nothing was done, and later it may be.
+  /// - Source: botocore 1.43.11 retries/standard.py.
+  public static let throttlingCodes: Set = [
+    "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException",
+    "RequestThrottled", "TooManyRequestsException", "ProvisionedThroughputExceededException",
+    "TransactionInProgressException", "RequestLimitExceeded", "BandwidthLimitExceeded",
+    "LimitExceededException", "SlowDown", "PriorRequestNotComplete", "EC2ThrottledException",
+  ]
+  /// Faults that pass, whatever the status, and that the SDKs try again.
+  public static let transientCodes: Set = [
+    "RequestTimeout", "RequestTimeoutException", "IDPCommunicationError",
+  ]
+  /// The service's own trouble: not tried again by code alone, and no verdict on a request.
+  public static let outageCodes: Set = ["ServiceUnavailable", "InternalError"]
+  /// The keys were right once.
+  public static let expiredCodes: Set = ["ExpiredToken", "ExpiredTokenException"]
+}
+
 /// The only error that crosses module borders: what failed, why, and what to do next.
 ///
 /// Tests and scripts match `code`, never the prose.

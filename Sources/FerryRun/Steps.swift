@@ -188,14 +188,17 @@ extension Runner {
   /// Whether nothing was said about the request itself.
   static func isTransient(_ error: FerryError) -> Bool {
     error.code == .noAnswer || error.code == .unreadableAnswer
-      || RetryCodes.transient.contains(error.service?.code ?? "")
+      || isThrottled(error)
+      || ServiceFailure.transientCodes.union(ServiceFailure.outageCodes).contains(
+        error.service?.code ?? "")
       || (error.service?.status ?? 0) >= 500
   }
   static func isThrottled(_ error: FerryError) -> Bool {
-    RetryCodes.throttling.contains(error.service?.code ?? "")
+    ServiceFailure.throttlingCodes.contains(error.service?.code ?? "")
+      || error.service?.status == 429
   }
   static func lacksCredentials(_ error: FerryError) -> Bool {
-    error.code == .credentials || RetryCodes.expired.contains(error.service?.code ?? "")
+    error.code == .credentials || ServiceFailure.expiredCodes.contains(error.service?.code ?? "")
   }
   private func silent(_ error: FerryError) -> Stop {
     notYet("CloudFront gives no usable answer (\(error.why))", until: nil)
@@ -569,14 +572,4 @@ extension Runner {
       try append(.applied, step: step.id, body: body, images: images)
     }
   }
-}
-
-enum RetryCodes {
-  /// Refusals that pass: the transport has tried them often enough; a run tries later.
-  static let throttling: Set = [
-    "Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown",
-    "TooManyRequestsException",
-  ]
-  static let transient = throttling.union(["ServiceUnavailable", "InternalError"])
-  static let expired: Set = ["ExpiredToken", "ExpiredTokenException"]
 }

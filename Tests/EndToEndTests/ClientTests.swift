@@ -137,15 +137,6 @@ struct ClientTests {
         try await ferry.run(
           arguments + ["-no-color", "-input=false"], extra: variables, program: terraform)
       }
-      func ask(_ path: String) async throws -> JSONValue {
-        try await ferry.run(
-          [
-            "-c",
-            "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
-            lab.api + path,
-          ], extra: Self.around(ferry, lab), program: Ferry.python
-        ).json
-      }
       let steps: [([String], Int32)] = [
         (["init"], 0), (["apply", "-auto-approve"], 0),
         (["apply", "-auto-approve", "-var", "attach=true"], 0),
@@ -156,7 +147,7 @@ struct ClientTests {
           arguments + ["-no-color", "-input=false"], extra: variables, program: terraform)
         #expect(answer.code == code, "\(arguments) \(answer.out.suffix(2000)) \(answer.talk)")
       }
-      let built = try await ask("/_lab/state")["111111111111"] ?? .null
+      let built = try await lab.get("/_lab/state", ferry)["111111111111"] ?? .null
       let primary = built["distributions"]?.array?.first { $0["staging"] == false }
       #expect(built["distributions"]?.array?.count == 2)
       #expect(
@@ -166,7 +157,8 @@ struct ClientTests {
       #expect(destroyed.code == 0, "\(destroyed.out.suffix(2000)) \(destroyed.talk)")
       // Whatever was created is gone again.
       var left: [String: Int] = [:]
-      for entry in try await ask("/_lab/requests").array ?? [] where entry["effective"] == true {
+      for entry in try await lab.get("/_lab/requests", ferry).array ?? []
+      where entry["effective"] == true {
         let operation = (entry["operation"]?.string ?? "").replacingOccurrences(
           of: "WithTags", with: "")
         if operation.hasPrefix("Create") { left[String(operation.dropFirst(6)), default: 0] += 1 }

@@ -7,6 +7,22 @@ import Testing
 @testable import FerryRun
 
 struct RunnerTests {
+  @Test(arguments: ServiceFailure.throttlingCodes.sorted())
+  func `every code for too many calls pauses a run and fails none`(_ code: String)
+    async throws
+  {
+    let world = try await RemovalWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    let faults = ModelTransport.Faults(before: { _, _ throws(FerryError) in
+      .awsError(status: 400, code: code, message: "Rate exceeded", requestID: "r")
+    })
+    let outcome = try await Runner.run(
+      world.plan, store: store, world: world.world(faults: faults), options: world.options())
+    #expect(outcome.exit == .notYet, "\(String(describing: outcome.error))")
+    #expect(world.writes.isEmpty)
+  }
+
   @Test func `a removal runs to its end and its rollback brings the trio back`() async throws {
     let world = try await RemovalWorld()
     let store = try world.store()
