@@ -96,18 +96,18 @@ public enum Entry {
   private static func interruptible<T: Sendable>(_ work: @escaping @Sendable () async -> T) async
     -> T
   {
-    let task = Task { await work() }
-    let seen = Locked(0)
+    let seen = Locked((times: 0, task: Task<T, Never>?.none))
     var sources: [any DispatchSourceSignal] = []
     for number in [SIGINT, SIGTERM, SIGHUP] {
-      guard unsafeBitCast(signal(number, SIG_IGN), to: Int.self) != ignored else { continue }
+      var disposition = sigaction()
+      guard sigaction(number, nil, &disposition) == 0, !isIgnored(disposition) else { continue }
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
-        let times = seen.withLock { count in
-          count += 1
-          return count
+        let (times, task) = seen.withLock { state in
+          state.times += 1
+          return (state.times, state.task)
         }
-        task.cancel()
+        task?.cancel()
         guard number != SIGHUP else { return }
         if times > 1 { _exit(FerryCore.ExitCode.interrupted.rawValue) }
         if number == SIGINT, isatty(STDERR_FILENO) == 1 {
@@ -115,14 +115,27 @@ public enum Entry {
             "\nending after the call in flight; once more ends at once\n", to: STDERR_FILENO)
         }
       }
-      source.resume()
+      // The work begins once its signals are caught: before that they end the process as ever.
+      await withCheckedContinuation { registered in
+        source.setRegistrationHandler { registered.resume() }
+        source.resume()
+      }
       sources.append(source)
     }
+    let task = Task { await work() }
+    let early = seen.withLock { state in
+      state.task = task
+      return state.times > 0
+    }
+    if early { task.cancel() }
     let value = await task.value
     for source in sources { source.cancel() }
     return value
   }
-  private static let ignored = unsafeBitCast(SIG_IGN, to: Int.self)
+  private static func isIgnored(_ disposition: sigaction) -> Bool {
+    unsafeBitCast(disposition.__sigaction_handler.sa_handler, to: Int.self)
+      == unsafeBitCast(SIG_IGN, to: Int.self)
+  }
 
   private static func log(verbose: Bool) {
     LoggingSystem.bootstrap { label in

@@ -66,7 +66,7 @@ def on_terminal(home, reply):
         os.chdir(home)
         words = WORDS + ["--profile", "mfa"]
         os.execve(words[0], words, environment(home))
-    shown, answered, until = b"", False, time.time() + 30
+    shown, answered, until = b"", False, time.time() + 60
     while time.time() < until:
         if select.select([terminal], [], [], 0.1)[0]:
             try:
