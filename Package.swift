@@ -16,7 +16,7 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 /// Every capability: a folder under Sources/Capabilities, a subcommand, a page under docs/commands.
-let capabilities = ["Inventories", "Orphans", "Lab"]
+let capabilities = ["Inventories", "Orphans", "Cutover", "Lab"]
 
 let modules: [Module] = [
   // Values and pure functions.
@@ -29,6 +29,10 @@ let modules: [Module] = [
   Module(name: "FerryHTTP", uses: ["FerryCore", "CCurl"]),
   Module(
     name: "FerryAWS", uses: ["FerryCore", "FerryHTTP", "FerryCloudFront", "COpenSSL", logging]),
+  // DNS: ldns for the messages, sockets of our own, and what is observed with them.
+  Module(name: "FerryDNS", uses: ["FerryCore", "FerryHTTP", "CLDNS", "COpenSSL"]),
+  // Providers that change a zone: Route 53, dynamic update, a person.
+  Module(name: "FerryZones", uses: ["FerryCore", "FerryCloudFront", "FerryDNS"]),
   // The runner and its journal.
   Module(name: "FerryRun", uses: ["FerryCore", "FerryCloudFront", grdb]),
   Module(name: "FerryReport", uses: ["FerryCore"]),
@@ -36,8 +40,8 @@ let modules: [Module] = [
   Module(
     name: "FerryCommand",
     uses: [
-      "FerryCore", "FerryCloudFront", "FerryAWS", "FerryHTTP", "FerryRun", "FerryReport",
-      argumentParser, yams, logging,
+      "FerryCore", "FerryCloudFront", "FerryAWS", "FerryHTTP", "FerryDNS", "FerryZones", "FerryRun",
+      "FerryReport", argumentParser, yams, logging,
     ]),
 ]
 
@@ -75,9 +79,8 @@ let package = Package(
         .target(
           name: name,
           dependencies: [
-            "FerryCore", "FerryCloudFront", "FerryCommand", "FerryHTTP", "FerryModel",
-            "FerryReport",
-            "FerryRun", "COpenSSL", "CLDNS", argumentParser,
+            "FerryCore", "FerryCloudFront", "FerryCommand", "FerryHTTP", "FerryDNS", "FerryZones",
+            "FerryModel", "FerryReport", "FerryRun", "COpenSSL", argumentParser,
           ], path: "Sources/Capabilities/\(name)", swiftSettings: strict),
         .testTarget(
           name: name + "Tests",

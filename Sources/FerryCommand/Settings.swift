@@ -17,6 +17,14 @@ public struct Settings: Sendable {
   /// Where stacks are looked for, besides the profile's region.
   public var regions: [String] = []
   public var deployedPollSeconds = 20.0
+  public var zones: [ZoneSettings] = []
+  /// Recursive vantage points; nil for those of the system.
+  public var resolvers: [DNSServer]?
+  public var cutover = CutoverPolicy()
+  public var health: HealthPolicy?
+  /// Where serving proofs connect.
+  public var edgePort: UInt16 = 443
+  public var edgeCAFile: String?
   public var idleAfterSeconds = 30 * 86_400
   /// The file that it was read from, or nil for the built-in settings.
   public var path: String?
@@ -135,6 +143,17 @@ struct SettingsReader {
       }
     }
     out.regions = texts(root["regions"])
+    for (name, zone) in pairs(root["zones"]) { out.zones.append(try self.zone(name, zone)) }
+    if root["resolvers"] != nil { out.resolvers = try servers(root["resolvers"], "resolvers") }
+    out.cutover = try cutover(root)
+    if let health = root["health"] { out.health = try self.health(health) }
+    if let port = root["edge"]?["port"] {
+      guard let number = port.int.flatMap(UInt16.init(exactly:)), number > 0 else {
+        throw refuse("edge.port is 1 to 65535", at: port)
+      }
+      out.edgePort = number
+    }
+    out.edgeCAFile = root["edge"]?["caFile"].flatMap { $0.null == nil ? $0.string : nil }
     if let seconds = span(root["polling"]?["deployed"]) { out.deployedPollSeconds = seconds }
     if let seconds = span(root["orphans"]?["idleAfter"]) { out.idleAfterSeconds = Int(seconds) }
     if let rehearsal = root["rehearsal"], !["advised", "required"].contains(rehearsal.string ?? "")

@@ -16,10 +16,16 @@ public struct Plan: Codable, Equatable, Sendable {
     public var endpoint: String?
     /// Configs without secrets, by digest. Those with secrets are in the state database alone.
     public var images: [String: String]
-    public init(inventoryDigest: String, endpoint: String? = nil, images: [String: String] = [:]) {
+    /// What DNS said of each name; nil where the plan touches none.
+    public var probes: [ProbedName]?
+    public init(
+      inventoryDigest: String, endpoint: String? = nil, images: [String: String] = [:],
+      probes: [ProbedName]? = nil
+    ) {
       self.inventoryDigest = inventoryDigest
       self.endpoint = endpoint
       self.images = images
+      self.probes = probes
     }
   }
   public struct Schedule: Codable, Equatable, Sendable {
@@ -27,11 +33,71 @@ public struct Plan: Codable, Equatable, Sendable {
     public var end: Date
     public var criticalPathSeconds: Int
     public var exposureSeconds: Int
+    /// The share of requests that still go to the old target after the flip is seen everywhere.
+    public var trafficShare: [SharePoint]?
+    /// What undoing would take from each point of the plan.
+    public var rollback: [RollbackPoint]?
     public init(start: Date, end: Date, criticalPathSeconds: Int, exposureSeconds: Int) {
       self.start = start
       self.end = end
       self.criticalPathSeconds = criticalPathSeconds
       self.exposureSeconds = exposureSeconds
+    }
+  }
+  public struct SharePoint: Codable, Equatable, Sendable {
+    /// Since the last authoritative server gave the new answer.
+    public var seconds: Int
+    /// 0...1
+    public var old: Double
+    public init(seconds: Int, old: Double) {
+      self.seconds = seconds
+      self.old = old
+    }
+  }
+  /// If it is decided at `from` (after `step`) to undo: how long that takes and when it may begin.
+  public struct RollbackPoint: Codable, Equatable, Sendable {
+    public var step: String
+    public var from: Date
+    /// From its first write to the last cache that has the old answer again.
+    public var seconds: Int
+    /// The next instant that the windows allow that write; nil when they never do.
+    public var nextAllowed: Date?
+    public init(step: String, from: Date, seconds: Int, nextAllowed: Date?) {
+      self.step = step
+      self.from = from
+      self.seconds = seconds
+      self.nextAllowed = nextAllowed
+    }
+  }
+  /// How an alias or name may be moved, and why this way.
+  public struct Method: Codable, Equatable, Sendable {
+    public struct Considered: Codable, Equatable, Sendable {
+      public var method: String
+      public var possible: Bool
+      public var reasons: [String]
+      public var exposureSeconds: Int?
+      public var rollbackSeconds: Int?
+      public init(
+        method: String, possible: Bool, reasons: [String], exposureSeconds: Int? = nil,
+        rollbackSeconds: Int? = nil
+      ) {
+        self.method = method
+        self.possible = possible
+        self.reasons = reasons
+        self.exposureSeconds = exposureSeconds
+        self.rollbackSeconds = rollbackSeconds
+      }
+    }
+    public var alias: String
+    public var chosen: String
+    /// `dns-first` or `alias-first`; nil where DNS alone moves.
+    public var order: String?
+    public var considered: [Considered]
+    public init(alias: String, chosen: String, order: String?, considered: [Considered]) {
+      self.alias = alias
+      self.chosen = chosen
+      self.order = order
+      self.considered = considered
     }
   }
   public struct Risk: Codable, Equatable, Sendable {
@@ -56,6 +122,8 @@ public struct Plan: Codable, Equatable, Sendable {
   public var accounts: [String: AccountID]
   public var observed: Observed
   public var steps: [Step]
+  /// How each alias or name is moved; nil where none is.
+  public var methods: [Method]?
   public var schedule: Schedule
   /// The first step that has no inverse, or nil.
   public var pointOfNoReturn: String?
@@ -72,8 +140,9 @@ public struct Plan: Codable, Equatable, Sendable {
     name: String, capability: String, createdAt: Date, tool: String,
     accounts: [String: AccountID], observed: Observed, steps: [Step], schedule: Schedule,
     pointOfNoReturn: String? = nil, debts: [String] = [], risks: [Risk] = [], notes: [String] = [],
-    permissions: [String], rollbackOf: String? = nil
+    permissions: [String], rollbackOf: String? = nil, methods: [Method]? = nil
   ) {
+    self.methods = methods
     self.name = name
     self.capability = capability
     self.createdAt = createdAt
@@ -101,6 +170,7 @@ public struct Plan: Codable, Equatable, Sendable {
     try box.encode(accounts, forKey: .accounts)
     try box.encode(observed, forKey: .observed)
     try box.encode(steps, forKey: .steps)
+    try box.encodeIfPresent(methods, forKey: .methods)
     try box.encode(schedule, forKey: .schedule)
     try box.encode(pointOfNoReturn, forKey: .pointOfNoReturn)
     try box.encode(debts, forKey: .debts)
@@ -112,6 +182,25 @@ public struct Plan: Codable, Equatable, Sendable {
   }
 }
 
+/// An RRset that is there, or that there is none of (`value` nil).
+public struct RecordState: Codable, Equatable, Sendable {
+  public var name: DomainName
+  public var rrtype: RRType
+  public var value: RecordValue?
+  public init(_ key: RecordKey, _ value: RecordValue?) {
+    name = key.name
+    rrtype = key.rrtype
+    self.value = value
+  }
+  public var key: RecordKey { RecordKey(name, rrtype) }
+  public func encode(to encoder: any Encoder) throws {
+    var box = encoder.container(keyedBy: CodingKeys.self)
+    try box.encode(name, forKey: .name)
+    try box.encode(rrtype, forKey: .rrtype)
+    try box.encode(value, forKey: .value)
+  }
+}
+
 /// One change: what to do, what must hold before, what to wait for, what proves it, how to undo it.
 public struct Step: Codable, Equatable, Sendable {
   /// What the resource must look like when the step begins.
@@ -120,9 +209,12 @@ public struct Step: Codable, Equatable, Sendable {
     public var etag: String?
     /// `XElement.configDigest` of the config planned against; nil when nothing can be known yet.
     public var configDigest: String?
-    public init(etag: String? = nil, configDigest: String? = nil) {
+    /// The RRsets as observed, for a change of DNS; the action's own `from` is what is compared.
+    public var records: [RecordState]?
+    public init(etag: String? = nil, configDigest: String? = nil, records: [RecordState]? = nil) {
       self.etag = etag
       self.configDigest = configDigest
+      self.records = records
     }
   }
   public struct Wait: Codable, Equatable, Sendable {
@@ -154,6 +246,14 @@ public struct Step: Codable, Equatable, Sendable {
       case config = "cloudfront.config"
       /// The resource answers NoSuch….
       case absent = "cloudfront.absent"
+      /// Every authoritative server of `zone` answers `records`, in as many agreeing rounds as asked for.
+      case authoritative = "dns.authoritative"
+      /// No resolver of the settings still has one of `records`: what they must not answer any more.
+      case recursive = "dns.recursive"
+      /// The edge serves the name with a certificate that covers it, and with the marker's value.
+      case serving
+      /// `url` answers `status`, and with the marker's value, during the whole wait of the step.
+      case health
     }
     public var type: Kind
     /// A distribution id, or a reference to a step's output.
@@ -164,6 +264,14 @@ public struct Step: Codable, Equatable, Sendable {
     /// How long the check usually takes, and when waiting for it ends in "not yet" (exit 3).
     public var typicalSeconds: Int?
     public var limitSeconds: Int?
+    /// DNS: the zone and what must be answered, or no more.
+    public var zone: DomainName?
+    public var records: [RecordState]?
+    /// HTTP: what to ask, where to connect instead of the URL's own name, and what must be answered.
+    public var url: String?
+    public var at: String?
+    public var status: Int?
+    public var marker: String?
     public init(
       _ type: Kind, distribution: String? = nil, policy: String? = nil, path: String? = nil,
       value: String? = nil, typicalSeconds: Int? = nil, limitSeconds: Int? = nil
@@ -177,6 +285,11 @@ public struct Step: Codable, Equatable, Sendable {
       self.limitSeconds = limitSeconds
     }
   }
+  /// What the run does when a check of the step fails for good: stop there, or undo everything (exit 6).
+  public enum OnFailure: String, Codable, Sendable {
+    case hold
+    case rollBack = "roll-back"
+  }
   /// Something a person must approve before the step: `edgeferry approve PLAN --step ID --reference TEXT`.
   public struct Gate: Codable, Equatable, Sendable {
     public var reason: String
@@ -185,8 +298,8 @@ public struct Step: Codable, Equatable, Sendable {
 
   public var id: String
   public var title: String
-  /// The account that the step acts in.
-  public var account: AccountID
+  /// The account that the step acts in; nil for what is outside AWS.
+  public var account: AccountID?
   public var action: Action
   public var expects: Expectation
   /// The settings' window that a write must fall into: `cloudfront` or `dns`.
@@ -203,9 +316,10 @@ public struct Step: Codable, Equatable, Sendable {
   /// In a rollback plan: skipped when that step of the original plan had an effect, since it cannot be
   /// taken back and this one needs it.
   public var unless: String?
+  public var onFailure: OnFailure?
 
   public init(
-    id: String, title: String, account: AccountID, action: Action,
+    id: String, title: String, account: AccountID?, action: Action,
     expects: Expectation = Expectation(), window: String? = "cloudfront", gate: Gate? = nil,
     wait: Wait? = nil, checks: [Check] = [], inverse: Action? = nil, rollbackSeconds: Int? = nil,
     undoes: String? = nil, unless: String? = nil
@@ -242,6 +356,7 @@ public struct Step: Codable, Equatable, Sendable {
     try box.encode(rollbackSeconds, forKey: .rollbackSeconds)
     try box.encodeIfPresent(undoes, forKey: .undoes)
     try box.encodeIfPresent(unless, forKey: .unless)
+    try box.encodeIfPresent(onFailure, forKey: .onFailure)
   }
 }
 
@@ -266,6 +381,10 @@ public enum Action: Equatable, Sendable {
   case updatePolicy(policy: String, set: [ConfigEdit])
   /// `cloudfront.deletePolicy`
   case deletePolicy(policy: String)
+  /// `dns.replace`: one RRset, compare-and-swap.
+  case replace(zone: DomainName, RecordChange)
+  /// `dns.batch`: several RRsets of one zone in one atomic change.
+  case batch(zone: DomainName, changes: [RecordChange])
   /// `observe`: no write; the step's checks say what must hold.
   case observe
 
@@ -278,7 +397,17 @@ public enum Action: Equatable, Sendable {
     case .createPolicy: "cloudfront.createPolicy"
     case .updatePolicy: "cloudfront.updatePolicy"
     case .deletePolicy: "cloudfront.deletePolicy"
+    case .replace: "dns.replace"
+    case .batch: "dns.batch"
     case .observe: "observe"
+    }
+  }
+  /// What it changes in DNS, and the zone.
+  public var dns: (zone: DomainName, changes: [RecordChange])? {
+    switch self {
+    case .replace(let zone, let change): (zone, [change])
+    case .batch(let zone, let changes): (zone, changes)
+    default: nil
     }
   }
   /// The fields that the action changes on its distribution or policy.
@@ -290,7 +419,7 @@ public enum Action: Equatable, Sendable {
       set
     case .setEnabled(_, let from, let to):
       [ConfigEdit(path: "Enabled", from: "\(from)", to: "\(to)")]
-    case .deleteDistribution, .deletePolicy, .observe: []
+    case .deleteDistribution, .deletePolicy, .replace, .batch, .observe: []
     }
   }
 }
@@ -298,6 +427,7 @@ public enum Action: Equatable, Sendable {
 extension Action: Codable {
   private enum Key: String, CodingKey {
     case type, distribution, policy, set, from, to, image, callerReference, tags
+    case zone, changes
   }
   public init(from decoder: any Decoder) throws {
     let box = try decoder.container(keyedBy: Key.self)
@@ -329,6 +459,13 @@ extension Action: Codable {
         set: try box.decode([ConfigEdit].self, forKey: .set))
     case "cloudfront.deletePolicy":
       self = .deletePolicy(policy: try box.decode(String.self, forKey: .policy))
+    case "dns.replace":
+      self = .replace(
+        zone: try box.decode(DomainName.self, forKey: .zone), try RecordChange(from: decoder))
+    case "dns.batch":
+      self = .batch(
+        zone: try box.decode(DomainName.self, forKey: .zone),
+        changes: try box.decode([RecordChange].self, forKey: .changes))
     case "observe": self = .observe
     default:
       throw DecodingError.dataCorruptedError(
@@ -361,6 +498,12 @@ extension Action: Codable {
       try box.encode(policy, forKey: .policy)
       try box.encode(set, forKey: .set)
     case .deletePolicy(let policy): try box.encode(policy, forKey: .policy)
+    case .replace(let zone, let change):
+      try box.encode(zone, forKey: .zone)
+      try change.encode(to: encoder)
+    case .batch(let zone, let changes):
+      try box.encode(zone, forKey: .zone)
+      try box.encode(changes, forKey: .changes)
     case .observe: break
     }
   }

@@ -16,6 +16,7 @@ public enum PlanText {
       for edit in step.action.edits {
         out += "       \(safe(edit.path)): \(value(edit.from)) -> \(value(edit.to))\n"
       }
+      for line in changes(step.action) { out += "       \(line)\n" }
       for check in step.checks { out += "       then  \(describe(check))\n" }
       if let wait = step.wait { out += "       wait  \(span(wait.seconds))\n" }
       if let gate = step.gate { out += "       gate  \(safe(gate.reason))\n" }
@@ -66,6 +67,15 @@ public enum PlanText {
     case .config:
       return "read back: \(resource) \(safe(check.path ?? "")) is \(value(check.value))"
     case .absent: return "read back: \(resource) is gone"
+    case .authoritative:
+      return
+        "every authoritative server of \(safe(check.zone?.text ?? "")) answers \(some(check.records ?? []))"
+    case .recursive: return "no resolver still has \(some(check.records ?? []))"
+    case .serving:
+      return
+        "\(safe(check.url ?? "")) is served\(check.at.map { " at \(safe($0))" } ?? "")\(marker(check))"
+    case .health:
+      return "\(safe(check.url ?? "")) answers \(check.status ?? 200)\(marker(check))"
     }
   }
   static func undo(_ action: Action) -> String {
@@ -78,7 +88,36 @@ public enum PlanText {
     case .deleteDistribution(let id): "delete \(plain(id))"
     case .createPolicy: "create it again from its image, under a new id"
     case .deletePolicy(let id): "delete \(plain(id))"
+    case .replace(_, let change):
+      "\(safe(change.name.text)) \(safe(change.rrtype.rawValue)) back to \(record(change.to))"
+    case .batch(_, let changes): "\(changes.count) RRsets back as they were"
     case .observe: "nothing to undo"
     }
+  }
+  private static func marker(_ check: Step.Check) -> String {
+    guard let marker = check.marker, let value = check.value else { return "" }
+    return ", with \(safe(marker)): \(safe(value))"
+  }
+  /// At most this many RRsets of one change are written out.
+  static let shownMax = 20
+  static func changes(_ action: Action) -> [String] {
+    guard let changes = action.dns?.changes else { return [] }
+    let shown = changes.prefix(shownMax).map {
+      "\(safe($0.name.text)) \(safe($0.rrtype.rawValue)): \(record($0.from)) -> \(record($0.to))"
+    }
+    return shown + (changes.count > shownMax ? ["and \(changes.count - shownMax) more"] : [])
+  }
+  private static func some(_ records: [RecordState]) -> String {
+    let shown = records.prefix(3).map {
+      "\(safe($0.name.text)) \(safe($0.rrtype.rawValue)) \(record($0.value))"
+    }
+    return shown.joined(separator: ", ")
+      + (records.count > 3 ? " and \(records.count - 3) more" : "")
+  }
+  static func record(_ value: RecordValue?) -> String {
+    guard let value else { return "(absent)" }
+    if let alias = value.alias { return "alias of \(safe(alias.dnsName.text))" }
+    return value.data.map { safe($0) }.joined(separator: ", ")
+      + (value.ttl.map { " (TTL \($0))" } ?? "")
   }
 }

@@ -47,12 +47,13 @@ public enum Runbook {
     for (index, step) in plan.steps.enumerated() {
       out += "\n### \(index + 1). \(markdown(step.title))\n\n"
       out +=
-        "- id \(code(step.id)), account \(markdown(step.account)), about \(span(start)) after the start\n"
+        "- id \(code(step.id)), \(step.account.map { "account \(markdown($0)), " } ?? "")about \(span(start)) after the start\n"
       if let gate = step.gate { out += "- gate: \(markdown(gate.reason))\n" }
       if let window = step.window { out += "- window: \(code(window)) of the settings\n" }
       for edit in step.action.edits {
         out += "- \(code(edit.path)): \(value(edit.from)) → \(value(edit.to))\n"
       }
+      for line in PlanText.changes(step.action) { out += "- \(markdown(line))\n" }
       for check in step.checks { out += "- then \(markdown(PlanText.describe(check)))\n" }
       if let wait = step.wait {
         out += "- wait \(span(wait.seconds)) from \(markdown(wait.from)): "
@@ -141,7 +142,7 @@ public enum Runbook {
         "# config.json: the saved image \(safe(image)) with CallerReference \(safe(reference)), see edgeferry state show",
         "aws cloudfront create-distribution --distribution-config file://config.json",
       ] + deployed
-    case .observe: return []
+    case .replace, .batch, .observe: return []
     }
   }
 }

@@ -40,6 +40,8 @@ extension Runner {
       config = found.config
     }
     switch check.type {
+    case .authoritative, .recursive, .serving, .health:
+      return Look(holds: false, what: describe(check, id), lastSeen: "")
     case .absent: return Look(holds: false, what: describe(check, id), lastSeen: "still there")
     case .config:
       let value = config?.value(at: check.path ?? "") ?? ""
@@ -65,6 +67,7 @@ extension Runner {
     case .config:
       "\(id) \(check.path ?? "") to read \((check.value ?? "").isEmpty ? "(empty)" : check.value ?? "")"
     case .absent: "\(id) to be gone"
+    case .authoritative, .recursive, .serving, .health: check.type.rawValue
     }
   }
   enum Found<T: Sendable>: Sendable {

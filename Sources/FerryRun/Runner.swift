@@ -9,10 +9,19 @@ public struct World: Sendable {
   public var clock: any FerryClock
   /// Whether a write may begin; nil for no windows.
   public var windows: [String: ChangeWindow]
+  /// What changes a zone's records; nil where the plan touches no DNS.
+  public var zones: (@Sendable (DomainName) throws(FerryError) -> any ZoneEditor)?
+  public var names: (any NameObserver)?
+  public var serving: (any ServingProbe)?
   public init(
     clock: any FerryClock, windows: [String: ChangeWindow] = [:],
+    zones: (@Sendable (DomainName) throws(FerryError) -> any ZoneEditor)? = nil,
+    names: (any NameObserver)? = nil, serving: (any ServingProbe)? = nil,
     client: @escaping @Sendable (AccountID) throws(FerryError) -> CloudFrontClient
   ) {
+    self.zones = zones
+    self.names = names
+    self.serving = serving
     self.client = client
     self.clock = clock
     self.windows = windows

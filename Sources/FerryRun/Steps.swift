@@ -145,7 +145,7 @@ extension Runner {
   // MARK: Read
 
   func client(_ step: Step) throws(Stop) -> CloudFrontClient {
-    try stopping { () throws(FerryError) in try world.client(step.account) }
+    try stopping { () throws(FerryError) in try world.client(step.account ?? "") }
   }
   func resolve(_ text: String) throws(Stop) -> String {
     try stopping { () throws(FerryError) in try state.resolved(text) }
@@ -163,7 +163,7 @@ extension Runner {
     case .updateConfig(let id, _), .setEnabled(let id, _, _), .deleteDistribution(let id):
       .distribution(try resolve(id))
     case .updatePolicy(let id, _), .deletePolicy(let id): .policy(try resolve(id))
-    case .createDistribution, .createPolicy, .observe: nil
+    case .createDistribution, .createPolicy, .replace, .batch, .observe: nil
     }
   }
 
@@ -551,7 +551,7 @@ extension Runner {
         {
           () async throws(FerryError) in try await client.distribution(id)
         }) == nil
-    case .observe: return true
+    case .replace, .batch, .observe: return true
     }
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Cutover
 import FerryCommand
 import Inventories
 import Lab
@@ -9,6 +10,7 @@ struct Edgeferry: RootCommand {
   static let capabilities: [any ParsableCommand.Type] = [
     InventoryCommand.self,
     OrphansCommand.self,
+    CutoverCommand.self,
     LabCommand.self,
   ]
 

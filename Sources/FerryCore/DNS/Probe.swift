@@ -1,0 +1,188 @@
+import Foundation
+
+/// What was seen of names in DNS: `edgeferry.probe/1`.
+public struct Probe: Codable, Equatable, Sendable {
+  public var schema = "edgeferry.probe/1"
+  public var at: Date
+  public var names: [ProbedName]
+  public init(at: Date, names: [ProbedName]) {
+    self.at = at
+    self.names = names
+  }
+}
+
+public struct ProbedName: Codable, Equatable, Sendable {
+  public struct RRset: Codable, Equatable, Sendable {
+    public var name: DomainName
+    public var type: RRType
+    public var ttl: Int
+    public var data: [String]
+    public init(name: DomainName, type: RRType, ttl: Int, data: [String]) {
+      self.name = name
+      self.type = type
+      self.ttl = ttl
+      self.data = data
+    }
+  }
+  public struct Server: Codable, Equatable, Sendable {
+    public enum Verdict: String, Codable, Sendable {
+      case ok, lame, refused, servfail, timeout, forged, unknown
+    }
+    public var name: DomainName?
+    /// `address:port`
+    public var address: String
+    public var authoritative: Bool
+    public var rcode: RCode?
+    /// CNAME, A, AAAA, HTTPS at the name itself.
+    public var answers: [RRset]
+    public var soaSerial: UInt32?
+    public var rttMilliseconds: Double?
+    public var verdict: Verdict
+    public init(
+      name: DomainName?, address: String, authoritative: Bool = false, rcode: RCode? = nil,
+      answers: [RRset] = [], soaSerial: UInt32? = nil, rttMilliseconds: Double? = nil,
+      verdict: Verdict
+    ) {
+      self.name = name
+      self.address = address
+      self.authoritative = authoritative
+      self.rcode = rcode
+      self.answers = answers
+      self.soaSerial = soaSerial
+      self.rttMilliseconds = rttMilliseconds
+      self.verdict = verdict
+    }
+  }
+  /// One CNAME of the chain, as its zone's own servers give it.
+  public struct Link: Codable, Equatable, Sendable {
+    public var name: DomainName
+    public var zone: DomainName
+    public var type: RRType
+    public var ttl: Int
+    public var target: DomainName
+    public init(name: DomainName, zone: DomainName, type: RRType, ttl: Int, target: DomainName) {
+      self.name = name
+      self.zone = zone
+      self.type = type
+      self.ttl = ttl
+      self.target = target
+    }
+  }
+  public struct DNSSEC: Codable, Equatable, Sendable {
+    public enum State: String, Codable, Sendable { case signed, insecure, bogus, unknown }
+    public var state: State
+    public var earliestExpiration: Date?
+    public init(state: State, earliestExpiration: Date? = nil) {
+      self.state = state
+      self.earliestExpiration = earliestExpiration
+    }
+  }
+  public struct Recursive: Codable, Equatable, Sendable {
+    public var address: String
+    public var rcode: RCode?
+    public var answers: [RRset]
+    /// Of the RRset at the name itself, seconds.
+    public var remainingTTL: Int?
+    /// A TTL above or below what the authoritative servers allow, as `floor 300` or `cap 3600`; nil for none seen.
+    public var clamp: String?
+    public var verdict: String
+    public init(
+      address: String, rcode: RCode? = nil, answers: [RRset] = [], remainingTTL: Int? = nil,
+      clamp: String? = nil, verdict: String
+    ) {
+      self.address = address
+      self.rcode = rcode
+      self.answers = answers
+      self.remainingTTL = remainingTTL
+      self.clamp = clamp
+      self.verdict = verdict
+    }
+  }
+  public var name: DomainName
+  /// The zone that holds it: nil when no zone cut was found.
+  public var zone: DomainName?
+  public var servers: [Server]
+  public var chain: [Link]
+  /// The wire TTL of the SOA in a real negative answer, the largest over all servers; seconds.
+  public var negativeTTL: Int?
+  public var dnssec: DNSSEC
+  public var recursives: [Recursive]
+  public var verdict: String
+  /// What the verdict was deduced from.
+  public var because: [String]
+  /// REFRESH, RETRY and EXPIRE of the zone's SOA, seconds; nil when no server gave it.
+  public var soa: SOATimers?
+  public struct SOATimers: Codable, Equatable, Sendable {
+    public var refresh: Int
+    public var retry: Int
+    public var expire: Int
+    public var minimum: Int
+    public init(refresh: Int, retry: Int, expire: Int, minimum: Int) {
+      self.refresh = refresh
+      self.retry = retry
+      self.expire = expire
+      self.minimum = minimum
+    }
+  }
+  public init(
+    name: DomainName, zone: DomainName?, servers: [Server] = [], chain: [Link] = [],
+    negativeTTL: Int? = nil, dnssec: DNSSEC = DNSSEC(state: .unknown), recursives: [Recursive] = [],
+    verdict: String, because: [String] = [], soa: SOATimers? = nil
+  ) {
+    self.name = name
+    self.zone = zone
+    self.servers = servers
+    self.chain = chain
+    self.negativeTTL = negativeTTL
+    self.dnssec = dnssec
+    self.recursives = recursives
+    self.verdict = verdict
+    self.because = because
+    self.soa = soa
+  }
+}
+
+/// Whether names have moved: `edgeferry.verdict/1`.
+public struct CutoverVerdict: Codable, Equatable, Sendable {
+  public enum DNS: String, Codable, Sendable {
+    case changed
+    case notYet = "not-yet"
+    /// k of n servers.
+    case disagree
+    case splitByFamily = "split-by-family"
+    case overriddenByView = "overridden-by-view"
+    case bogus
+    case negativeCached = "negative-cached"
+    case unknown
+  }
+  public enum Serving: String, Codable, Sendable { case target, source, mixed, neither, unknown }
+  public struct Name: Codable, Equatable, Sendable {
+    public var name: DomainName
+    public var dns: DNS
+    public var serving: Serving
+    /// Both DNS and traffic have moved (rule 7).
+    public var cutOver: Bool
+    public var because: [String]
+    public init(name: DomainName, dns: DNS, serving: Serving, because: [String]) {
+      self.name = name
+      self.dns = dns
+      self.serving = serving
+      cutOver = dns == .changed && serving == .target
+      self.because = because
+    }
+  }
+  public struct Difference: Codable, Equatable, Sendable {
+    public var path: String
+    public var source: String?
+    public var target: String?
+    public var expected: Bool
+    public var reason: String?
+  }
+  public var schema = "edgeferry.verdict/1"
+  public var names: [Name]
+  public var differences: [Difference]
+  public init(names: [Name], differences: [Difference] = []) {
+    self.names = names
+    self.differences = differences
+  }
+}

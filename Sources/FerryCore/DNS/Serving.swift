@@ -1,0 +1,49 @@
+import Foundation
+
+/// What answered HTTPS for a name, and with which certificate.
+public struct ServingLook: Codable, Equatable, Sendable {
+  public struct Certificate: Codable, Equatable, Sendable {
+    public var names: [String]
+    public var notAfter: Date
+    /// Whether the chain ends at a trusted root.
+    public var isTrusted: Bool
+    public var coversName: Bool
+    public init(names: [String], notAfter: Date, isTrusted: Bool, coversName: Bool) {
+      self.names = names
+      self.notAfter = notAfter
+      self.isTrusted = isTrusted
+      self.coversName = coversName
+    }
+  }
+  /// `address:port` that was connected to; empty when none was reached.
+  public var peer: String
+  public var status: Int?
+  /// `1.1`, `2` or `3`.
+  public var httpVersion: String?
+  /// The value of the marker header, when it was there.
+  public var marker: String?
+  public var certificate: Certificate?
+  /// Why there was no answer.
+  public var failure: String?
+  public init(
+    peer: String, status: Int? = nil, httpVersion: String? = nil, marker: String? = nil,
+    certificate: Certificate? = nil, failure: String? = nil
+  ) {
+    self.peer = peer
+    self.status = status
+    self.httpVersion = httpVersion
+    self.marker = marker
+    self.certificate = certificate
+    self.failure = failure
+  }
+}
+
+/// Asks an edge over HTTPS with a name's own SNI and Host.
+public protocol ServingProbe: Sendable {
+  /// - Parameters:
+  ///   - url: `https://NAME[:port]/path`; SNI, Host and the certificate's name are NAME's.
+  ///   - at: host names or addresses to connect to instead of NAME's own (no DNS change needed); nil resolves NAME.
+  ///   - marker: the response header that names the serving distribution.
+  /// - Returns: one look for each address tried; never empty.
+  func look(url: String, at: String?, marker: String?) async -> [ServingLook]
+}

@@ -1,0 +1,5 @@
+import Cutover
+import Testing
+
+@Suite struct PlannerTests {
+}

@@ -1,0 +1,5 @@
+import FerryDNS
+import Testing
+
+@Suite struct DNSWireTests {
+}

@@ -1,0 +1,5 @@
+import FerryZones
+import Testing
+
+@Suite struct EditorTests {
+}
