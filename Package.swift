@@ -71,7 +71,8 @@ let package = Package(
         .testTarget(
           name: module.name + "Tests",
           dependencies: [.byName(name: module.name), "FerryTestSupport"]
-            + (module.name == "FerryRun" ? ["FerryModel"] : []), swiftSettings: strict),
+            + (module.name == "FerryRun" ? ["FerryModel"] : []),
+          exclude: module.name == "FerryReport" ? ["golden"] : [], swiftSettings: strict),
       ]
     }
     + capabilities.flatMap { name -> [Target] in
