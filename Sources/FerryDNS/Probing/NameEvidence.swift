@@ -1,7 +1,7 @@
 import FerryCore
 
 /// Where a name shall have gone.
-public struct Move: Equatable, Sendable {
+public struct NameMove: Equatable, Sendable {
   public var name: DomainName
   public var target: DomainName
   public var source: DomainName?
@@ -18,8 +18,8 @@ public struct Move: Equatable, Sendable {
 /// What the rules judge: a name as observed and, to verify a move, where it should be.
 public struct NameEvidence: Sendable {
   public var probed: ProbedName
-  public var move: Move?
-  public init(_ probed: ProbedName, move: Move? = nil) {
+  public var move: NameMove?
+  public init(_ probed: ProbedName, move: NameMove? = nil) {
     self.probed = probed
     self.move = move
   }
@@ -49,7 +49,7 @@ public struct NameEvidence: Sendable {
     else { return side }
     return alias == move.target ? .target : alias == move.source ? .source : .other
   }
-  private func side(ofTarget target: DomainName, _ move: Move) -> Side {
+  private func side(ofTarget target: DomainName, _ move: NameMove) -> Side {
     if target == move.target { return .target }
     if target == move.source { return .source }
     // The name may lead there over names of its own.
@@ -60,7 +60,7 @@ public struct NameEvidence: Sendable {
     }
     return .other
   }
-  private func side(ofAddresses answers: [ProbedName.RRset], _ move: Move) -> Side {
+  private func side(ofAddresses answers: [ProbedName.RRset], _ move: NameMove) -> Side {
     let addresses = Set(answers.filter { $0.type == .a || $0.type == .aaaa }.flatMap(\.data))
     guard !addresses.isEmpty else { return .other }
     guard !move.targetAddresses.isEmpty else {
@@ -96,7 +96,7 @@ extension ProbedName.Server {
 }
 
 /// What a rule found out, and from what.
-public struct Finding: Equatable, Sendable {
+public struct Judgement: Equatable, Sendable {
   /// One vocabulary for `probe` and `verify`.
   public enum Verdict: String, Sendable {
     case ok, absent, changed
@@ -120,7 +120,7 @@ public struct Finding: Equatable, Sendable {
 /// One rule: it judges and asks nobody.
 protocol NameRule: Sendable {
   /// - Returns: nil when the rule has nothing to say.
-  func judge(_ it: NameEvidence) -> Finding?
+  func judge(_ it: NameEvidence) -> Judgement?
 }
 
 extension NameEvidence {
@@ -129,7 +129,7 @@ extension NameEvidence {
     BogusRule(), UnansweredRule(), SplitByFamilyRule(), DisagreeRule(), NotYetRule(), SilentRule(),
     LameRule(), AbsentRule(), UnclearRule(), ViewRule(), NegativeCachedRule(), OldCopyRule(),
   ]
-  public var verdict: Finding {
+  public var verdict: Judgement {
     for rule in Self.rules {
       if let finding = rule.judge(self) { return finding }
     }

@@ -2,7 +2,7 @@ import FerryCore
 
 /// Authoritative servers that answer differently: k of n.
 struct DisagreeRule: NameRule {
-  func judge(_ it: NameEvidence) -> Finding? {
+  func judge(_ it: NameEvidence) -> Judgement? {
     if it.move != nil { return ofMove(it) }
     var groups: [(answers: [ProbedName.RRset], servers: [ProbedName.Server])] = []
     for server in it.known {
@@ -13,7 +13,7 @@ struct DisagreeRule: NameRule {
       }
     }
     guard groups.count > 1 else { return nil }
-    return Finding(
+    return Judgement(
       .disagree,
       because: groups.map { group in
         "\(group.servers.count) of \(it.probed.servers.count) servers answer \(Self.words(group.answers)): \(group.servers.map(\.words).joined(separator: ", "))"
@@ -21,7 +21,7 @@ struct DisagreeRule: NameRule {
   }
 
   /// Some have the target and some have not. Without any it is not yet, whatever else they say.
-  private func ofMove(_ it: NameEvidence) -> Finding? {
+  private func ofMove(_ it: NameEvidence) -> Judgement? {
     let moved = it.known.filter { it.side(of: $0.answers) == .target }
     let rest = it.known.filter {
       guard let side = it.side(of: $0.answers), side != .target else { return false }
@@ -29,7 +29,7 @@ struct DisagreeRule: NameRule {
       return true
     }
     guard !moved.isEmpty, !rest.isEmpty else { return nil }
-    return Finding(
+    return Judgement(
       .disagree,
       because: ["\(moved.count) of \(it.probed.servers.count) servers answer the target"]
         + rest.map { "\($0.words) still answers \(Self.words($0.answers))" })

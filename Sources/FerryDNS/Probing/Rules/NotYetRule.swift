@@ -2,7 +2,7 @@ import FerryCore
 
 /// No server that answers has the target, and at least one certainly has something else.
 struct NotYetRule: NameRule {
-  func judge(_ it: NameEvidence) -> Finding? {
+  func judge(_ it: NameEvidence) -> Judgement? {
     guard let move = it.move else { return nil }
     let sides = it.known.compactMap { it.side(of: $0.answers) }
     guard !sides.contains(.target) else { return nil }
@@ -14,12 +14,12 @@ struct NotYetRule: NameRule {
     let what = "\(others.count) of \(it.probed.servers.count) servers"
     switch side {
     case .absent:
-      return Finding(.notYet, "\(what) say that \(it.probed.name) does not exist")
+      return Judgement(.notYet, "\(what) say that \(it.probed.name) does not exist")
     case .source:
-      return Finding(.notYet, "\(what) still answer \(move.source?.text ?? "the source")")
+      return Judgement(.notYet, "\(what) still answer \(move.source?.text ?? "the source")")
     default:
       let answer = DisagreeRule.words(first.answers)
-      return Finding(
+      return Judgement(
         .notYet,
         move.source == nil
           ? "\(what) do not answer \(move.target): \(answer)"

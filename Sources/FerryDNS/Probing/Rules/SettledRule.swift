@@ -2,7 +2,7 @@ import FerryCore
 
 /// Nothing speaks against it: every server answers, and all alike.
 struct SettledRule {
-  func judged(_ it: NameEvidence) -> Finding {
+  func judged(_ it: NameEvidence) -> Judgement {
     let count = it.probed.servers.count
     var because = [
       it.move == nil
@@ -12,6 +12,6 @@ struct SettledRule {
     for resolver in it.probed.recursives where resolver.answers.isEmpty {
       because.append("resolver \(resolver.address) says nothing about it: \(resolver.verdict)")
     }
-    return Finding(it.move == nil ? .ok : .changed, because: because)
+    return Judgement(it.move == nil ? .ok : .changed, because: because)
   }
 }

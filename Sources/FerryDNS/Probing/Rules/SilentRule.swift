@@ -4,10 +4,10 @@ import FerryCore
 ///
 /// - Source: RFC 1034 §4.3.5; facts section 5, rules. A timeout is never anything else.
 struct SilentRule: NameRule {
-  func judge(_ it: NameEvidence) -> Finding? {
+  func judge(_ it: NameEvidence) -> Judgement? {
     let unheard = it.unknown.filter { $0.verdict != .lame && $0.verdict != .refused }
     guard !unheard.isEmpty else { return nil }
-    return Finding(
+    return Judgement(
       .unknown,
       because: [
         "\(it.known.count) of \(it.probed.servers.count) servers answer, and what the others have is not known"

@@ -4,17 +4,17 @@ import FerryCore
 ///
 /// Certain when it answers with authority of its own, or neither source nor target where both are known.
 struct ViewRule: NameRule {
-  func judge(_ it: NameEvidence) -> Finding? {
+  func judge(_ it: NameEvidence) -> Judgement? {
     for resolver in it.probed.recursives {
       if resolver.verdict == "overridden-by-view" {
-        return Finding(
+        return Judgement(
           .overriddenByView,
           "resolver \(resolver.address) answers \(resolver.answers.words) from a view of its own")
       }
       guard it.move?.source != nil, !resolver.answers.isEmpty,
         it.side(of: resolver.answers) == .other
       else { continue }
-      return Finding(
+      return Judgement(
         .overriddenByView,
         "resolver \(resolver.address) answers neither source nor target but \(resolver.answers.words)"
       )
