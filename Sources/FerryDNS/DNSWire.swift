@@ -55,6 +55,76 @@ public enum DNSWire {
     return try packet.message(frame)
   }
 
+  /// An update as it goes onto the wire, unsigned.
+  ///
+  /// - Throws: `bad-record` (64) for names, data and TTLs that cannot be written; `bad-message` above 65,535 octets.
+  public static func encode(_ update: DNSUpdate, id: UInt16) throws(FerryError) -> [UInt8] {
+    let packet = try OwnedPacket()
+    packet.setHeader(of: DNSMessage(id: id, isResponse: false, opcode: 5, question: nil))
+    try packet.push(question: RecordKey(update.zone, .soa))
+    for need in update.prerequisites {
+      let section = LDNS_SECTION_ANSWER
+      switch need {
+      case .holds(let key, let data):
+        for text in data {
+          try packet.push(DNSRecord(key.name, key.rrtype, ttl: 0, text), to: section)
+        }
+      case .exists(let key): try packet.push(bare: key, LDNS_RR_CLASS_ANY, to: section)
+      case .absent(let key): try packet.push(bare: key, LDNS_RR_CLASS_NONE, to: section)
+      case .unused(let name):
+        try packet.push(bare: RecordKey(name, "ANY"), LDNS_RR_CLASS_NONE, to: section)
+      }
+    }
+    for change in update.changes {
+      let section = LDNS_SECTION_AUTHORITY
+      switch change {
+      case .add(let key, let ttl, let data):
+        guard let seconds = Int32(exactly: ttl), seconds >= 0 else {
+          throw RecordData.refuse(key.rrtype, data, "its TTL is not 0...2147483647 (RFC 2181 §8)")
+        }
+        try packet.push(DNSRecord(key.name, key.rrtype, ttl: UInt32(seconds), data), to: section)
+      case .remove(let key, let data):
+        try packet.push(
+          DNSRecord(key.name, key.rrtype, ttl: 0, data), LDNS_RR_CLASS_NONE, to: section)
+      case .removeAll(let key): try packet.push(bare: key, LDNS_RR_CLASS_ANY, to: section)
+      }
+    }
+    return try packet.octets()
+  }
+
+  /// A name uncompressed; nil for text that is no name.
+  static func octets(of name: DomainName) -> [UInt8]? {
+    if name == .root { return [0] }
+    var out: [UInt8] = []
+    out.reserveCapacity(name.text.utf8.count + 1)
+    var start = 0
+    out.append(0)
+    var text = name.text.utf8.makeIterator()
+    while var octet = text.next() {
+      if octet == UInt8(ascii: ".") {
+        let size = out.count - start - 1
+        guard size > 0, size < 64 else { return nil }
+        out[start] = UInt8(size)
+        start = out.count
+        out.append(0)
+        continue
+      }
+      if octet == UInt8(ascii: "\\") {
+        guard let first = text.next() else { return nil }
+        if (0x30...0x39).contains(first) {
+          guard let second = text.next(), let third = text.next(),
+            let value = UInt8(String(decoding: [first, second, third], as: UTF8.self))
+          else { return nil }
+          octet = value
+        } else {
+          octet = first
+        }
+      }
+      out.append(octet)
+    }
+    return start == out.count - 1 && out.count <= 255 ? out : nil
+  }
+
   static func unreadable(_ why: String) -> FerryError {
     FerryError(
       .unreadableAnswer, what: "could not read a DNS message", why: why,
@@ -168,21 +238,30 @@ private struct OwnedPacket: ~Copyable {
     ldns_pkt_set_rcode(raw, UInt8(message.rcode.rawValue & 15))
   }
   func push(question: RecordKey) throws(FerryError) {
+    try push(bare: question, LDNS_RR_CLASS_IN, to: LDNS_SECTION_QUESTION)
+  }
+  /// A record without TTL and data, as questions and updates have them.
+  func push(bare key: RecordKey, _ type: ldns_rr_class, to section: ldns_pkt_section)
+    throws(FerryError)
+  {
     guard let record = ldns_rr_new() else { preconditionFailure("ldns has no memory") }
-    guard let owner = ldns_dname_new_frm_str(question.name.text) else {
+    let code = ldns_get_rr_type_by_name(key.rrtype.rawValue)
+    guard let owner = ldns_dname_new_frm_str(key.name.text), code.rawValue != 0 else {
       ldns_rr_free(record)
-      throw RecordData.refuse(
-        question.rrtype, question.name.text, "its name is no domain name")
+      throw RecordData.refuse(key.rrtype, key.name.text, "its name or its type is none")
     }
     ldns_rr_set_owner(record, owner)
-    ldns_rr_set_type(record, ldns_get_rr_type_by_name(question.rrtype.rawValue))
-    ldns_rr_set_class(record, LDNS_RR_CLASS_IN)
-    ldns_rr_set_question(record, 1)
-    ldns_pkt_push_rr(raw, LDNS_SECTION_QUESTION, record)
+    ldns_rr_set_type(record, code)
+    ldns_rr_set_class(record, type)
+    ldns_rr_set_ttl(record, 0)
+    ldns_rr_set_question(record, section == LDNS_SECTION_QUESTION ? 1 : 0)
+    ldns_pkt_push_rr(raw, section, record)
   }
-  func push(_ record: DNSRecord, to section: ldns_pkt_section) throws(FerryError) {
+  func push(
+    _ record: DNSRecord, _ type: ldns_rr_class = LDNS_RR_CLASS_IN, to section: ldns_pkt_section
+  ) throws(FerryError) {
     let parsed = try OwnedRecord(record.type, record.data, owner: record.name)
-    ldns_pkt_push_rr(raw, section, parsed.take(ttl: record.ttl))
+    ldns_pkt_push_rr(raw, section, parsed.take(ttl: record.ttl, type))
   }
   func set(_ edns: DNSMessage.EDNS, rcode: RCode) {
     ldns_pkt_set_edns_udp_size(raw, max(512, edns.udpSize))
@@ -333,8 +412,9 @@ private final class OwnedRecord {
   }
   deinit { ldns_rr_free(raw) }
 
-  func take(ttl: UInt32) -> UnsafeMutablePointer<ldns_rr>? {
+  func take(ttl: UInt32, _ type: ldns_rr_class) -> UnsafeMutablePointer<ldns_rr>? {
     defer { raw = nil }
+    ldns_rr_set_class(raw, type)
     ldns_rr_set_ttl(raw, ttl)
     return raw
   }
