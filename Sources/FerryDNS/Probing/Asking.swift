@@ -8,17 +8,72 @@ import Foundation
 /// one timeout or two, not ten thousand.
 final class Asking: DNSTransport {
   private static let silencesMax = 6
+  /// Questions handed over at once: in between, servers that have gone silent are left out.
+  private static let chunk = 8192
   private let transport: any DNSTransport
+  /// Silences in a row; 0 for a server that has answered.
   private let silences = Locked<[DNSServer: Int]>([:])
 
   init(_ transport: any DNSTransport) { self.transport = transport }
 
   func ask(_ query: DNSQuery, of server: DNSServer) async -> DNSOutcome {
-    let count = silences.withLock { $0[server] ?? 0 }
-    guard count < Self.silencesMax else {
-      return .silent(because: "it left the \(count) queries before this one without an answer")
-    }
+    if let given = givenUp(server) { return given }
     let outcome = await transport.ask(query, of: server)
+    note(outcome, of: server)
+    return outcome
+  }
+
+  /// The outcomes of many questions, in their order.
+  ///
+  /// A server that was never heard gets a few of its questions before the others.
+  func askAll(_ asks: [(query: DNSQuery, server: DNSServer)]) async -> [DNSOutcome] {
+    var outcomes = [DNSOutcome?](repeating: nil, count: asks.count)
+    var first: [Int] = []
+    var rest: [Int] = []
+    var contacts: [DNSServer: Int] = [:]
+    let known = silences.withLock { $0 }
+    for index in asks.indices {
+      let server = asks[index].server
+      let count = contacts[server, default: 0]
+      contacts[server] = count + 1
+      if known[server] != 0, count < Self.silencesMax {
+        first.append(index)
+      } else {
+        rest.append(index)
+      }
+    }
+    var chunks = first.isEmpty ? [] : [first[...]]
+    for start in stride(from: 0, to: rest.count, by: Self.chunk) {
+      chunks.append(rest[start..<min(start + Self.chunk, rest.count)])
+    }
+    for chunk in chunks {
+      var wanted: [Int] = []
+      for index in chunk {
+        if let given = givenUp(asks[index].server) {
+          outcomes[index] = given
+        } else {
+          wanted.append(index)
+        }
+      }
+      for (index, outcome) in zip(wanted, await answers(wanted.map { asks[$0] })) {
+        outcomes[index] = outcome
+        note(outcome, of: asks[index].server)
+      }
+    }
+    return outcomes.map { $0 ?? .silent(because: "it was not asked") }
+  }
+  private func answers(_ asks: [(query: DNSQuery, server: DNSServer)]) async -> [DNSOutcome] {
+    let transport = self.transport
+    return await inParallel(asks, atMost: 256) { await transport.ask($0.query, of: $0.server) }
+  }
+
+  private func givenUp(_ server: DNSServer) -> DNSOutcome? {
+    if Task.isCancelled { return .silent(because: "interrupted") }
+    let count = silences.withLock { $0[server] ?? 0 }
+    guard count >= Self.silencesMax else { return nil }
+    return .silent(because: "it left the \(count) questions before this one without an answer")
+  }
+  private func note(_ outcome: DNSOutcome, of server: DNSServer) {
     silences.withLock { all in
       if case .silent = outcome {
         all[server, default: 0] += 1
@@ -26,7 +81,6 @@ final class Asking: DNSTransport {
         all[server] = 0
       }
     }
-    return outcome
   }
 
   /// An answer with data or an authoritative-looking denial from the first resolver that gives one.

@@ -11,13 +11,14 @@ public struct Prober: Sendable {
   /// One public address is many caches (facts 9.3).
   private static let readsOfPublicResolver = 8
 
-  private let asking: Asking
-  private let delegation: Delegation
-  private let resolvers: [DNSServer]
+  let asking: Asking
+  let delegation: Delegation
+  let resolvers: [DNSServer]
   private let now: @Sendable () -> Date
   /// What is the same for every name of a zone, and every name that leads to the same target.
   private let zoneKeys = Locked<[DomainName: Task<ZoneKeys, Never>]>([:])
   private let nextLinks = Locked<[DomainName: Task<Chain.Next, Never>]>([:])
+  let addressesOfNames = Locked<[DomainName: Task<Set<String>, Never>]>([:])
 
   /// - Parameters:
   ///   - zones: those of the settings; their `nameservers` stand for the delegation.
@@ -113,7 +114,7 @@ public struct Prober: Sendable {
   }
 
   /// Each way of answering once.
-  private static func distinct(_ reports: [ServerReport]) -> [[ProbedName.RRset]] {
+  static func distinct(_ reports: [ServerReport]) -> [[ProbedName.RRset]] {
     reports.filter { $0.entry.verdict == .ok }.map(\.entry.answers).reduce(into: []) {
       if !$0.contains($1) { $0.append($1) }
     }
@@ -129,7 +130,7 @@ public struct Prober: Sendable {
 
   // MARK: Chain
 
-  private func chain(of name: DomainName, reports: [ServerReport], in zone: DomainName) async
+  func chain(of name: DomainName, reports: [ServerReport], in zone: DomainName) async
     -> Chain
   {
     await Chain.walk(from: name) { current in
@@ -175,7 +176,7 @@ public struct Prober: Sendable {
 
   // MARK: Resolvers
 
-  private func recursives(of name: DomainName, answers: [[ProbedName.RRset]]) async
+  func recursives(of name: DomainName, answers: [[ProbedName.RRset]]) async
     -> [ResolverReport]
   {
     let types = Self.typesToRead(answers)
@@ -189,12 +190,9 @@ public struct Prober: Sendable {
       if case .silent = before {
         return ResolverReport(resolver, of: name, authoritative: answers, .init(reads: [before]))
       }
-      let isPublic = resolver.transport == .https || !isPrivateAddress(resolver.address)
-      let count = isPublic ? Self.readsOfPublicResolver : 1
       let questions = types.flatMap { type in
-        var query = DNSQuery(name, type, recursionDesired: true)
-        query.dnssecOK = true
-        return [DNSQuery](repeating: query, count: count)
+        [DNSQuery](
+          repeating: Self.reading(name, type), count: Self.reads(of: resolver))
       }
       var outcomes = ResolverReport.Outcomes(
         before: before, reads: await inParallel(questions, atMost: 8) { await ask($0) })
@@ -206,23 +204,32 @@ public struct Prober: Sendable {
       return ResolverReport(resolver, of: name, authoritative: answers, outcomes)
     }
   }
+  static func reading(_ name: DomainName, _ type: RRType) -> DNSQuery {
+    var query = DNSQuery(name, type, recursionDesired: true)
+    query.dnssecOK = true
+    return query
+  }
+  static func reads(of resolver: DNSServer) -> Int {
+    resolver.transport == .https || !isPrivateAddress(resolver.address)
+      ? readsOfPublicResolver : 1
+  }
   /// The types that the zone has, so that a resolver learns no denial through us; of a CNAME any one shows it.
-  private static func typesToRead(_ answers: [[ProbedName.RRset]]) -> [RRType] {
+  static func typesToRead(_ answers: [[ProbedName.RRset]]) -> [RRType] {
     let types = Set(answers.joined().map(\.type))
     return types.contains(.cname) ? [.cname] : ServerReport.types.filter(types.contains)
   }
-  private static func isServFail(_ outcome: DNSOutcome) -> Bool {
+  static func isServFail(_ outcome: DNSOutcome) -> Bool {
     guard case .reply(let message, _) = outcome else { return false }
     return message.rcode == .servFail
   }
 
   // MARK: DNSSEC
 
-  private struct ZoneKeys: Sendable {
+  struct ZoneKeys: Sendable {
     var keys: [DNSRecord]?
     var delegation: [DNSRecord]?
   }
-  private func keys(of zone: DomainName, reports: [ServerReport]) async -> ZoneKeys {
+  func keys(of zone: DomainName, reports: [ServerReport]) async -> ZoneKeys {
     let servers = reports.filter { $0.entry.verdict == .ok }.compactMap {
       DNSServer($0.entry.address)
     }
@@ -250,7 +257,7 @@ public struct Prober: Sendable {
     }
     return await task.value
   }
-  private func state(
+  func state(
     of reports: [ServerReport], zone: DomainName, keys: ZoneKeys, _ resolved: [ResolverReport]
   ) -> DNSSECState {
     DNSSECState(
