@@ -63,6 +63,13 @@ final class Asking: DNSTransport {
     return outcomes.map { $0 ?? .silent(because: "it was not asked") }
   }
   private func answers(_ asks: [(query: DNSQuery, server: DNSServer)]) async -> [DNSOutcome] {
+    if let bulk = transport as? any BulkTransport {
+      let outcomes = Locked([DNSOutcome?](repeating: nil, count: asks.count))
+      await bulk.askAll(asks.map { DNSAsk($0.query, of: $0.server) }) { index, outcome in
+        outcomes.withLock { $0[index] = outcome }
+      }
+      return outcomes.withLock { all in all.map { $0 ?? .silent(because: "it was not asked") } }
+    }
     let transport = self.transport
     return await inParallel(asks, atMost: 256) { await transport.ask($0.query, of: $0.server) }
   }
@@ -97,6 +104,12 @@ final class Asking: DNSTransport {
     return nil
   }
 }
+
+/// A transport that takes tens of thousands of questions at once.
+protocol BulkTransport: DNSTransport {
+  func askAll(_ asks: [DNSAsk], each: @escaping @Sendable (Int, DNSOutcome) -> Void) async
+}
+extension DNSEngine: BulkTransport {}
 
 /// The results of `body` in the order of the items, at most `limit` of them under way at once.
 func inParallel<Item: Sendable, Result: Sendable>(

@@ -21,8 +21,8 @@ extension Prober {
   public func look(_ moves: [NameMove]) async -> [NameEvidence] {
     let places = await inParallel(moves, atMost: Self.namesAtOnce) { move in
       // The settings' servers without a question whether a cut lies below: the answer will tell.
-      delegation.given(for: move.name).map(Delegation.Place.found)
-        ?? await delegation.place(of: move.name)
+      if let given = delegation.given(for: move.name) { return Delegation.Place.found(given) }
+      return await delegation.place(of: move.name)
     }
     var looked = zip(moves, places).map { move, place in
       if case .found(let found) = place { return Looked(move: move, place: found) }
