@@ -90,12 +90,18 @@ final class Asking: DNSTransport {
     }
   }
 
-  /// An answer with data or an authoritative-looking denial from the first resolver that gives one.
+  /// What resolvers know of a name, asked all at the same time; the first in their order that can say.
   ///
   /// Only for names that are known to exist, such as those of name servers: a resolver keeps a denial.
-  func resolve(_ name: DomainName, _ type: RRType, by resolvers: [DNSServer]) async -> DNSMessage? {
-    for resolver in resolvers.prefix(3) {
-      let outcome = await ask(DNSQuery(name, type, recursionDesired: true), of: resolver)
+  func resolve(_ name: DomainName, _ type: RRType, by resolvers: [DNSServer], tries: Int = 2) async
+    -> DNSMessage?
+  {
+    var query = DNSQuery(name, type, recursionDesired: true)
+    query.tries = tries
+    let asked = query
+    for outcome in await inParallel(
+      Array(resolvers.prefix(3)), atMost: 3, { await self.ask(asked, of: $0) })
+    {
       guard case .reply(let message, _) = outcome,
         message.rcode == .noError || message.rcode == .nxDomain, !message.isTruncated
       else { continue }

@@ -247,7 +247,7 @@ public struct Prober: Sendable {
           out.keys = message.answer
           break
         }
-        if let message = await asking.resolve(zone, .ds, by: resolvers) {
+        if let message = await asking.resolve(zone, .ds, by: resolvers, tries: 1) {
           out.delegation = message.answer.filter { $0.type == .ds && $0.name == zone }
         }
         return out
