@@ -11,9 +11,12 @@ PREFIX ?= /usr/local
 PACKAGES := libcurl4-openssl-dev libssl-dev libldns-dev libsqlite3-dev pkg-config ca-certificates
 VENV := .build-venv
 # botocore is the oracle of some tests: they are made for this version of it.
-BOTO3 := boto3==1.43.11 botocore==1.43.11 awscli==1.45.11
-HAS_BOTO3 := python3 -c 'import boto3,sys; sys.exit(boto3.__version__ != "1.43.11")' 2>/dev/null
-PYTHON = $$($(HAS_BOTO3) && command -v python3 || echo $(CURDIR)/$(VENV)/bin/python3)
+PYTHON_PACKAGES := boto3==1.43.11 botocore==1.43.11 awscli==1.45.11 'moto[server,stepfunctions]==5.2.1' dnspython pyyaml
+HAS_PYTHON := python3 -c 'import boto3,dns,moto,flask,yaml,sys; sys.exit(boto3.__version__ != "1.43.11")' 2>/dev/null
+PYTHON = $$($(HAS_PYTHON) && command -v python3 || echo $(CURDIR)/$(VENV)/bin/python3)
+# What the tests run, and the Debian package that it is in.
+TOOLS := curl:curl openssl:openssl python3:python3 named:bind9 dig:bind9-dnsutils knotd:knot kdig:knot-dnsutils \
+  unbound:unbound ldns-signzone:ldnsutils
 
 .PHONY: setup setup-test build release test sanitize demo bench lint format golden docs install ci clean
 
@@ -24,14 +27,20 @@ setup: ## install the -dev packages that are missing
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$missing >/dev/null; fi
 
-setup-test: setup ## and what the tests need: Python with boto3, curl, openssl; the AWS CLI if it has to make an environment
-	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	for tool in curl openssl python3; do \
-	  command -v $$tool >/dev/null || { $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$tool >/dev/null; }; done; \
-	if $(HAS_BOTO3) || $(VENV)/bin/python3 -c 'import boto3' 2>/dev/null; then echo "setup: boto3 is there"; else \
-	  echo "setup: installing boto3 and the AWS CLI into $(VENV)"; \
+# A server that is installed for the tests must not start by itself.
+setup-test: setup ## and what the tests need: Python with boto3 and moto, DNS servers and their tools
+	@missing=$$(for it in $(TOOLS); do PATH="$$PATH:/usr/sbin:/sbin" command -v $${it%%:*} >/dev/null || echo $${it##*:}; done); \
+	if [ -z "$$missing" ]; then echo "setup: the tools of the tests are there"; else \
+	  echo "setup: installing" $$missing; \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; policy=/usr/sbin/policy-rc.d; made=; \
+	  [ -e $$policy ] || { printf '#!/bin/sh\nexit 101\n' | $$sudo install -m 755 /dev/stdin $$policy; made=1; }; \
+	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$missing >/dev/null; done=$$?; \
+	  [ -z "$$made" ] || $$sudo rm -f $$policy; exit $$done; fi
+	@if $(HAS_PYTHON) || $(VENV)/bin/python3 -c 'import boto3,dns,moto' 2>/dev/null; then echo "setup: Python's packages are there"; else \
+	  echo "setup: installing Python's packages into $(VENV)"; \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	  python3 -c 'import ensurepip, venv' 2>/dev/null || { $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; }; \
-	  python3 -m venv $(VENV) && $(VENV)/bin/pip install -q $(BOTO3); fi
+	  python3 -m venv $(VENV) && $(VENV)/bin/pip install -q $(PYTHON_PACKAGES); fi
 
 build: setup ## debug build of everything, tests included
 	$(SWIFT) build --build-tests --enable-code-coverage

@@ -108,7 +108,12 @@ extension SettingsReader {
     guard (100...599).contains(status) else {
       throw refuse("health.expectStatus is 100 to 599", at: node["expectStatus"])
     }
+    let reaction = node["onFailure"]?.string ?? "hold"
+    guard let onFailure = Step.OnFailure(rawValue: reaction) else {
+      throw refuse("health.onFailure is hold or roll-back", at: node["onFailure"])
+    }
     return HealthPolicy(
-      url: url, expectStatus: status, marker: node["marker"]?["header"]?.string)
+      url: url, expectStatus: status, marker: node["marker"]?["header"]?.string,
+      onFailure: onFailure)
   }
 }

@@ -98,6 +98,7 @@ struct SettingsReader {
     ]),
     "health": .map([
       "url": .text, "expectStatus": .number, "marker": .map(["header": .text]),
+      "onFailure": .text,
     ]),
     "edge": .map(["port": .number, "caFile": .text]),
     "migrate": .map(["keepSource": .span]),

@@ -33,6 +33,48 @@ struct SettingsTests {
               keep: { ids: [], tags: { protect: "true" } } }
     """
 
+  @Test func `zones, resolvers, cutover and health are read as the design has them`() throws {
+    let settings = try Settings.read(Self.example, named: "edgeferry.yaml")
+    #expect(
+      settings.zones.map(\.name.text).sorted() == ["example.com.", "example.net.", "example.org."])
+    let update = try #require(settings.zones.first { $0.provider == .rfc2136 })
+    #expect(update.server?.description == "127.0.0.1:5301")
+    #expect(update.nameservers.map(\.address) == ["127.0.0.1", "127.0.0.2"])
+    #expect(update.tsig?.secretFile == "tsig.secret")
+    #expect(settings.zones.first { $0.provider == .route53 }?.zoneID == "Z0EXAMPLE")
+    #expect(settings.resolvers?.map(\.transport) == [.udp, .https])
+    // The design's example holds the built-in values.
+    #expect(settings.cutover == CutoverPolicy())
+    #expect(
+      settings.health
+        == HealthPolicy(
+          url: "https://{name}/healthz", expectStatus: 200, marker: "x-distribution",
+          onFailure: .hold))
+    #expect(settings.edgePort == 443)
+    #expect(settings.edgeCAFile == nil)
+    #expect(try Settings.read("version: 1", named: "x").resolvers == nil)
+  }
+
+  @Test(arguments: [
+    "zones: { \"not a name\": { provider: manual } }",
+    "zones: { example.com: { provider: bind } }",
+    "zones: { example.com: { provider: rfc2136 } }",
+    "zones: { example.com: { provider: rfc2136, server: ns1.example.com } }",
+    "zones: { example.com: { provider: rfc2136, server: 127.0.0.1, tsig: { name: k } } }",
+    "zones: { example.com: { provider: rfc2136, server: 127.0.0.1, tsig: { name: k, algorithm: hmac-md5, secretFile: s } } }",
+    "resolvers: [dns.example]", "cutover: { ttl: 0 }", "cutover: { ttl: 2147483648 }",
+    "cutover: { margin: { minimum: 2h, maximum: 1h } }", "polling: { rounds: 0 }",
+    "cutover: { resolverFloor: 8d }", "health: { url: \"http://{name}/\" }",
+    "health: { url: \"https://{name}/\", onFailure: panic }", "edge: { port: 0 }",
+  ]) func `what DNS cannot mean is refused with its line`(text: String) {
+    #expect {
+      _ = try Settings.read("version: 1\n" + text, named: "edgeferry.yaml")
+    } throws: {
+      let error = $0 as? FerryError
+      return error?.exit == .usage && error?.what.contains("(line 2)") == true
+    }
+  }
+
   @Test func `every key of the design is understood`() throws {
     let settings = try Settings.read(Self.example, named: "edgeferry.yaml")
     #expect(settings.accounts.map(\.name) == ["source", "target"])

@@ -29,10 +29,16 @@ public struct HealthPolicy: Codable, Equatable, Sendable {
   public var expectStatus: Int
   /// The header that tells source from target.
   public var marker: String?
-  public init(url: String, expectStatus: Int = 200, marker: String? = nil) {
+  /// What a run does when the checks fail during the bake: stop there, or undo everything by itself.
+  public var onFailure: Step.OnFailure
+  public init(
+    url: String, expectStatus: Int = 200, marker: String? = nil,
+    onFailure: Step.OnFailure = .hold
+  ) {
     self.url = url
     self.expectStatus = expectStatus
     self.marker = marker
+    self.onFailure = onFailure
   }
 }
 
