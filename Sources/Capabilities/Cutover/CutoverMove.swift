@@ -64,9 +64,12 @@ struct CutoverMove: Equatable, Sendable {
       out.lower.append(RecordChange(RecordKey(it.name, type), from: value, to: low))
     }
     // What caches may hold before anything is changed.
-    if let old = try present.compactMap({ (type: RRType) throws(FerryError) in
-      try seen.oldest(type, it.current[type])
-    }).max(by: { $0.ttl < $1.ttl }) {
+    var old: Seen.TTL?
+    for type in present {
+      guard let found = try seen.oldest(type, it.current[type]) else { continue }
+      if found.ttl > old?.ttl ?? -1 { old = found }
+    }
+    if let old {
       if old.ttl > policy.resolverCapSeconds { out.extremeTTL = old.ttl }
       if !out.lower.isEmpty {
         out.lowerDrain = drain(

@@ -40,6 +40,11 @@ public struct CutoverSchedule: Equatable, Sendable {
     /// The last begin that leaves the reserve; nil without a window that closes.
     public var latest: Date?
     public var closes: Date?
+    public init(earliest: Date, latest: Date? = nil, closes: Date? = nil) {
+      self.earliest = earliest
+      self.latest = latest
+      self.closes = closes
+    }
   }
   public var lower: Slot?
   public var flip: Slot
@@ -51,6 +56,14 @@ public struct CutoverSchedule: Equatable, Sendable {
   public var end: Date
   /// Until then the old target has to answer.
   public var retire: Date
+  public init(lower: Slot? = nil, flip: Slot) {
+    self.lower = lower
+    self.flip = flip
+    allClear = flip.earliest
+    bakeEnds = flip.earliest
+    end = flip.earliest
+    retire = flip.earliest
+  }
 
   /// - Parameters:
   ///   - window: nil for always.
@@ -81,12 +94,10 @@ public struct CutoverSchedule: Equatable, Sendable {
           there.flatMap { one.closes == $0.closes ? one : $0 }
         })
       else { throw refusal(spans, window, start: start, lowered: lower.earliest) }
-      out = CutoverSchedule(
-        lower: lower, flip: flip, allClear: start, bakeEnds: start, end: start, retire: start)
+      out = CutoverSchedule(lower: lower, flip: flip)
     } else {
       guard let flip = slot(start) else { throw refusal(spans, window, start: start, lowered: nil) }
-      out = CutoverSchedule(
-        flip: flip, allClear: start, bakeEnds: start, end: start, retire: start)
+      out = CutoverSchedule(flip: flip)
     }
     out.allClear = out.flip.earliest + Double(spans.propagation + spans.flipWait)
     out.bakeEnds = out.allClear + Double(spans.bake)
