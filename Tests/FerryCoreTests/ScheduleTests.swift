@@ -77,7 +77,8 @@ struct ScheduleTests {
     // The next Tuesday or Thursday after the close.
     let next = window.nextRollback(after: try time("2026-12-10T12:00:00Z"), seconds: 270)
     #expect(next == (try time("2026-12-15T10:00:00Z")))
-    #expect(window.localText(try time("2026-07-14T09:00:00Z")) == "Tue 2026-07-14 10:00 Europe/London")
+    #expect(
+      window.localText(try time("2026-07-14T09:00:00Z")) == "Tue 2026-07-14 10:00 Europe/London")
   }
   @Test func `a wait is elapsed time across a clock change, and a window is local time`() throws {
     // In the night to 2026-03-29 London moves from GMT to BST.
@@ -140,7 +141,8 @@ struct ScheduleTests {
     for (zone, day) in [
       ("America/New_York", "2026-03-08"), ("America/New_York", "2026-11-01"),
       ("Australia/Lord_Howe", "2026-04-05"), ("Australia/Lord_Howe", "2026-10-04"),
-      ("Europe/London", "2026-03-29"), ("Europe/London", "2026-10-25"), ("Asia/Kolkata", "2026-05-03"),
+      ("Europe/London", "2026-03-29"), ("Europe/London", "2026-10-25"),
+      ("Asia/Kolkata", "2026-05-03"),
       ("Pacific/Apia", "2011-12-31"),
     ] {
       for hours in ["00:00-02:00", "01:30-02:30", "02:15-02:45", "23:00-03:00"] {

@@ -145,7 +145,8 @@ struct CutoverMove: Equatable, Sendable {
     guard !isApex else {
       throw .badInput(
         "apex-cname", what: "could not plan a CNAME at \(it.name)",
-        why: "it is the apex of its zone: SOA and NS are there, and a CNAME can have no other data beside it (RFC 1034 §3.6.2)",
+        why:
+          "it is the apex of its zone: SOA and NS are there, and a CNAME can have no other data beside it (RFC 1034 §3.6.2)",
         next:
           "use a Route 53 alias record of a dxxxx.cloudfront.net name, your provider's ALIAS or ANAME, or an HTTPS record in AliasMode beside A and AAAA (RFC 9460 §2.4.2)"
       )

@@ -28,8 +28,9 @@ extension CutoverPlanner {
     }
     back += undo(lower, .lower)
     rollback = back
-    if let first = steps.first, input.isStartAsked || schedule.lower?.closes != nil
-      || schedule.flip.closes != nil
+    if let first = steps.first,
+      input.isStartAsked || schedule.lower?.closes != nil
+        || schedule.flip.closes != nil
     {
       steps[0].earliest = first.earliest ?? schedule.lower?.earliest ?? schedule.flip.earliest
     }

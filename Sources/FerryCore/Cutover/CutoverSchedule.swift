@@ -82,7 +82,9 @@ public struct CutoverSchedule: Equatable, Sendable {
     }
     var out: CutoverSchedule
     if let wait = spans.lowerWait {
-      guard let lower = slot(start) else { throw refusal(spans, window, start: start, lowered: nil) }
+      guard let lower = slot(start) else {
+        throw refusal(spans, window, start: start, lowered: nil)
+      }
       let ready = lower.earliest + Double(spans.propagation + wait)
       // In the window of the lowering the planned time is a lower bound, which a run measures; a later
       // window is chosen for the case that the slowest secondary has to be waited for.
@@ -150,6 +152,6 @@ public struct CutoverSchedule: Equatable, Sendable {
 extension ChangeWindow {
   /// When a rollback that is decided at `date` may begin; nil when the window never opens again.
   public func nextRollback(after date: Date, seconds: Int) -> Date? {
-    first(after: date, leaving: seconds)?.start ?? nextOpening(after: date)
+    first(after: date, leaving: seconds)?.start ?? first(after: date, leaving: 0)?.start
   }
 }

@@ -29,7 +29,9 @@ public struct Exposure: Equatable, Sendable {
     case (.same, _):
       return Exposure(
         order: order, seconds: 0,
-        because: "\(rule): in one account the alias is always one distribution's, and DNS only names the edge")
+        because:
+          "\(rule): in one account the alias is always one distribution's, and DNS only names the edge"
+      )
     case (.cross, .aliasFirst):
       // The owner changes first: copies of the old answer meet 421 until the last has run out.
       return Exposure(

@@ -44,7 +44,7 @@ extension ChangeWindow {
   /// - Returns: a span that begins at that time; nil when there is none within two years.
   public func first(after date: Date, leaving seconds: Int) -> Span? {
     var at = date
-    while at.timeIntervalSince(date) < Self.horizonSeconds, let open = nextOpening(after: at) {
+    while let open = nextOpening(after: at), open.timeIntervalSince(date) < Self.horizonSeconds {
       guard let span = span(at: open) else { return nil }
       if span.holds(seconds, from: open) { return span }
       guard let end = span.end, end > at else { return nil }
@@ -63,10 +63,12 @@ extension ChangeWindow {
     }
     return out
   }
-  /// The longest open span within two months of its first opening after `date`, seconds; nil when one never
+  /// The longest open span in the two months after the first opening after `date`, seconds; nil when one never
   /// closes, 0 when none opens.
   public func longestSpan(after date: Date) -> Int? {
-    guard let open = nextOpening(after: date) else { return 0 }
+    guard let open = nextOpening(after: date),
+      open.timeIntervalSince(date) < Self.horizonSeconds
+    else { return 0 }
     var longest = 0
     for span in spans(from: open, until: open + 62 * 86_400) {
       guard let end = span.end else { return nil }
