@@ -103,8 +103,9 @@ struct LabServer: Sendable {
       return out
     case .error(let status, let code, _):
       return answer(
-        error: status, code, "CloudFront encountered an internal error. Please try again.",
-        to: call)
+        error: status, code,
+        (call.service.signingName == "route53" ? "Route 53" : "CloudFront")
+          + " encountered an internal error. Please try again.", to: call)
     case .drop: return WireAnswer(ending: .silence)
     case .garbage:
       return WireAnswer(

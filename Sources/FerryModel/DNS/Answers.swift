@@ -82,14 +82,15 @@ extension CloudFrontModel {
     }
   }
 
-  /// The text of the TXT records that a service of AWS finds at a name.
+  /// The text of the TXT records that a service of AWS finds at a name, in lower case.
   func txtValues(_ name: String, now: Date) -> [String] {
     let key = RecordKey(DomainName(wire: name), .txt)
-    return answer(key, recursionDesired: true, server: 0, now: now).answer.filter {
-      $0.type == .txt
-    }.map {
-      RecordData.words($0.data).map { $0.dropFirst().dropLast() }.joined().lowercased()
-    }
+    return Array(txtRecords[name] ?? [])
+      + answer(key, recursionDesired: true, server: 0, now: now).answer.filter {
+        $0.type == .txt
+      }.map {
+        RecordData.words($0.data).map { $0.dropFirst().dropLast() }.joined().lowercased()
+      }
   }
 
   /// The distribution with this name of its own, in any account.

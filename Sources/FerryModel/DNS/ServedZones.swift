@@ -122,7 +122,7 @@ extension CloudFrontModel {
       return records(target, in: zone, owner: owner, at, depth: depth + 1)
     }
     if key.rrtype == .txt, let values = txtRecords[key.name.host] {
-      return made(60, values.sorted().map { "\"\($0)\"" })
+      return made(60, values.sorted().map(RecordData.quoted))
     }
     if case .hosted = zone { return [] }
     switch key.rrtype {

@@ -86,6 +86,21 @@ enum RecordData {
     return words.joined(separator: " ")
   }
 
+  /// Text of any kind as the data of a TXT record: strings of at most 255 octets in quotation marks.
+  static func quoted(_ text: String) -> String {
+    let octets = Array(text.utf8)
+    let pieces = stride(from: 0, to: max(1, octets.count), by: 255).map { start in
+      octets[start..<min(start + 255, octets.count)].map { octet in
+        switch octet {
+        case 0x22, 0x5C: "\\" + String(UnicodeScalar(octet))
+        case 0x20..<0x7F: String(UnicodeScalar(octet))
+        default: "\\" + String("00\(octet)".suffix(3))
+        }
+      }.joined()
+    }
+    return pieces.map { "\"\($0)\"" }.joined(separator: " ")
+  }
+
   /// The address in its one form; nil for what is none.
   static func address(_ text: String, _ family: Int32) -> String? {
     var octets = [UInt8](repeating: 0, count: 16)
