@@ -312,7 +312,8 @@ final class EngineCore: @unchecked Sendable {
     switch sent.judge(octets) {
     case .foreign(let why): exchange.forged = "a message came that does not count: \(why)"
     case .otherCase:
-      goOverStream(exchange, because: "over UDP the letters of the name came back in other case")
+      exchange.forged = "a message came that does not count: its name has letters in other case"
+      goOverStream(exchange, because: "it was asked again")
     case .bare:
       exchange.usesEDNS = false
       goOverStream(exchange, because: "over UDP a refusal without a question came")
