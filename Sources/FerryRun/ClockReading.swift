@@ -3,7 +3,7 @@ import Foundation
 
 /// Both clocks at one instant.
 struct ClockReading: Equatable, Sendable {
-  /// The wall clock's; the journal keeps whole seconds of it.
+  /// The wall clock's.
   var at: Date
   var elapsed: Elapsed
 
@@ -23,6 +23,6 @@ struct ClockReading: Equatable, Sendable {
     }
     func host(_ origin: String) -> Substring { origin.prefix { $0 != "/" } }
     if host(elapsed.origin) == host(earlier.elapsed.origin) { return 0 }
-    return max(0, at.timeIntervalSince(earlier.at) - 1)
+    return max(0, at.timeIntervalSince(earlier.at))
   }
 }

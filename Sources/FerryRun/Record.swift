@@ -53,7 +53,8 @@ public struct Record: Codable, Equatable, Sendable {
     public var changedAt: Date?
     /// How long ago that was when it was written down.
     public var waitedMilliseconds: Int?
-    /// The elapsed time at this record, and where that is counted from.
+    /// Both clocks at this record, the wall clock since 1970, and where elapsed time is counted from.
+    public var wallMilliseconds: Int?
     public var elapsedMilliseconds: Int?
     public var clock: String?
     public init() {}
@@ -66,9 +67,12 @@ public struct Record: Codable, Equatable, Sendable {
   public var at: Date
   public var body: Body
   var reading: ClockReading? {
-    guard let milliseconds = body.elapsedMilliseconds, let origin = body.clock else { return nil }
+    guard let wall = body.wallMilliseconds, let elapsed = body.elapsedMilliseconds,
+      let origin = body.clock
+    else { return nil }
     return ClockReading(
-      at: at, elapsed: Elapsed(seconds: Double(milliseconds) / 1000, origin: origin))
+      at: Date(timeIntervalSince1970: Double(wall) / 1000),
+      elapsed: Elapsed(seconds: Double(elapsed) / 1000, origin: origin))
   }
 }
 

@@ -224,6 +224,7 @@ public actor Runner {
     let reading = ClockReading(world.clock)
     var body = body
     if step != nil {
+      body.wallMilliseconds = Int((reading.at.timeIntervalSince1970 * 1000).rounded(.up))
       body.elapsedMilliseconds = Int((reading.elapsed.seconds * 1000).rounded(.up))
       body.clock = reading.elapsed.origin
     }
