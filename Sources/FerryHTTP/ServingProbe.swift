@@ -68,22 +68,27 @@ public struct EdgeProbe: ServingProbe {
       }
     }
     let asked = peers.prefix(options.addressesMax)
-    let looks = await withTaskGroup(of: (Int, ServingLook).self) { group in
+    var looks = await withTaskGroup(of: (Int, ServingLook, Bool).self) { group in
       for (index, peer) in asked.enumerated() {
         group.addTask {
-          (index, await look(url: url, host: host, peer: peer, marker: marker))
+          let (look, hasRoute) = await look(url: url, host: host, peer: peer, marker: marker)
+          return (index, look, hasRoute)
         }
       }
-      var out: [(Int, ServingLook)] = []
+      var out: [(Int, ServingLook, Bool)] = []
       for await it in group { out.append(it) }
-      return out.sorted { $0.0 < $1.0 }.map(\.1)
+      return out.sorted { $0.0 < $1.0 }
     }
-    let all = looks + failures
+    // Without IPv6 here an IPv6 address says nothing about the edge, as long as another can be asked.
+    let far = looks.filter { !$0.2 }
+    if far.count < looks.count { looks.removeAll { !$0.2 } }
+    if !far.isEmpty, !looks.isEmpty { looks[0].1.notAsked = far.map(\.1.peer) }
+    let all = looks.map(\.1) + failures
     return all.isEmpty ? [ServingLook(peer: "", failure: "\(host) has no address")] : all
   }
 
   private func look(url: String, host: String, peer: EdgePeer, marker: String?) async
-    -> ServingLook
+    -> (ServingLook, hasRoute: Bool)
   {
     let connection = EdgeConnection(host: host, peer: peer)
     var request = HTTPRequest(
@@ -101,7 +106,7 @@ public struct EdgeProbe: ServingProbe {
       // libcurl takes a common name for want of others; viewers do not, and neither does a proof.
       guard let certificate = seen.certificate, certificate.isTrusted, certificate.coversName else {
         look.failure = Self.certificateFailure(seen.certificate, host) ?? "no certificate was seen"
-        return look
+        return (look, true)
       }
       look.status = answer.status
       look.httpVersion = seen.httpVersion
@@ -113,10 +118,10 @@ public struct EdgeProbe: ServingProbe {
     } catch {
       let seen = connection.seen
       look.certificate = seen.certificate
-      look.hasNoRoute = seen.hasNoRoute ? true : nil
       look.failure = Self.certificateFailure(seen.certificate, host) ?? error.why
+      if seen.hasNoRoute { return (look, false) }
     }
-    return look
+    return (look, true)
   }
   /// Why a certificate is no proof; nil for a good one and for none.
   private static func certificateFailure(_ it: ServingLook.Certificate?, _ host: String) -> String?

@@ -29,8 +29,8 @@ public struct ServingLook: Codable, Equatable, Sendable {
   public var certificate: Certificate?
   /// Why there was no answer that counts; a certificate that is not trusted or is for another name is one.
   public var failure: String?
-  /// This machine has no route to the address, which says nothing about the edge.
-  public var hasNoRoute: Bool?
+  /// Other addresses that this machine has no route to, such as IPv6 ones without IPv6; they were not asked.
+  public var notAsked: [String]?
   /// Whether CloudFront's own headers were there; nil without an answer.
   public var isCloudFront: Bool?
   public init(

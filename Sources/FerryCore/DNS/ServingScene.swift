@@ -132,7 +132,7 @@ extension ServingScene {
     }
     for look in target.forName {
       guard let it = look.certificate else {
-        if let failure = look.failure, look.hasNoRoute != true {
+        if let failure = look.failure {
           add(
             "target-silent", .risk,
             "\(target.domain.host) did not answer at \(look.peer): \(failure)")

@@ -18,8 +18,6 @@ extension ServingScene {
     case neither(because: String)
     /// Nothing was learned of who serves.
     case open(because: String)
-    /// This machine cannot go there; others can.
-    case noRoute
   }
 
   /// - Parameters:
@@ -68,7 +66,6 @@ extension ServingScene {
       case .source: source = true
       case .neither: neither = true
       case .open: open = true
-      case .noRoute: break
       }
     }
     switch (target, source, neither) {
@@ -83,7 +80,6 @@ extension ServingScene {
 
   private func proof(_ look: ServingLook, _ tell: Tell, expectStatus: Int?) -> Proof {
     guard look.failure == nil, let status = look.status else {
-      if look.hasNoRoute == true { return .noRoute }
       let why = look.failure ?? "no answer"
       // A handshake that no viewer would accept serves nobody.
       return look.certificate == nil ? .open(because: why) : .neither(because: why)
@@ -130,7 +126,6 @@ extension ServingScene {
   private func text(_ proof: Proof, _ tell: Tell) -> String {
     switch proof {
     case .neither(let why), .open(let why): return why
-    case .noRoute: return "this machine has no route there"
     case .target, .source:
       let isTarget = proof == .target
       let side = isTarget ? "the target's" : "the source's"
@@ -175,6 +170,10 @@ extension ServingScene {
           + (days < Self.daysMin ? ": renew it" : ""))
     }
     let versions = Set(good.compactMap(\.httpVersion)).sorted()
+    let far = Set(looks.flatMap { $0.notAsked ?? [] }).sorted()
+    if !far.isEmpty {
+      out.append("not asked, since this machine has no route there: \(far.joined(separator: ", "))")
+    }
     if !versions.isEmpty { out.append("HTTP/\(versions.joined(separator: " and HTTP/"))") }
     return out
   }
