@@ -44,13 +44,12 @@ public enum DNSWire {
   ///
   /// - Throws: `unreadable-answer` for octets that are no message, and for answers of another class.
   public static func decode(_ octets: [UInt8]) throws(FerryError) -> DNSMessage {
+    try octets.withUnsafeBufferPointer { (whole) throws(FerryError) in try decode(whole) }
+  }
+  static func decode(_ octets: UnsafeBufferPointer<UInt8>) throws(FerryError) -> DNSMessage {
     guard let frame = WireFrame(octets) else {
       throw unreadable("it is cut off, or its counts, lengths or name pointers are wrong")
     }
-    return try decode(octets, frame)
-  }
-
-  static func decode(_ octets: [UInt8], _ frame: WireFrame) throws(FerryError) -> DNSMessage {
     let packet = try OwnedPacket(parsing: octets)
     return try packet.message(frame)
   }
@@ -142,8 +141,12 @@ struct WireFrame {
   /// Where the TSIG record begins, which must be the last one.
   var tsigStart: Int?
 
-  /// nil for what no reader should touch.
   init?(_ octets: [UInt8]) {
+    guard let frame = octets.withUnsafeBufferPointer({ WireFrame($0) }) else { return nil }
+    self = frame
+  }
+  /// nil for what no reader should touch.
+  init?(_ octets: UnsafeBufferPointer<UInt8>) {
     guard octets.count >= 12, octets.count <= 65_535 else { return nil }
     func short(_ at: Int) -> Int { Int(octets[at]) << 8 | Int(octets[at + 1]) }
     questionCount = short(4)
@@ -178,7 +181,7 @@ struct WireFrame {
   }
 
   /// The end of the name at `start`; nil when it leaves the message, points forward or is too long.
-  private static func nameEnd(_ octets: [UInt8], _ start: Int) -> Int? {
+  private static func nameEnd(_ octets: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int? {
     var at = start
     var end: Int?
     var length = 0
@@ -213,9 +216,9 @@ private struct OwnedPacket: ~Copyable {
     guard let packet = ldns_pkt_new() else { preconditionFailure("ldns has no memory") }
     raw = packet
   }
-  init(parsing octets: [UInt8]) throws(FerryError) {
+  init(parsing octets: UnsafeBufferPointer<UInt8>) throws(FerryError) {
     var packet: UnsafeMutablePointer<ldns_pkt>?
-    let status = ldns_wire2pkt(&packet, octets, octets.count)
+    let status = ldns_wire2pkt(&packet, octets.baseAddress, octets.count)
     guard status == LDNS_STATUS_OK, let packet else {
       throw DNSWire.unreadable(String(cString: ldns_get_errorstr_by_id(status)))
     }
