@@ -7,11 +7,16 @@ public struct AWSService: Hashable, Sendable {
   /// The key in a profile's `[services …]` section.
   public var configKey: String
   public var signingName: String
+  /// What the service allows one account; nil where the rate has to be found.
+  public var callsPerSecond: Int?
 
-  public init(environmentName: String, configKey: String, signingName: String) {
+  public init(
+    environmentName: String, configKey: String, signingName: String, callsPerSecond: Int? = nil
+  ) {
     self.environmentName = environmentName
     self.configKey = configKey
     self.signingName = signingName
+    self.callsPerSecond = callsPerSecond
   }
 
   public static let cloudFront = AWSService(
@@ -20,6 +25,9 @@ public struct AWSService: Hashable, Sendable {
     environmentName: "STS", configKey: "sts", signingName: "sts")
   public static let cloudFormation = AWSService(
     environmentName: "CLOUDFORMATION", configKey: "cloudformation", signingName: "cloudformation")
+  /// - Source: Route 53 Developer Guide, "Amazon Route 53 API request limits": five requests a second per account.
+  public static let route53 = AWSService(
+    environmentName: "ROUTE_53", configKey: "route_53", signingName: "route53", callsPerSecond: 5)
 }
 
 /// One call to an AWS service, before endpoint, signature and retries.
