@@ -74,7 +74,8 @@ let package = Package(
         .testTarget(
           name: module.name + "Tests",
           dependencies: [.byName(name: module.name), "FerryTestSupport"]
-            + module.testsUse, swiftSettings: strict),
+            + module.testsUse,
+          exclude: module.name == "FerryReport" ? ["golden"] : [], swiftSettings: strict),
       ]
     }
     + capabilities.flatMap { name -> [Target] in

@@ -6,9 +6,11 @@ import Foundation
 public enum Files {
   /// - Parameter refuseLooseModes: for what decides on writes (settings, plans): nobody but its owner may
   ///   be able to change it.
+  /// - Parameter isSecret: nobody but its owner may be able to read it, either.
   /// - Throws: `.badInput` (64): `no-such-file`, `unreadable-file`, `file-too-large`, `loose-mode`.
   public static func read(
-    _ path: String, what: String, limit: Int = 256 << 20, refuseLooseModes: Bool = false
+    _ path: String, what: String, limit: Int = 256 << 20, refuseLooseModes: Bool = false,
+    isSecret: Bool = false
   ) throws(FerryError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
@@ -19,13 +21,17 @@ public enum Files {
     }
     defer { close(descriptor) }
     var info = stat()
-    if refuseLooseModes, fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
-      info.st_mode & 0o022 != 0
+    let refused: mode_t = isSecret ? 0o077 : refuseLooseModes ? 0o022 : 0
+    if refused != 0, fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
+      info.st_mode & refused != 0
     {
       throw .badInput(
         "loose-mode", what: "could not use \(what) \(path)",
-        why: "others may write it (mode \(String(info.st_mode & 0o777, radix: 8)))",
-        next: "chmod go-w \(shellWord(path)), after a look at what it says")
+        why:
+          "others may \(isSecret ? "read or write" : "write") it (mode \(String(info.st_mode & 0o777, radix: 8)))",
+        next: isSecret
+          ? "chmod 600 \(shellWord(path)); if others could read it, make a new secret"
+          : "chmod go-w \(shellWord(path)), after a look at what it says")
     }
     var out: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
