@@ -8,10 +8,11 @@ extension Context {
   public var resolvers: [DNSServer] { settings.resolvers ?? SystemResolvers.ofThisMachine }
 
   private static let engines = Locked<DNSEngine?>(nil)
-  /// One engine for the whole run; DNS over TLS and HTTPS trusts the CAs that edges are trusted by.
-  public func dnsTransport() throws(FerryError) -> DNSEngine {
+  /// One engine for the whole run; its thread sleeps while nothing is asked.
+  public func dnsEngine() throws(FerryError) -> DNSEngine {
     if let made = Self.engines.withLock({ $0 }) { return made }
-    let engine = try DNSEngine(.init(caFile: edgeCAFile))
+    let caFile = environment["EDGEFERRY_EDGE_CA"].flatMap { $0.isEmpty ? nil : $0 }
+    let engine = try DNSEngine(.init(caFile: caFile ?? settings.edgeCAFile))
     return Self.engines.withLock { slot in
       if let made = slot { return made }
       slot = engine
@@ -20,10 +21,10 @@ extension Context {
   }
 
   public func prober() throws(FerryError) -> Prober {
-    Prober(try dnsTransport(), zones: settings.zones, resolvers: resolvers)
+    Prober(try dnsEngine(), zones: settings.zones, resolvers: resolvers)
   }
   /// What the planner and the runner look at DNS with.
   public func liveNames() throws(FerryError) -> LiveNames {
-    LiveNames(try dnsTransport(), zones: settings.zones, resolvers: resolvers)
+    LiveNames(try dnsEngine(), zones: settings.zones, resolvers: resolvers)
   }
 }

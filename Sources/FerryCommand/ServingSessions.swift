@@ -24,7 +24,7 @@ extension Context {
       options, resolve: AddressLookup(try DNSEngine(), resolvers: resolvers).addresses)
   }
   /// A path in the settings is relative to their file, one in the environment to the current folder.
-  var edgeCAFile: String? {
+  private var edgeCAFile: String? {
     if let given = environment["EDGEFERRY_EDGE_CA"], !given.isEmpty { return given }
     guard let file = settings.edgeCAFile else { return nil }
     guard let path = settings.path, !file.hasPrefix("/") else { return file }
