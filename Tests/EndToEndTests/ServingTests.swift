@@ -27,7 +27,8 @@ struct ServingEndToEndTests {
       {"name":"www.example.com.","type":"CNAME","ttl":60,"data":["\(leadsTo)."]}]}]}]}
       """
   }
-  private func settings(_ lab: RunningLab, zone: String = "example.com", more: String = "") -> String
+  private func settings(_ lab: RunningLab, zone: String = "example.com", more: String = "")
+    -> String
   {
     let servers = (lab.ready["nameservers"]?.array ?? []).compactMap(\.string)
       .map { "\"\($0)\"" }.joined(separator: ", ")
@@ -132,7 +133,9 @@ struct ServingEndToEndTests {
       ("EDGEFERRY_EDGE_PORT", "http", "bad-edge-port"), ("EDGEFERRY_EDGE_CA", "a.json", "bad-ca"),
     ] {
       let refused = try await ferry.run(
-        ["cutover", "verify", "www.example.com", "--to", "d222.cloudfront.net", "--output", "json"],
+        [
+          "cutover", "verify", "www.example.com", "--to", "d222.cloudfront.net", "--output", "json",
+        ],
         extra: edge(lab).merging([name: value]) { $1 })
       #expect(refused.code == 64)
       #expect(refused.error["code"]?.string == code)
@@ -184,7 +187,8 @@ struct ServingEndToEndTests {
     try ferry.write(Self.inventory(owner: "E1SOURCE", leadsTo: "d222.cloudfront.net"), to: "a.json")
     let lab = try await RunningLab(
       ferry, ["--load", "a.json", "--propagation", "4s", "--pops", "8"])
-    let first = (lab.ready["edge"]?.string ?? "").split(separator: ":").last.flatMap { Int($0) } ?? 0
+    let first =
+      (lab.ready["edge"]?.string ?? "").split(separator: ":").last.flatMap { Int($0) } ?? 0
     let probe = try EdgeProbe(.init(caFile: lab.ready["ca"]?.string))
     let pops = (first..<first + 8).map { "127.0.0.1:\($0)" }.joined(separator: ",")
     func look() async -> [ServingLook] {

@@ -57,7 +57,9 @@ struct VerifyCommand: FerryCommand {
     var out = await check.verdicts(of: moves)
     let counts = await counted
     for (index, move) in moves.enumerated() {
-      out[index].because += [move.source, move.target].compactMap { $0.flatMap { counts.lines[$0] } }
+      out[index].because += [move.source, move.target].compactMap {
+        $0.flatMap { counts.lines[$0] }
+      }
       if let denied = counts.denied { out[index].because.append(denied) }
     }
     guard !Task.isCancelled else { throw .interruptedWhileReading }
