@@ -31,7 +31,7 @@ struct VerifyCommand: FerryCommand {
     }
     let evidence = try await context.prober().look(moves, asksResolvers: asksResolvers)
     guard !Task.isCancelled else { throw .interruptedWhileReading }
-    let serving = try await ServingVerdict.of(evidence, context)
+    let serving = try await Self.serving(evidence, context)
     let document = CutoverVerdict(names: zip(evidence, serving).map(Self.verdict))
     try context.answer(
       global.output == .json ? FerryJSON.document(document) : Self.text(document))
@@ -42,8 +42,35 @@ struct VerifyCommand: FerryCommand {
     let dns = it.verdict
     let because = (dns.because + it.probed.because).map { "DNS: " + $0 }
     return .init(
-      name: it.probed.name, dns: dns.verdict.ofMove, serving: serving.verdict,
+      name: it.probed.name, dns: dns.verdict.ofMove, serving: serving.serving,
       because: because + serving.because.map { "serving: " + $0 })
+  }
+
+  /// Who serves each name, with what CloudFront counted beside it.
+  private static func serving(_ evidence: [NameEvidence], _ context: Context)
+    async throws(FerryError) -> [ServingVerdict]
+  {
+    guard evidence.count <= ServingCheck.namesMax || context.settings.health != nil else {
+      let why =
+        "not asked: of more than \(ServingCheck.namesMax) names it is when the settings have health:"
+      return evidence.map { _ in ServingVerdict(.unknown, because: [why]) }
+    }
+    let moves = evidence.map(ServingCheck.Move.init)
+    var check = ServingCheck(
+      try context.servingProbe(), health: context.settings.health, now: context.clock.now)
+    if moves.count > ServingCheck.namesMax { check.tries = 1 }
+    async let counted = RequestEvidence.read(
+      moves.prefix(100).flatMap { [$0.target] + ($0.source.map { [$0] } ?? []) }, context)
+    var out = await check.verdicts(of: moves)
+    let counts = await counted
+    for (index, move) in moves.enumerated() {
+      out[index].because += [move.source, move.target].compactMap {
+        $0.flatMap { counts.lines[$0] }
+      }
+      if let denied = counts.denied { out[index].because.append(denied) }
+    }
+    guard !Task.isCancelled else { throw .interruptedWhileReading }
+    return out
   }
 
   // MARK: What to verify
@@ -134,19 +161,6 @@ struct VerifyCommand: FerryCommand {
     }
     let done = document.names.count(where: \.cutOver)
     return out + "\(done) of \(document.names.count) cut over\n"
-  }
-}
-
-/// What is served for a name, and how that is known.
-struct ServingVerdict {
-  var verdict: CutoverVerdict.Serving
-  var because: [String]
-
-  /// One for each name.
-  static func of(_ evidence: [NameEvidence], _ context: Context) async throws(FerryError)
-    -> [ServingVerdict]
-  {
-    evidence.map { _ in ServingVerdict(verdict: .unknown, because: ["it was not asked"]) }
   }
 }
 
