@@ -99,7 +99,7 @@ let package = Package(
         swiftSettings: strict),
       .testTarget(
         name: "EndToEndTests",
-        dependencies: ["FerryTestSupport", "FerryCore", "FerryAWS", "FerryModel"],
+        dependencies: ["FerryTestSupport", "FerryCore", "FerryAWS", "FerryModel", "FerryHTTP"],
         exclude: ["clients"],
         swiftSettings: strict),
     ]

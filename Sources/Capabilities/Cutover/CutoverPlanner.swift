@@ -173,6 +173,7 @@ public struct CutoverPlanner {
         "\(move.name) has a TTL of \(ttl) s; the plan waits \(policy.resolverCapSeconds) s, as resolvers cap it, and a cache without a cap keeps the old answer for \(ttl) s"
       )
     }
+    try judgeServing()
     judgeRollback()
     judgeMarkers()
     if policy.ttl < 30 {

@@ -48,7 +48,7 @@ struct CutoverReader: Sendable {
       let own = out.indices.filter { out[$0].zone.name == zone.name }
       if let note = try await read(zone, own, &out) { notes.append(note) }
     }
-    await learnMarkers(&out)
+    await lookAtEdges(&out)
     return (out, notes)
   }
 
@@ -107,16 +107,30 @@ struct CutoverReader: Sendable {
     return out
   }
 
-  /// What source and target call themselves, where health tells them apart by a header.
-  private func learnMarkers(_ out: inout [CutoverObservation]) async {
-    guard let health, let marker = health.marker, let serving else { return }
-    for index in out.indices.prefix(CutoverPlanner.sampleMax) where !out[index].name.isWildcard {
-      let it = out[index]
-      let url = health.url.replacingOccurrences(of: "{name}", with: it.name.host)
-      let source = await serving.look(url: url, at: nil, marker: marker)
-      let target = await serving.look(url: url, at: it.target.host, marker: marker)
-      out[index].sourceMarker = source.lazy.compactMap(\.marker).first
-      out[index].targetMarker = target.lazy.compactMap(\.marker).first
+  /// What source and target answer, and call themselves, where health is watched.
+  private func lookAtEdges(_ out: inout [CutoverObservation]) async {
+    guard let health, let serving else { return }
+    let asked = out.indices.filter { !out[$0].name.isWildcard }.prefix(CutoverPlanner.sampleMax)
+    let moves = asked.map {
+      ServingCheck.Move(
+        name: out[$0].name, source: out[$0].currentTarget, target: out[$0].target)
     }
+    let scenes = await ServingCheck(serving, health: health, now: Date()).scenes(of: moves)
+    for (index, scene) in zip(asked, scenes) {
+      out[index].serving = scene
+      guard health.marker != nil else { continue }
+      out[index].sourceMarker = scene.sourceMarker
+      out[index].targetMarker = scene.targetMarker
+    }
+  }
+}
+
+extension CutoverObservation {
+  /// Where the name leads now, by CNAME or alias record.
+  var currentTarget: DomainName? {
+    for value in CutoverMove.types.compactMap({ current[$0] }) {
+      if let alias = value.alias { return alias.dnsName }
+    }
+    return current[.cname]?.data.first.map(DomainName.init(wire:))
   }
 }
