@@ -320,7 +320,7 @@ final class EngineCore: @unchecked Sendable {
     case .ours where octets[2] & 2 != 0:
       goOverStream(exchange, because: "the answer over UDP was truncated")
     case .ours:
-      guard let message = try? DNSWire.decode(octets) else {
+      guard let message = try? DNSWire.decode(octets, to: exchange.query.key) else {
         exchange.forged = "a message came that cannot be read"
         return
       }

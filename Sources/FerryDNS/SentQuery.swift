@@ -13,6 +13,8 @@ struct SentQuery {
   let hasEDNS: Bool
   var id: UInt16 { UInt16(octets[0]) << 8 | UInt16(octets[1]) }
 
+  private var isUpdate: Bool { octets[2] & 0x78 == 0x28 }
+
   enum Judgement: Equatable {
     case ours
     /// Ours but for the case of its question.
@@ -78,7 +80,8 @@ struct SentQuery {
     guard reply[0] == octets[0], reply[1] == octets[1] else { return .foreign("it has another id") }
     guard (reply[2] ^ octets[2]) & 0x78 == 0 else { return .foreign("it has another opcode") }
     if reply[4] == 0, reply[5] == 0 {
-      return Self.isRefusal(reply) ? .bare : .foreign("it has no question")
+      // An update's answer need not repeat the zone (RFC 2136 §3.8); it comes over TCP.
+      return isUpdate || Self.isRefusal(reply) ? .bare : .foreign("it has no question")
     }
     guard reply[4] == 0, reply[5] == 1, reply.count >= questionEnd else {
       return .foreign("it answers another question")

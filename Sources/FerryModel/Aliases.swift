@@ -141,7 +141,7 @@ extension CloudFrontModel {
     }
     if behaviours.aliasMoveNeedsTXT {
       let bare = name.hasPrefix("*.") ? String(name.dropFirst(2)) : name
-      let values = [name, bare].flatMap { txtRecords["_\($0)"] ?? [] }
+      let values = [name, bare].flatMap { txtValues("_\($0)", now: call.now) }
       guard values.contains(target.domainName) else {
         throw .illegalUpdate("Invalid or missing alias DNS TXT records.")
       }

@@ -45,6 +45,12 @@ public struct Behaviours: Equatable, Sendable {
   /// Whether an alias moves only when a TXT record shows who controls the name.
   /// - Source: yes: the same page of the Developer Guide; the API reference does not mention it.
   public var aliasMoveNeedsTXT = false
+  /// Whether Route 53 refuses a change of a zone whose last change is still PENDING.
+  /// - Source: the API reference allows it (PriorRequestNotComplete); in practice changes are queued.
+  public var refusesChangeWhilePending = false
+  /// Whether an InvalidChangeBatch comes as a list of messages rather than as one in brackets.
+  /// - Source: messages: API reference of ChangeResourceRecordSets; brackets: aws/aws-cli #4687 and others.
+  public var listsBatchMessages = false
   /// By how many seconds a signature's time may differ from the lab's.
   /// - Source: 300 in the guide to Signature Version 4, 900 for S3; CloudFront's own is not documented.
   public var skewToleranceSeconds = 300.0
@@ -108,6 +114,11 @@ public struct Behaviours: Equatable, Sendable {
       choice("no", "yes", \.sameAccountMoveNeedsDisabledSource)
     ),
     ("alias-move-needs-txt", "no|yes", choice("no", "yes", \.aliasMoveNeedsTXT)),
+    (
+      "change-while-pending", "accept|refuse",
+      choice("accept", "refuse", \.refusesChangeWhilePending)
+    ),
+    ("batch-error", "brackets|messages", choice("brackets", "messages", \.listsBatchMessages)),
     ("skew-tolerance", "300|SECONDS", seconds(\.skewToleranceSeconds)),
   ]
 

@@ -20,6 +20,8 @@ public struct CloudFrontModel: Sendable {
   public var quotas = Quotas()
   /// TXT records that DNS would answer, by name in lower case without the last dot.
   public var txtRecords: [String: Set<String>] = [:]
+  /// What the edge served, by distribution.
+  public internal(set) var viewerRequests: [String: ViewerRequests] = [:]
   /// Every handled request, oldest first.
   public internal(set) var log: [LoggedRequest] = []
   /// Every accepted access key, by its id.
@@ -29,6 +31,8 @@ public struct CloudFrontModel: Sendable {
     var distributions: [String: ModelDistribution] = [:]
     /// Sorted; lists page over it.
     var distributionIDs: [String] = []
+    /// Ids by `d….cloudfront.net`.
+    var domainNames: [String: String] = [:]
     var policies: [String: ModelPolicy] = [:]
     /// By kind, then by id.
     var entities: [String: [String: ModelEntity]] = [:]
@@ -37,6 +41,8 @@ public struct CloudFrontModel: Sendable {
     var stacks: [ModelStack] = []
 
     mutating func put(_ it: ModelDistribution) {
+      if let name = distributions[it.id]?.domainName { domainNames[name] = nil }
+      domainNames[it.domainName] = it.id
       if distributions.updateValue(it, forKey: it.id) == nil {
         // Loads come in any order; a binary search keeps large inventories quick.
         var low = 0
@@ -49,11 +55,27 @@ public struct CloudFrontModel: Sendable {
       }
     }
     mutating func removeDistribution(_ id: String) {
+      if let name = distributions[id]?.domainName { domainNames[name] = nil }
       distributions[id] = nil
       distributionIDs.removeAll { $0 == id }
     }
   }
   var accounts: [AccountID: Account] = [:]
+  /// Hosted zones of every account, by id.
+  var zones: [String: ModelZone] = [:]
+  /// The public ones by name, the oldest first.
+  var publicZones: [DomainName: [String]] = [:]
+  /// Changes of hosted zones, by id.
+  var changes: [String: ModelChange] = [:]
+  /// Where the four name servers listen.
+  public var nameServerAddresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"]
+  /// Seconds by which a name server is later than its turn.
+  public var nameServerLagSeconds: [Int: Double] = [:]
+  /// Where the edge listens: what every distribution's name resolves to. nil: not over IPv6.
+  public var edgeAddress = "127.0.0.1"
+  public var edgeIPv6Address: String?
+  /// The turn in which each name server changes over, 0 first.
+  let nameServerTurns: [Int]
   var ghosts: [GhostAlias] = []
   var random: SplitMix64
   /// The turn in which each POP changes over, 0 first.
@@ -74,6 +96,8 @@ public struct CloudFrontModel: Sendable {
     random = SplitMix64(seed: seed)
     var order = SplitMix64(seed: seed ^ 0x504F_5053)
     popTurns = Array(0..<pops).shuffled(using: &order)
+    var servers = SplitMix64(seed: seed ^ 0x444E_53)
+    nameServerTurns = Array(0..<Self.nameServerCount).shuffled(using: &servers)
     self.seed = seed
     for account in accounts { add(account: account) }
   }
@@ -132,13 +156,16 @@ public struct CloudFrontModel: Sendable {
     let requestID = random.uuid()
     let call = Call(request: request, account: account, callerARN: callerARN, now: now)
     let service = request.service.signingName
-    let form = service == "cloudfront" ? [:] : Self.form(request)
-    let asked = service == "cloudfront" ? Route.matching(request) : nil
-    let operation = service == "cloudfront" ? asked?.route.operation ?? "" : form["Action"] ?? ""
+    let hasPaths = ["cloudfront", "route53"].contains(service)
+    let form = hasPaths ? [:] : Self.form(request)
+    let asked = hasPaths ? Route.matching(request) : nil
+    let operation = hasPaths ? asked?.route.operation ?? "" : form["Action"] ?? ""
     let namespace: String
     switch service {
     case "sts": namespace = Self.stsNamespace
     case "cloudformation": namespace = Self.cloudFormationNamespace
+    case "monitoring": namespace = Self.cloudWatchNamespace
+    case "route53": namespace = Route53.namespace
     default: namespace = cloudFrontNamespace
     }
     var entry = LoggedRequest(
@@ -151,8 +178,12 @@ public struct CloudFrontModel: Sendable {
       case "cloudfront":
         guard let asked else { throw .unknownOperation(request) }
         answer = try cloudFront(asked.route, asked.id, call)
+      case "route53":
+        guard let asked else { throw .unknownOperation(request) }
+        answer = try route53(asked.route, asked.id, call)
       case "sts": answer = try sts(form, call, requestID: requestID)
       case "cloudformation": answer = try cloudFormation(form, call, requestID: requestID)
+      case "monitoring": answer = try cloudWatch(form, call, requestID: requestID)
       default: throw .unknownOperation(request)
       }
       entry.status = answer.status
@@ -176,6 +207,9 @@ public struct CloudFrontModel: Sendable {
       if type.hasPrefix("application/x-amz-json") || type.hasPrefix("application/json") {
         return error.jsonResponse(requestID: requestID)
       }
+      if let messages = error.messages, behaviours.listsBatchMessages {
+        return Refusal.batchResponse(messages, requestID: requestID)
+      }
       return error.response(namespace: namespace, requestID: requestID)
     }
   }
@@ -195,7 +229,9 @@ public struct CloudFrontModel: Sendable {
   // MARK: What handlers share
 
   /// The request's document, with the root and the namespace that the API asks for.
-  func body(_ call: Call, root name: String) throws(Refusal) -> XElement {
+  func body(_ call: Call, root name: String, namespace: String = cloudFrontNamespace)
+    throws(Refusal) -> XElement
+  {
     guard !call.request.body.isEmpty else {
       throw Refusal(
         400, "MissingBody",
@@ -211,8 +247,8 @@ public struct CloudFrontModel: Sendable {
     guard root.name == name else {
       throw .malformed("The root element is \(root.name); \(name) was expected.")
     }
-    guard root.attributes.first(where: { $0.name == "xmlns" })?.value == cloudFrontNamespace else {
-      throw .malformed("The namespace of the root element must be \(cloudFrontNamespace)")
+    guard root.attributes.first(where: { $0.name == "xmlns" })?.value == namespace else {
+      throw .malformed("The namespace of the root element must be \(namespace)")
     }
     root.attributes.removeAll { $0.name == "xmlns" }
     return root
@@ -260,6 +296,8 @@ struct Refusal: Error {
   var status: Int
   var code: String
   var message: String
+  /// Of an InvalidChangeBatch, one by one.
+  var messages: [String]?
   init(_ status: Int, _ code: String, _ message: String) {
     self.status = status
     self.code = code
@@ -278,6 +316,12 @@ struct Refusal: Error {
         404, "NoSuchResource",
         "The lab does not serve \(request.method) \(request.path) of CloudFront.")
     }
+    if request.service.signingName == "route53" {
+      return Refusal(
+        404, "NoSuchResource",
+        "The lab does not serve \(request.method) \(request.path) of Route 53."
+      )
+    }
     return Refusal(
       400, "InvalidAction",
       "The lab does not serve this action of \(request.service.signingName).")
@@ -294,6 +338,19 @@ struct Refusal: Error {
       status: status,
       headers: ["content-type": "application/x-amz-json-1.1", "x-amzn-requestid": requestID],
       body: Array(body.canonical.utf8))
+  }
+
+  /// - Source: API reference of ChangeResourceRecordSets, example of an error.
+  static func batchResponse(_ messages: [String], requestID: String) -> ServiceResponse {
+    let root = XElement(
+      "InvalidChangeBatch", attributes: [.init(name: "xmlns", value: Route53.namespace)],
+      nodes: [
+        .element(XElement("Messages", messages.map { XElement("Message", text: $0) })),
+        .element(XElement("RequestId", text: requestID)),
+      ])
+    return ServiceResponse(
+      status: 400, headers: ["content-type": "text/xml", "x-amzn-requestid": requestID],
+      body: CloudFrontModel.document(root))
   }
 
   /// - Source: the error body as logged in terraform-provider-aws PR #3034.

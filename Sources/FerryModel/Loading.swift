@@ -7,7 +7,7 @@ extension CloudFrontModel {
   ///
   /// - Parameter document: `edgeferry.inventory/1`; `configXML` wins over `config`. Accounts that the model
   ///   does not know are added, and the arrays of entities such as `cachePolicies`
-  ///   (`{id, etag, config or configXML}`) are taken where they are given. `takenAt`, `complete`, `gaps` and a stack's `resources` may be left out of
+  ///   (`{id, etag, config or configXML}`) and `hostedZones` are taken where they are given. `takenAt`, `complete`, `gaps` and a stack's `resources` may be left out of
   ///   one written by hand.
   /// - Throws: `.badInput` (64) for another schema or a broken document, naming the place.
   public mutating func load(_ document: JSONValue, now: Date) throws(FerryError) {
@@ -35,6 +35,7 @@ extension CloudFrontModel {
       try distinct(account.stacks.map(\.id), "\(place).stacks")
       loaded.take(account, now: now)
       try loaded.takeEntities(document["accounts"]?.array?[index], account.id, place, now: now)
+      try loaded.takeZones(document["accounts"]?.array?[index], account.id, place, now: now)
     }
     self = loaded
   }
@@ -110,7 +111,7 @@ extension CloudFrontModel {
     }
   }
 
-  private static func unloadable(_ why: String) -> FerryError {
+  static func unloadable(_ why: String) -> FerryError {
     .badInput(
       "bad-inventory", what: "could not load the inventory", why: why,
       next: "correct the file; nothing of it was loaded")

@@ -57,8 +57,7 @@ extension CloudFrontModel {
 
   /// Whether some existing distribution answers to this `d….cloudfront.net` name.
   public func knows(domainName: String) -> Bool {
-    let name = domainName.lowercased()
-    return accounts.values.contains { $0.distributions.values.contains { $0.domainName == name } }
+    distribution(domainName: domainName.lowercased()) != nil
   }
 
   /// Forgets the requests handled so far.

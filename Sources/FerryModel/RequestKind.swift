@@ -3,7 +3,7 @@ import FerryCore
 extension CloudFrontModel {
   /// The API's name for what a request asks; empty for what the model does not serve.
   public static func operation(of request: ServiceRequest) -> String {
-    if request.service.signingName == "cloudfront" {
+    if ["cloudfront", "route53"].contains(request.service.signingName) {
       return Route.matching(request)?.route.operation ?? ""
     }
     // JSON services name it in a header, as `Prefix.Operation`.

@@ -27,9 +27,11 @@ struct Route: Sendable {
     var parts = request.path.split(separator: "/").map {
       String($0).removingPercentEncoding ?? String($0)
     }
-    guard parts.first == "2020-05-31" else { return nil }
+    let isZones = request.service.signingName == "route53"
+    guard parts.first == (isZones ? "2013-04-01" : "2020-05-31") else { return nil }
     parts.removeFirst()
-    for route in table where route.method == request.method && route.path.count == parts.count {
+    for route in isZones ? zones : table
+    where route.method == request.method && route.path.count == parts.count {
       guard zip(route.path, parts).allSatisfy({ $0 == "{}" || $0 == $1 }) else { continue }
       if let query = route.query {
         let found = request.query.first { $0.name == query.name }
@@ -41,11 +43,32 @@ struct Route: Sendable {
   }
 
   /// - Source: botocore 1.43.11 service model, CloudFront API 2020-05-31, `http` of each operation.
-  static let table: [Route] =
+  static let table: [Route] = read(text) + EntityKind.all.flatMap(\.routes)
+  /// - Source: botocore 1.43.11 service model, Route 53 2013-04-01, `http` of each operation.
+  static let zones: [Route] = read(
+    """
+    CreateHostedZone POST hostedzone
+    ListHostedZones GET hostedzone
+    GetHostedZone GET hostedzone/{}
+    UpdateHostedZoneComment POST hostedzone/{}
+    DeleteHostedZone DELETE hostedzone/{}
+    GetDNSSEC GET hostedzone/{}/dnssec
+    ListResourceRecordSets GET hostedzone/{}/rrset
+    ChangeResourceRecordSets POST hostedzone/{}/rrset
+    ListHostedZonesByName GET hostedzonesbyname
+    GetHostedZoneCount GET hostedzonecount
+    GetChange GET change/{}
+    ListTagsForResource GET tags/hostedzone/{}
+    ChangeTagsForResource POST tags/hostedzone/{}
+    TestDNSAnswer GET testdnsanswer
+    """)
+
+  private static func read(_ text: String) -> [Route] {
     text.split(separator: "\n").map { line in
       let words = line.split(separator: " ").map(String.init)
       return Route(words[0], words[1], words[2])
-    } + EntityKind.all.flatMap(\.routes)
+    }
+  }
 
   private static let text = """
     CreateDistributionWithTags POST distribution?WithTags
@@ -93,6 +116,30 @@ struct Route: Sendable {
 extension CloudFrontModel {
   /// The operations of CloudFront that the model serves.
   public static let operations: [String] = Route.table.map(\.operation).sorted()
+
+  /// The operations of Route 53 that the model serves.
+  public static let zoneOperations: [String] = Route.zones.map(\.operation).sorted()
+
+  mutating func route53(_ route: Route, _ id: String, _ call: Call) throws(Refusal) -> Answer {
+    guard accounts[call.account] != nil else { throw .accessDenied("the account is not known") }
+    switch route.operation {
+    case "CreateHostedZone": return try createZone(call)
+    case "ListHostedZones": return try listZones(call)
+    case "GetHostedZone": return try getZone(id, call)
+    case "UpdateHostedZoneComment": return try updateZoneComment(id, call)
+    case "DeleteHostedZone": return try deleteZone(id, call)
+    case "GetDNSSEC": return try getDNSSEC(id, call)
+    case "ListResourceRecordSets": return try listRecordSets(id, call)
+    case "ChangeResourceRecordSets": return try changeRecordSets(id, call)
+    case "ListHostedZonesByName": return try listZonesByName(call)
+    case "GetHostedZoneCount": return countZones(call)
+    case "GetChange": return try getChange(id, call)
+    case "ListTagsForResource": return try listZoneTags(id, call)
+    case "ChangeTagsForResource": return try changeZoneTags(id, call)
+    case "TestDNSAnswer": return try testAnswer(call)
+    default: throw .unknownOperation(call.request)
+    }
+  }
 
   mutating func cloudFront(_ route: Route, _ id: String, _ call: Call) throws(Refusal) -> Answer {
     guard accounts[call.account] != nil else { throw .accessDenied("the account is not known") }

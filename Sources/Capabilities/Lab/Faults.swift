@@ -63,6 +63,9 @@ struct FaultPlan: Equatable, Sendable {
   var stuck: Set<String> = []
   /// How far the lab's clock runs ahead of the machine's; negative: behind.
   var skewSeconds = 0.0
+  var nameServers: [DNSFault] = []
+  /// By the number of the name server, from 0.
+  var nameServerLagSeconds: [Int: Double] = [:]
 
   static let help = [
     ("throttle:rate=5", "more than 5 requests a second are answered with 400 Throttling"),
@@ -78,9 +81,15 @@ struct FaultPlan: Equatable, Sendable {
     ("truncate:percent=10", "the body ends before its Content-Length"),
     ("garbage:percent=10,when=after", "200 with bytes that are no XML, before or after handling"),
     ("skew:seconds=600", "the lab's clock runs that far ahead; negative: behind"),
+    ("dns-lag:server=2,seconds=5", "name server 2 of 4 learns of changes that much later"),
+    (
+      "dns:server=2,does=refuse",
+      "or servfail, silent, lame, lie, truncate, wrong-id, "
+        + "slow (seconds=2); times=N: for so many answers"
+    ),
   ]
   static let filters =
-    "All but stuck and skew also take percent=N, on=reads|writes, operation=NAME (such as UpdateDistribution), "
+    "All but stuck, skew, dns-lag and dns also take percent=N, on=reads|writes, operation=NAME (such as UpdateDistribution), "
     + "skip=N (the first N requests concerned pass), times=N (N times at most) and seed=N (the same chances "
     + "in every run)."
 
@@ -96,6 +105,9 @@ struct FaultPlan: Equatable, Sendable {
     }
     switch parts.first {
     case "stuck": stuck.insert(try keys.name("distribution"))
+    case "dns-lag":
+      nameServerLagSeconds[try keys.server() - 1] = try keys.number("seconds", in: 0...86_400)
+    case "dns": nameServers.append(try keys.nameServerFault())
     case "skew": skewSeconds = try keys.number("seconds", in: -1e9...1e9)
     case let kind: faults.append(try keys.fault(kind ?? ""))
     }
@@ -143,6 +155,20 @@ private struct FaultKeys {
     }
     guard let value = T(rawValue: text) else { throw refusal }
     return value
+  }
+
+  mutating func server() throws(FerryError) -> Int {
+    Int(try number("server", in: 1...Double(CloudFrontModel.nameServerCount)))
+  }
+  mutating func nameServerFault() throws(FerryError) -> DNSFault {
+    let server = try server()
+    let does = try name("does")
+    if does == "slow" {
+      let seconds = try number("seconds", in: 0...60, default: 2)
+      return DNSFault(server: server, does: .slow(seconds: seconds), times: try count("times"))
+    }
+    guard let kind = DNSFault.kinds[does] else { throw refusal }
+    return DNSFault(server: server, does: kind, times: try count("times"))
   }
 
   mutating func fault(_ kind: String) throws(FerryError) -> Fault {

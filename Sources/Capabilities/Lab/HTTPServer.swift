@@ -130,15 +130,29 @@ final class ListeningSocket: Sendable {
   /// - Parameter port: 0 lets the system choose.
   /// - Throws: `.badInput` `bad-address` with the system's reason.
   init(host: String, port: UInt16) throws(FerryError) {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let isIPv6 = host.contains(":")
+    let descriptor = socket(isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var on: Int32 = 1
     setsockopt(
       descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    inet_pton(AF_INET, host, &address.sin_addr)
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    var address = sockaddr_in6()
+    var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+    if isIPv6 {
+      setsockopt(
+        descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &on, socklen_t(MemoryLayout<Int32>.size))
+      address.sin6_family = sa_family_t(AF_INET6)
+      address.sin6_port = port.bigEndian
+      inet_pton(AF_INET6, host, &address.sin6_addr)
+    } else {
+      length = socklen_t(MemoryLayout<sockaddr_in>.size)
+      withUnsafeMutableBytes(of: &address) { raw in
+        var four = sockaddr_in()
+        four.sin_family = sa_family_t(AF_INET)
+        four.sin_port = port.bigEndian
+        inet_pton(AF_INET, host, &four.sin_addr)
+        withUnsafeBytes(of: &four) { raw.copyMemory(from: $0) }
+      }
+    }
     let bound = withUnsafeMutablePointer(to: &address) { typed in
       typed.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         descriptor >= 0 && bind(descriptor, $0, length) == 0 && listen(descriptor, 512) == 0
@@ -156,9 +170,16 @@ final class ListeningSocket: Sendable {
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     self.descriptor = descriptor
-    self.port = UInt16(bigEndian: address.sin_port)
+    // At the same place in both kinds of address.
+    self.port = UInt16(bigEndian: address.sin6_port)
   }
   deinit { close(descriptor) }
+
+  /// The same ports on another address; none where the machine lacks it or one of them is taken.
+  static func same(as others: [ListeningSocket], host: String) -> [ListeningSocket] {
+    let made = others.compactMap { try? ListeningSocket(host: host, port: $0.port) }
+    return made.count == others.count ? made : []
+  }
 
   /// That many sockets on consecutive ports.
   /// - Parameter port: the first; 0 looks for a free run of them.

@@ -4,11 +4,11 @@ import FerryCore
 import FerryModel
 import Foundation
 
-/// `edgeferry lab`: a local CloudFront, STS and CloudFormation to learn, test and rehearse on.
+/// `edgeferry lab`: a local CloudFront, Route 53, DNS, STS and CloudFormation to learn, test and rehearse on.
 public struct LabCommand: AsyncParsableCommand {
   public static let configuration = CommandConfiguration(
     commandName: "lab",
-    abstract: "A local CloudFront, STS and CloudFormation, without an AWS account.",
+    abstract: "A local CloudFront, Route 53, DNS, STS and CloudFormation, without an AWS account.",
     subcommands: [Serve.self, Env.self, Load.self])
   public init() {}
 
@@ -26,8 +26,11 @@ public struct LabCommand: AsyncParsableCommand {
         \(Behaviours.help.map { "  \($0.key)=\($0.values)" }.joined(separator: "\n"))
         """)
     @Option(help: "Where the API listens; port 0 chooses one.") var api = "127.0.0.1:0"
-    @Option(help: "Where DNS is to listen; checked, and not served by this version.") var dns:
-      String?
+    @Option(
+      help:
+        "Where DNS listens: four name servers, on this address and the three after it; port 0 chooses one."
+    )
+    var dns = "127.0.0.1:0"
     @Option(
       help: "Where the edge speaks TLS: a port for each POP from this one on; 0 chooses them.")
     var edge = "127.0.0.1:0"
@@ -50,28 +53,37 @@ public struct LabCommand: AsyncParsableCommand {
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       let apiAddress = try Self.address(api)
       let edgeAddress = try Self.address(edge)
-      if let dns {
-        _ = try Self.address(dns)
-        context.terminal.warn("--dns is not served by this version; the API and the edge are")
-      }
+      let dnsAddress = try Self.address(dns)
+      let nameServers = try DNSSocket.hosts(
+        from: dnsAddress.host, count: CloudFrontModel.nameServerCount)
       var faults = FaultPlan()
       for text in fault { try faults.add(text) }
       let clock = LabClock(skewSeconds: faults.skewSeconds)
       let shared = SharedModel(try model(now: clock.now))
       let edge = EdgeServer(model: shared, clock: clock, pops: pops)
-      let answerer = LabServer(shared, faults: faults, clock: clock, edgeCounts: edge.counts)
+      let answerer = LabServer(shared, faults: faults, clock: clock)
       let authority = try LabAuthority()
       // A port that was asked for comes before those that may be any.
       let apiSocket = try ListeningSocket(host: apiAddress.host, port: apiAddress.port)
+      let dnsSockets = try DNSSocket.each(of: nameServers, port: dnsAddress.port)
       let edgeSockets = try ListeningSocket.run(
         of: pops, host: edgeAddress.host, port: edgeAddress.port)
       let plainSocket = try ListeningSocket(host: edgeAddress.host, port: 0)
-      let terms = TLSTerms(authority: authority) { edge.certificate($0, pop: $1) }
-      // The POPs' ports come first, so that a listener's number is its POP.
+      let terms = TLSTerms(authority: authority) {
+        edge.certificate($0, pop: $1 % edge.pops)
+      }
+      let resolverSocket = try DNSSocket(host: dnsAddress.host, port: 0)
+      let edgeSockets6 = ListeningSocket.same(as: edgeSockets, host: "::1")
+      shared.with {
+        $0.nameServerAddresses = nameServers
+        $0.edgeAddress = edgeAddress.host
+        $0.edgeIPv6Address = edgeSockets6.isEmpty ? nil : "::1"
+      }
+      // The POPs' ports come first, so that a listener's number tells its POP.
       let server = try HTTPServer(
-        edgeSockets.map { socket in
+        (edgeSockets + edgeSockets6).map { socket in
           .init(socket: socket, tls: terms) { request, arrival in
-            edge.answer(request, pop: arrival.listener, tls: arrival.tls)
+            edge.answer(request, pop: arrival.listener % edge.pops, tls: arrival.tls)
           }
         } + [
           .init(socket: plainSocket) { request, _ in edge.answer(request, pop: 0, tls: nil) },
@@ -79,11 +91,20 @@ public struct LabCommand: AsyncParsableCommand {
         ])
       let trust = try TrustFile(authority.pem, beside: readyFile)
       defer { trust.remove() }
+      let names = LabNames(model: shared, clock: clock, faults: faults.nameServers)
+      let dnsServer = try DNSServerLoop(
+        dnsSockets.enumerated().map { ($1, names.nameServer($0)) }
+          + [(resolverSocket, names.cachingResolver())])
       server.start()
       defer { server.stop() }
+      dnsServer.start()
+      defer { dnsServer.stop() }
       let line =
         JSONValue.object([
           "api": .string("http://\(apiAddress.host):\(apiSocket.port)"),
+          "dns": .string(dnsSockets[0].text),
+          "nameservers": .array(dnsSockets.map { .string($0.text) }),
+          "resolver": .string(resolverSocket.text),
           "edge": .string("\(edgeAddress.host):\(edgeSockets.first?.port ?? 0)"),
           "edgeHTTP": .string("\(edgeAddress.host):\(plainSocket.port)"),
           "ca": .string(trust.path), "accounts": Self.keys(shared),

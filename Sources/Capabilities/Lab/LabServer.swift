@@ -15,17 +15,16 @@ struct LabClock: Sendable {
 struct LabServer: Sendable {
   let model: SharedModel
   let clock: LabClock
-  /// Requests that the edge served, by distribution.
-  let edgeCounts: Locked<[String: Int]>
   private let state: Locked<FaultState>
 
-  init(_ model: SharedModel, faults: FaultPlan, clock: LabClock, edgeCounts: Locked<[String: Int]>)
-  {
+  init(_ model: SharedModel, faults: FaultPlan, clock: LabClock) {
     self.model = model
     self.clock = clock
-    self.edgeCounts = edgeCounts
     state = Locked(FaultState(faults.faults))
-    model.with { $0.stuck = faults.stuck }
+    model.with {
+      $0.stuck = faults.stuck
+      $0.nameServerLagSeconds = faults.nameServerLagSeconds
+    }
   }
 
   func answer(_ arrived: WireRequest) -> WireAnswer {
@@ -100,8 +99,9 @@ struct LabServer: Sendable {
       return out
     case .error(let status, let code, _):
       return answer(
-        error: status, code, "CloudFront encountered an internal error. Please try again.",
-        to: call)
+        error: status, code,
+        (call.service.signingName == "route53" ? "Route 53" : "CloudFront")
+          + " encountered an internal error. Please try again.", to: call)
     case .drop: return WireAnswer(ending: .silence)
     case .garbage:
       return WireAnswer(
@@ -187,7 +187,7 @@ struct LabServer: Sendable {
     case ("GET", "/_lab/requests"):
       return json(JSONValue.of(model.with { $0.log }))
     case ("GET", "/_lab/edge-requests"):
-      return json(.object(edgeCounts.withLock { $0.mapValues { .int(Int64($0)) } }))
+      return json(.object(model.with { $0.viewerRequests.mapValues { .int(Int64($0.total)) } }))
     case ("GET", "/_lab/state"):
       let now = clock.now
       return json(
@@ -195,7 +195,12 @@ struct LabServer: Sendable {
           model.with { model in
             Dictionary(
               uniqueKeysWithValues: model.accountIDs.map {
-                ($0, Self.state(model.snapshot(account: $0, now: now)))
+                (
+                  $0,
+                  Self.state(
+                    model.snapshot(account: $0, now: now),
+                    model.zones(of: $0).map { ($0, model.isInSync($0, now: now)) })
+                )
               })
           }))
     case ("POST", "/_lab/load"): return change(request, what: "inventory", Self.load)
@@ -229,7 +234,7 @@ struct LabServer: Sendable {
   {
     try model.load(document, now: now)
   }
-  /// TXT records as `{"_NAME": ["VALUE", …]}`, for a behaviour that asks for them; there is no DNS.
+  /// TXT records as `{"_NAME": ["VALUE", …]}`, besides those of hosted zones.
   private static func publish(_ document: JSONValue, _ model: inout CloudFrontModel, _ now: Date)
     throws(FerryError)
   {
@@ -239,8 +244,19 @@ struct LabServer: Sendable {
   }
 
   /// What an account has, without its documents: for tests and curious people.
-  private static func state(_ it: ModelSnapshot) -> JSONValue {
+  private static func state(_ it: ModelSnapshot, _ zones: [(zone: ModelZone, inSync: Bool)])
+    -> JSONValue
+  {
     [
+      "hostedZones": .array(
+        zones.map { zone, inSync in
+          [
+            "id": .string(zone.id), "name": .string(zone.name.text),
+            "private": .bool(zone.isPrivate), "inSync": .bool(inSync),
+            "nameServers": .array(zone.nameServers.map { .string($0.text) }),
+            "records": .array(zone.records.map(Self.state)),
+          ]
+        }),
       "distributions": .array(
         it.distributions.map {
           [
@@ -254,6 +270,22 @@ struct LabServer: Sendable {
           ["id": .string($0.id), "etag": .string($0.etag), "enabled": .bool($0.enabled)]
         }),
     ]
+  }
+  private static func state(_ it: ModelRecordSet) -> JSONValue {
+    var out: [String: JSONValue] = [
+      "name": .string(it.name.text), "type": .string(it.type.rawValue),
+    ]
+    if let ttl = it.ttl {
+      out["ttl"] = .int(Int64(ttl))
+      out["data"] = .array(it.values.map(JSONValue.string))
+    }
+    if let alias = it.alias {
+      out["alias"] = [
+        "hostedZoneId": .string(alias.hostedZoneId), "dnsName": .string(alias.dnsName.text),
+        "evaluateTargetHealth": .bool(alias.evaluateTargetHealth),
+      ]
+    }
+    return .object(out)
   }
   private func json(_ value: JSONValue, status: Int = 200) -> WireAnswer {
     WireAnswer(

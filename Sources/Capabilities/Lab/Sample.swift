@@ -250,6 +250,36 @@ enum Sample {
         ],
       ]
     ]
+    func cname(_ name: String, _ ttl: Int64, _ id: String) -> JSONValue {
+      [
+        "name": .string(name), "type": "CNAME", "ttl": .int(ttl),
+        "data": [.string(domain(id) + ".")],
+      ]
+    }
+    func aliases(_ name: String, _ id: String) -> [JSONValue] {
+      ["A", "AAAA", "HTTPS"].map {
+        ["name": .string(name), "type": .string($0), "alias": ["dnsName": .string(domain(id))]]
+      }
+    }
+    let zone: JSONValue = [
+      "id": "Z1SAMPLECOM", "name": "example.com.",
+      "records": .array(
+        [
+          cname("www.example.com.", 300, "E1SAMPLESITE10"),
+          cname("api.example.com.", 3600, "E1SAMPLESITE12"),
+          cname("img.example.com.", 60, "E1SAMPLESITE13"),
+          cname("shop01.example.com.", 300, "E1SAMPLESHOP01"),
+          [
+            "name": "example.com.", "type": "TXT", "ttl": 3600, "data": ["\"v=spf1 -all\""],
+          ],
+        ] + aliases("docs.example.com.", "E1SAMPLESITE11")),
+    ]
+    let otherZone: JSONValue = [
+      "id": "Z2SAMPLEORG", "name": "example.org.",
+      "records": .array(
+        [cname("dl.example.org.", 300, "E3SAMPLEOTHER2")]
+          + aliases("portal.example.org.", "E3SAMPLEOTHER1")),
+    ]
     return [
       "schema": "edgeferry.inventory/1", "takenAt": .string(Timestamp.text(now)), "complete": true,
       "gaps": [],
@@ -257,11 +287,11 @@ enum Sample {
         [
           "id": .string(account), "distributions": distributions(shapes, account: account),
           "continuousDeploymentPolicies": .array(policies), "originAccessControls": controls,
-          "stacks": .array(stacks),
+          "stacks": .array(stacks), "hostedZones": [zone],
         ],
         [
           "id": "222222222222", "distributions": distributions(other, account: "222222222222"),
-          "originAccessControls": controls,
+          "originAccessControls": controls, "hostedZones": [otherZone],
         ],
       ],
     ]
