@@ -170,7 +170,9 @@ public struct CutoverPlanner {
         "\(move.name) has a TTL of \(ttl) s; the plan waits \(policy.resolverCapSeconds) s, as resolvers cap it, and a cache without a cap keeps the old answer for \(ttl) s"
       )
     }
+    try judgeServing()
     judgeRollback()
+    judgeMarkers()
     if policy.ttl < 30 {
       notes.append(
         "a TTL of \(policy.ttl) s is below 30: some resolvers raise it, and the zone's servers get many more queries"
@@ -189,6 +191,23 @@ public struct CutoverPlanner {
     }
     for move in moves.prefix(Self.sampleMax) { notes += move.notes }
     notes = notes.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+
+  /// Health is told by a header: a target that nobody could see it of proves nothing during the bake.
+  private mutating func judgeMarkers() {
+    guard let marker = input.health?.marker else { return }
+    let asked = observations.filter { !$0.name.isWildcard }.prefix(Self.sampleMax)
+    if let blind = asked.first(where: { $0.targetMarker == nil }) {
+      risk(
+        "marker-unknown",
+        "\(blind.target) did not answer for \(blind.name) with the header \(marker), so the bake cannot tell it from the source"
+      )
+    } else if let same = asked.first(where: { $0.targetMarker == $0.sourceMarker }) {
+      risk(
+        "marker-unknown",
+        "source and target of \(same.name) answer with the same header \(marker), so the bake cannot tell them apart"
+      )
+    }
   }
 
   private mutating func judgeRollback() {

@@ -57,7 +57,7 @@ public struct Prober: Sendable {
 
     async let walked = chain(of: name, reports: reports, in: place.zone)
     async let looked = exists ? recursives(of: name, answers: answers) : []
-    async let keys = self.keys(of: place.zone, reports: reports)
+    async let keys = self.keys(of: place.zone, reports: reports, asksParent: true)
     let chain = await walked
     let resolved = await looked
     let dnssec = await state(of: reports, zone: place.zone, keys: keys, resolved)
@@ -229,7 +229,8 @@ public struct Prober: Sendable {
     var keys: [DNSRecord]?
     var delegation: [DNSRecord]?
   }
-  func keys(of zone: DomainName, reports: [ServerReport]) async -> ZoneKeys {
+  /// - Parameter asksParent: for a DS even where the zone has no key; with keys the parent is always asked.
+  func keys(of zone: DomainName, reports: [ServerReport], asksParent: Bool) async -> ZoneKeys {
     let servers = reports.filter { $0.entry.verdict == .ok }.compactMap {
       DNSServer($0.entry.address)
     }
@@ -247,6 +248,7 @@ public struct Prober: Sendable {
           out.keys = message.answer
           break
         }
+        guard asksParent || !(out.keys ?? []).isEmpty else { return out }
         if let message = await asking.resolve(zone, .ds, by: resolvers, tries: 1) {
           out.delegation = message.answer.filter { $0.type == .ds && $0.name == zone }
         }
