@@ -74,7 +74,14 @@ extension Context {
       options.maxWaitSeconds = seconds
     }
     let clients = try await clients(for: plan)
-    let world = World(clock: clock, windows: settings.windows) { account throws(FerryError) in
+    let kinds = Set(plan.steps.flatMap { $0.checks.map(\.type) })
+    let zones = try await zoneEditors(for: plan)
+    let looksAtDNS = zones != nil || !kinds.isDisjoint(with: [.authoritative, .recursive])
+    let world = World(
+      clock: clock, windows: settings.windows, zones: zones,
+      names: looksAtDNS ? try liveNames() : nil,
+      serving: kinds.isDisjoint(with: [.serving, .health]) ? nil : try servingProbe()
+    ) { account throws(FerryError) in
       guard let client = clients[account] else {
         throw FerryError(
           "other-account", exit: .blocked, what: "could not use account \(account)",
