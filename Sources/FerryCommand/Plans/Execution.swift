@@ -73,14 +73,15 @@ extension Context {
       }
       options.maxWaitSeconds = seconds
     }
-    let clients = try await clients(for: plan)
-    let kinds = Set(plan.steps.flatMap { $0.checks.map(\.type) })
-    let zones = try await zoneEditors(for: plan)
-    let looksAtDNS = zones != nil || !kinds.isDisjoint(with: [.authoritative, .recursive])
+    // A run that undoes itself writes where its rollback plan says, too.
+    var steps = plan
+    steps.steps += options.rollback?.steps ?? []
+    let clients = try await clients(for: steps)
+    let zones = try await zoneEditors(for: steps)
     let world = World(
       clock: clock, windows: settings.windows, zones: zones,
-      names: looksAtDNS ? try liveNames() : nil,
-      serving: kinds.isDisjoint(with: [.serving, .health]) ? nil : try servingProbe()
+      names: try zones != nil || steps.looksAtDNS ? liveNames() : nil,
+      serving: try steps.looksAtEdges ? servingProbe() : nil
     ) { account throws(FerryError) in
       guard let client = clients[account] else {
         throw FerryError(
@@ -106,6 +107,15 @@ extension Context {
           ? Terminal.json(error) : Terminal.text(error, colour: terminal.colour), to: STDERR_FILENO)
     }
     return outcome.exit
+  }
+}
+
+extension Plan {
+  fileprivate var looksAtDNS: Bool {
+    steps.contains { $0.checks.contains { [.authoritative, .recursive].contains($0.type) } }
+  }
+  fileprivate var looksAtEdges: Bool {
+    steps.contains { $0.checks.contains { [.serving, .health].contains($0.type) } }
   }
 }
 
