@@ -7,6 +7,7 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .er
 struct Module {
   var name: String
   var uses: [Target.Dependency] = []
+  var testsUse: [Target.Dependency] = []
 }
 
 let argumentParser = Target.Dependency.product(
@@ -26,7 +27,8 @@ let modules: [Module] = [
   // The model of CloudFront that the lab, the tests and rehearsals share.
   Module(name: "FerryModel", uses: ["FerryCore", "FerryCloudFront"]),
   // The edges.
-  Module(name: "FerryHTTP", uses: ["FerryCore", "CCurl"]),
+  Module(
+    name: "FerryHTTP", uses: ["FerryCore", "CCurl", "COpenSSL"], testsUse: ["FerryAWS"]),
   Module(
     name: "FerryAWS", uses: ["FerryCore", "FerryHTTP", "FerryCloudFront", "COpenSSL", logging]),
   // DNS: ldns for the messages, sockets of our own, and what is observed with them.
@@ -34,7 +36,8 @@ let modules: [Module] = [
   // Providers that change a zone: Route 53, dynamic update, a person.
   Module(name: "FerryZones", uses: ["FerryCore", "FerryCloudFront", "FerryDNS"]),
   // The runner and its journal.
-  Module(name: "FerryRun", uses: ["FerryCore", "FerryCloudFront", grdb]),
+  Module(
+    name: "FerryRun", uses: ["FerryCore", "FerryCloudFront", grdb], testsUse: ["FerryModel"]),
   Module(name: "FerryReport", uses: ["FerryCore"]),
   // What every command shares: options, settings, sessions, output.
   Module(
@@ -71,7 +74,8 @@ let package = Package(
         .testTarget(
           name: module.name + "Tests",
           dependencies: [.byName(name: module.name), "FerryTestSupport"]
-            + (module.name == "FerryRun" ? ["FerryModel"] : []), swiftSettings: strict),
+            + module.testsUse,
+          exclude: module.name == "FerryReport" ? ["golden"] : [], swiftSettings: strict),
       ]
     }
     + capabilities.flatMap { name -> [Target] in

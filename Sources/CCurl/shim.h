@@ -8,6 +8,7 @@
 typedef size_t (*cc_data_callback)(char *data, size_t size, size_t count, void *context);
 typedef int (*cc_socket_callback)(CURL *easy, curl_socket_t socket, int what, void *context, void *own);
 typedef int (*cc_timer_callback)(CURLM *multi, long milliseconds, void *context);
+typedef CURLcode (*cc_ssl_ctx_callback)(CURL *easy, void *ssl_ctx, void *context);
 typedef int (*cc_progress_callback)(void *context, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 
 static inline CURLcode cc_set_long(CURL *h, CURLoption o, long v) { return curl_easy_setopt(h, o, v); }
@@ -19,6 +20,9 @@ static inline CURLcode cc_set_slist(CURL *h, CURLoption o, struct curl_slist *v)
 static inline CURLcode cc_set_data(CURL *h, CURLoption o, cc_data_callback v) { return curl_easy_setopt(h, o, v); }
 static inline CURLcode cc_set_progress(CURL *h, cc_progress_callback v) {
   return curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, v);
+}
+static inline CURLcode cc_set_ssl_ctx(CURL *h, cc_ssl_ctx_callback v) {
+  return curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, v);
 }
 static inline CURLcode cc_get_long(CURL *h, CURLINFO i, long *v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLcode cc_get_off(CURL *h, CURLINFO i, curl_off_t *v) { return curl_easy_getinfo(h, i, v); }

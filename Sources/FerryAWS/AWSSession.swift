@@ -31,7 +31,7 @@ public struct AWSSession: Sendable {
       stsIsLegacy: try Self.stsIsLegacy(
         environment["AWS_STS_REGIONAL_ENDPOINTS"] ?? keys["sts_regional_endpoints"]))
     self.place = place
-    for service in [AWSService.cloudFront, .sts, .cloudFormation] {
+    for service in [AWSService.cloudFront, .route53, .sts, .cloudFormation] {
       try HTTPEngine.check(try place.endpoint(service, region: nil).url)
     }
     let policy = try RetryPolicy(environment: environment, profile: keys)
@@ -393,7 +393,7 @@ final class Paces: Sendable {
       accessKeyID: keys.accessKeyID, service: service.signingName, endpoint: endpoint.url)
     return table.withLock { table in
       if let made = table[key] { return made }
-      let pace = Locked(ServicePace(policy))
+      let pace = Locked(ServicePace(policy, callsPerSecond: service.callsPerSecond))
       table[key] = pace
       return pace
     }

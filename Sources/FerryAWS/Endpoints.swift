@@ -9,13 +9,13 @@ public struct Endpoint: Equatable, Sendable {
   public var isAWS: Bool
 }
 
-/// - Source: botocore 1.43.11 endpoint rule sets of CloudFront, STS and CloudFormation.
+/// - Source: botocore 1.43.11 endpoint rule sets of CloudFront, Route 53, STS and CloudFormation.
 public enum Endpoints {
   private struct Partition {
     var regions: String
     var suffix: String
     var dualStackSuffix: String?
-    /// Where CloudFront's requests are signed for.
+    /// Where the requests of global services, CloudFront and Route 53, are signed for.
     var global: String
   }
   private static let partitions = [
@@ -49,7 +49,7 @@ public enum Endpoints {
     if let custom {
       if fips { throw refuse("FIPS and custom endpoint are not supported") }
       if dualStack { throw refuse("Dualstack and custom endpoint are not supported") }
-      let signing = service == .cloudFront ? partition(region ?? "").global : region ?? "us-east-1"
+      let signing = service.isGlobal ? partition(region ?? "").global : region ?? "us-east-1"
       return Endpoint(url: custom, signingRegion: signing, isAWS: false)
     }
     guard let region else { throw refuse("Missing Region") }
@@ -73,6 +73,14 @@ public enum Endpoints {
         host = "\(name).\(partition.global).\(suffix)"
       } else {
         host = "\(name).\(suffix)"
+      }
+    } else if service == .route53 {
+      signing = partition.global
+      switch (partition.regions, dualStack) {
+      case ("us-gov-", _): host = "\(service.signingName).us-gov.\(suffix)"
+      case ("cn-", true) where fips: host = "\(name).\(suffix)"
+      case (_, true): host = "\(name).global.\(suffix)"
+      case (_, false): host = "\(name).\(suffix)"
       }
     } else if region == "aws-global" {
       signing = "us-east-1"
@@ -108,4 +116,9 @@ public enum Endpoints {
     }
     return given(profile["endpoint_url"])
   }
+}
+
+extension AWSService {
+  /// One endpoint for all regions of a partition, and one region that its requests are signed for.
+  fileprivate var isGlobal: Bool { self == .cloudFront || self == .route53 }
 }

@@ -192,3 +192,25 @@ struct AcceptedRate: Equatable, Sendable {
   }
   private static func index(_ slot: Int) -> Int { ((slot % 40) + 40) % 40 }
 }
+
+/// A rate that is known beforehand and never exceeded: so many calls in any one second.
+struct RateCeiling: Equatable, Sendable {
+  let callsPerSecond: Int
+  /// When the last of them left, oldest first.
+  private var left: [Double] = []
+
+  init(callsPerSecond: Int) { self.callsPerSecond = max(1, callsPerSecond) }
+
+  /// Seconds until the next call may leave, or nil for now.
+  func wait(now: Double) -> Double? {
+    guard left.count >= callsPerSecond, let oldest = left.first else { return nil }
+    let wait = 1 - (now - oldest)
+    // A clock set back does not hold calls for longer than a second.
+    return wait > 0 ? min(wait, 1) : nil
+  }
+  mutating func count(now: Double) {
+    if let last = left.last, now < last { left = left.map { min($0, now) } }
+    left.append(now)
+    if left.count > callsPerSecond { left.removeFirst() }
+  }
+}

@@ -168,11 +168,22 @@ struct ServicePace: Sendable {
   private(set) var quota = RetryQuota()
   private(set) var limiter = RateLimiter()
   private var ticketNext = 0
+  private var ceiling: RateCeiling?
 
-  init(_ policy: RetryPolicy) { self.policy = policy }
+  /// - Parameter callsPerSecond: what the service is known to allow; retries count.
+  init(_ policy: RetryPolicy, callsPerSecond: Int? = nil) {
+    self.policy = policy
+    ceiling = callsPerSecond.map { RateCeiling(callsPerSecond: $0) }
+  }
 
   /// Seconds to wait before asking again, or nil when the attempt may leave now.
   mutating func admit(_ call: inout Call, now: Double) -> Double? {
+    if let wait = ceiling?.wait(now: now) { return wait }
+    if let wait = admitByRate(&call, now: now) { return wait }
+    ceiling?.count(now: now)
+    return nil
+  }
+  private mutating func admitByRate(_ call: inout Call, now: Double) -> Double? {
     guard policy.limitsRate else { return nil }
     let ticket = call.ticket ?? ticketNext
     if call.ticket == nil {

@@ -87,6 +87,7 @@ extension SettingsReader {
     if let it = seconds("staleHold", node) { out.staleHoldSeconds = it }
     if let it = seconds("bake", node) { out.bakeSeconds = it }
     if let it = node?["restoreTTL"]?.bool { out.restoresTTL = it }
+    out.acceptedRisks = node?["acceptRisks"]?.sequence?.compactMap(\.string) ?? []
     let polling = root["polling"]
     if let it = polling?["authoritative"]?.string.flatMap(Settings.seconds) {
       out.authoritativePollSeconds = it

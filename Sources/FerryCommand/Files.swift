@@ -6,9 +6,11 @@ import Foundation
 public enum Files {
   /// - Parameter refuseLooseModes: for what decides on writes (settings, plans): nobody but its owner may
   ///   be able to change it.
+  /// - Parameter isSecret: nobody but its owner may be able to read it, either.
   /// - Throws: `.badInput` (64): `no-such-file`, `unreadable-file`, `file-too-large`, `loose-mode`.
   public static func read(
-    _ path: String, what: String, limit: Int = 256 << 20, refuseLooseModes: Bool = false
+    _ path: String, what: String, limit: Int = 256 << 20, refuseLooseModes: Bool = false,
+    isSecret: Bool = false
   ) throws(FerryError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
@@ -19,13 +21,17 @@ public enum Files {
     }
     defer { close(descriptor) }
     var info = stat()
-    if refuseLooseModes, fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
-      info.st_mode & 0o022 != 0
+    let refused: mode_t = isSecret ? 0o077 : refuseLooseModes ? 0o022 : 0
+    if refused != 0, fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
+      info.st_mode & refused != 0
     {
       throw .badInput(
         "loose-mode", what: "could not use \(what) \(path)",
-        why: "others may write it (mode \(String(info.st_mode & 0o777, radix: 8)))",
-        next: "chmod go-w \(shellWord(path)), after a look at what it says")
+        why:
+          "others may \(isSecret ? "read or write" : "write") it (mode \(String(info.st_mode & 0o777, radix: 8)))",
+        next: isSecret
+          ? "chmod 600 \(shellWord(path)); if others could read it, make a new secret"
+          : "chmod go-w \(shellWord(path)), after a look at what it says")
     }
     var out: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
@@ -50,6 +56,11 @@ public enum Files {
   /// Writes through a temporary file beside the target, so that a reader sees the old or the new.
   public static func write(_ text: String, to path: String, mode: mode_t = 0o644) throws(FerryError)
   {
+    try write(Array(text.utf8), to: path, mode: mode)
+  }
+  public static func write(_ content: [UInt8], to path: String, mode: mode_t = 0o644)
+    throws(FerryError)
+  {
     func fail(_ code: Int32) -> FerryError {
       FerryError(
         "file-write", what: "could not write \(path)", why: String(cString: strerror(code)),
@@ -60,7 +71,7 @@ public enum Files {
     guard descriptor >= 0 else { throw fail(errno) }
     // A secret is its owner's alone under every umask, and its owner's under a umask that takes too much.
     if mode == 0o600 { fchmod(descriptor, mode) }
-    var bytes = Array(text.utf8)[...]
+    var bytes = content[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }

@@ -2,7 +2,7 @@ import ArgumentParser
 import FerryCore
 
 public enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
-  case text, json, ndjson, markdown, html
+  case text, json, ndjson, markdown, html, svg
 }
 
 /// The options that every command takes.

@@ -94,7 +94,7 @@ struct SettingsReader {
       "ttl": .number, "propagation": .span,
       "margin": .map(["percent": .number, "minimum": .span, "maximum": .span]),
       "resolverFloor": .span, "resolverCap": .span, "clientHold": .span, "staleHold": .span,
-      "bake": .span, "restoreTTL": .flag,
+      "bake": .span, "restoreTTL": .flag, "acceptRisks": .texts,
     ]),
     "health": .map([
       "url": .text, "expectStatus": .number, "marker": .map(["header": .text]),

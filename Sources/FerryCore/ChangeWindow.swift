@@ -151,33 +151,27 @@ public struct ChangeWindow: Equatable, Sendable {
   }
 
   /// The openings of yesterday, today and the week to come, in instants.
-  private func openings(near date: Date) -> [DateInterval] {
-    var calendar = Calendar(identifier: .gregorian)
-    calendar.timeZone = timeZone
+  func openings(near date: Date) -> [DateInterval] {
+    let local = date.timeIntervalSince1970 + Double(timeZone.secondsFromGMT(for: date))
+    guard local.magnitude < 1e14 else { return [] }
+    let today = Int((local / 86_400).rounded(.down))
     var out: [DateInterval] = []
-    for offset in -1...8 {
-      guard let noon = calendar.date(bySettingHour: 12, minute: 0, second: 0, of: date),
-        let day = calendar.date(byAdding: .day, value: offset, to: noon)
-      else { continue }
-      let weekday = calendar.component(.weekday, from: day)
+    for day in today - 1...today + 8 {
+      // 1970-01-01 was a Thursday, weekday 5.
+      let weekday = ((day + 4) % 7 + 7) % 7 + 1
       for hours in allow where hours.weekdays.contains(weekday) {
-        let start = instant(day, hours.from, calendar, last: false)
-        let endDay = hours.to > hours.from ? day : calendar.date(byAdding: .day, value: 1, to: day)
-        guard let endDay else { continue }
-        let end = instant(endDay, hours.to, calendar, last: true)
+        let start = instant(day, hours.from, last: false)
+        let end = instant(hours.to > hours.from ? day : day + 1, hours.to, last: true)
         if start < end { out.append(DateInterval(start: start, end: end)) }
       }
     }
     return out
   }
 
-  /// The instant of a local time of a day, narrowing: a skipped one is the moment of the jump; of a
-  /// repeated one the second is a start and the first an end.
-  private func instant(_ day: Date, _ minutes: Int, _ calendar: Calendar, last: Bool) -> Date {
-    let parts = calendar.dateComponents([.year, .month, .day], from: day)
-    var utc = Calendar(identifier: .gregorian)
-    utc.timeZone = .gmt
-    let naive = (utc.date(from: parts) ?? day) + Double(minutes * 60)
+  /// The instant of a local time of a day (counted from 1970-01-01), narrowing: a skipped one is the moment
+  /// of the jump; of a repeated one the second is a start and the first an end.
+  private func instant(_ day: Int, _ minutes: Int, last: Bool) -> Date {
+    let naive = Date(timeIntervalSince1970: Double(day * 86_400 + minutes * 60))
     let before = Double(timeZone.secondsFromGMT(for: naive - 86_400))
     let after = Double(timeZone.secondsFromGMT(for: naive + 86_400))
     let candidates = [naive - before, naive - after].filter {

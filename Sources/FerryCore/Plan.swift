@@ -7,7 +7,7 @@ import Foundation
 public struct Plan: Codable, Equatable, Sendable {
   public static let schema = "edgeferry.plan/1"
   /// Plan files above this size are refused before they are parsed.
-  public static let bytesMax = 16 << 20
+  public static let bytesMax = 64 << 20
 
   public struct Observed: Codable, Equatable, Sendable {
     /// `sha256:…` of the inventory that the plan was made from.
@@ -37,6 +37,12 @@ public struct Plan: Codable, Equatable, Sendable {
     public var trafficShare: [SharePoint]?
     /// What undoing would take from each point of the plan.
     public var rollback: [RollbackPoint]?
+    /// When each step begins and is over, if nothing is late.
+    public var steps: [StepTime]?
+    /// When the last cache is without the old answer, if nothing is late.
+    public var allClear: Date?
+    /// Until then the old target has to answer.
+    public var retire: Date?
     public init(start: Date, end: Date, criticalPathSeconds: Int, exposureSeconds: Int) {
       self.start = start
       self.end = end
@@ -52,6 +58,16 @@ public struct Plan: Codable, Equatable, Sendable {
     public init(seconds: Int, old: Double) {
       self.seconds = seconds
       self.old = old
+    }
+  }
+  public struct StepTime: Codable, Equatable, Sendable {
+    public var step: String
+    public var start: Date
+    public var end: Date
+    public init(step: String, start: Date, end: Date) {
+      self.step = step
+      self.start = start
+      self.end = end
     }
   }
   /// If it is decided at `from` (after `step`) to undo: how long that takes and when it may begin.
@@ -515,7 +531,7 @@ extension Plan {
   /// The plan with its digest filled in.
   public var sealed: Plan {
     var out = self
-    out.digest = Self.digest(of: JSONValue.of(self))
+    out.digest = "sha256:" + Digest.hex(Digest.sha256(canonicalBytes(withDigest: false)))
     return out
   }
   static func digest(of document: JSONValue) -> String {

@@ -7,11 +7,16 @@ public struct AWSService: Hashable, Sendable {
   /// The key in a profile's `[services …]` section.
   public var configKey: String
   public var signingName: String
+  /// What the service allows one account; nil where the rate has to be found.
+  public var callsPerSecond: Int?
 
-  public init(environmentName: String, configKey: String, signingName: String) {
+  public init(
+    environmentName: String, configKey: String, signingName: String, callsPerSecond: Int? = nil
+  ) {
     self.environmentName = environmentName
     self.configKey = configKey
     self.signingName = signingName
+    self.callsPerSecond = callsPerSecond
   }
 
   public static let cloudFront = AWSService(
@@ -20,6 +25,9 @@ public struct AWSService: Hashable, Sendable {
     environmentName: "STS", configKey: "sts", signingName: "sts")
   public static let cloudFormation = AWSService(
     environmentName: "CLOUDFORMATION", configKey: "cloudformation", signingName: "cloudformation")
+  /// - Source: Route 53 Developer Guide, "Amazon Route 53 API request limits": five requests a second per account.
+  public static let route53 = AWSService(
+    environmentName: "ROUTE_53", configKey: "route_53", signingName: "route53", callsPerSecond: 5)
 }
 
 /// One call to an AWS service, before endpoint, signature and retries.
@@ -82,11 +90,30 @@ public protocol ServiceTransport: Sendable {
   func send(_ request: ServiceRequest) async throws(FerryError) -> ServiceResponse
 }
 
+/// Time that only ever moves on: what waits are counted in, whatever is done to the wall clock.
+public struct Elapsed: Equatable, Sendable {
+  /// Since `origin` began, suspended time included.
+  public var seconds: Double
+  /// `HOST/BOOT`: readings of one origin may be compared, also across processes.
+  public var origin: String
+  public init(seconds: Double, origin: String) {
+    self.seconds = seconds
+    self.origin = origin
+  }
+}
+
 /// Time as the runner sees it: the system's, or a virtual one in tests and rehearsals.
 public protocol FerryClock: Sendable {
+  /// The wall clock, which may be set back or forward at any time.
   var now: Date { get }
+  var elapsed: Elapsed { get }
   /// - Throws: `.interrupted` when the wait was cancelled.
   func sleep(seconds: Double) async throws(FerryError)
+}
+
+extension FerryClock {
+  /// A clock that nobody sets is its own elapsed time.
+  public var elapsed: Elapsed { Elapsed(seconds: now.timeIntervalSince1970, origin: "unset/0") }
 }
 
 /// A 12-digit AWS account number.

@@ -44,15 +44,17 @@ public enum DNSWire {
   ///
   /// - Throws: `unreadable-answer` for octets that are no message, and for answers of another class.
   public static func decode(_ octets: [UInt8]) throws(FerryError) -> DNSMessage {
+    try octets.withUnsafeBufferPointer { (whole) throws(FerryError) in try decode(whole) }
+  }
+  /// - Parameter question: what the message is known to answer, so that it need not be read.
+  static func decode(_ octets: UnsafeBufferPointer<UInt8>, to question: RecordKey? = nil)
+    throws(FerryError) -> DNSMessage
+  {
     guard let frame = WireFrame(octets) else {
       throw unreadable("it is cut off, or its counts, lengths or name pointers are wrong")
     }
-    return try decode(octets, frame)
-  }
-
-  static func decode(_ octets: [UInt8], _ frame: WireFrame) throws(FerryError) -> DNSMessage {
     let packet = try OwnedPacket(parsing: octets)
-    return try packet.message(frame)
+    return try packet.message(frame, question)
   }
 
   /// An update as it goes onto the wire, unsigned.
@@ -142,8 +144,12 @@ struct WireFrame {
   /// Where the TSIG record begins, which must be the last one.
   var tsigStart: Int?
 
-  /// nil for what no reader should touch.
   init?(_ octets: [UInt8]) {
+    guard let frame = octets.withUnsafeBufferPointer({ WireFrame($0) }) else { return nil }
+    self = frame
+  }
+  /// nil for what no reader should touch.
+  init?(_ octets: UnsafeBufferPointer<UInt8>) {
     guard octets.count >= 12, octets.count <= 65_535 else { return nil }
     func short(_ at: Int) -> Int { Int(octets[at]) << 8 | Int(octets[at + 1]) }
     questionCount = short(4)
@@ -178,7 +184,7 @@ struct WireFrame {
   }
 
   /// The end of the name at `start`; nil when it leaves the message, points forward or is too long.
-  private static func nameEnd(_ octets: [UInt8], _ start: Int) -> Int? {
+  private static func nameEnd(_ octets: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int? {
     var at = start
     var end: Int?
     var length = 0
@@ -213,9 +219,9 @@ private struct OwnedPacket: ~Copyable {
     guard let packet = ldns_pkt_new() else { preconditionFailure("ldns has no memory") }
     raw = packet
   }
-  init(parsing octets: [UInt8]) throws(FerryError) {
+  init(parsing octets: UnsafeBufferPointer<UInt8>) throws(FerryError) {
     var packet: UnsafeMutablePointer<ldns_pkt>?
-    let status = ldns_wire2pkt(&packet, octets, octets.count)
+    let status = ldns_wire2pkt(&packet, octets.baseAddress, octets.count)
     guard status == LDNS_STATUS_OK, let packet else {
       throw DNSWire.unreadable(String(cString: ldns_get_errorstr_by_id(status)))
     }
@@ -287,7 +293,7 @@ private struct OwnedPacket: ~Copyable {
 
   // MARK: reading
 
-  func message(_ frame: WireFrame) throws(FerryError) -> DNSMessage {
+  func message(_ frame: WireFrame, _ question: RecordKey?) throws(FerryError) -> DNSMessage {
     let extended = ldns_pkt_edns(raw) != 0 ? UInt16(ldns_pkt_edns_extended_rcode(raw)) << 4 : 0
     var message = DNSMessage(
       id: ldns_pkt_id(raw), isResponse: ldns_pkt_qr(raw) != 0,
@@ -299,7 +305,9 @@ private struct OwnedPacket: ~Copyable {
     message.recursionAvailable = ldns_pkt_ra(raw) != 0
     message.authenticData = ldns_pkt_ad(raw) != 0
     message.checkingDisabled = ldns_pkt_cd(raw) != 0
-    if frame.questionCount == 1, frame.questionClass == 1,
+    if let question {
+      message.question = question
+    } else if frame.questionCount == 1, frame.questionClass == 1,
       let record = ldns_rr_list_rr(ldns_pkt_question(raw), 0)
     {
       message.question = RecordKey(
@@ -361,27 +369,53 @@ extension DNSRecord {
     // Owner, TTL, class and type, each with a tab behind it, then the data.
     guard let raw = cl_record_text(record) else { return nil }
     defer { free(raw) }
-    let line = UnsafeBufferPointer(
-      start: UnsafeRawPointer(raw).assumingMemoryBound(to: UInt8.self), count: strlen(raw))
-    var fields: [Range<Int>] = []
-    fields.reserveCapacity(4)
-    var start = 0
-    for (index, octet) in line.enumerated() where octet == 0x09 {
-      fields.append(start..<index)
-      start = index + 1
-      if fields.count == 4 { break }
+    let line = UnsafeMutableBufferPointer(
+      start: UnsafeMutableRawPointer(raw).assumingMemoryBound(to: UInt8.self), count: strlen(raw))
+    var ownerEnd = 0
+    while ownerEnd < line.count, line[ownerEnd] != 0x09 {
+      // Servers answer in the case of the question, which is random.
+      if (0x41...0x5A).contains(line[ownerEnd]) { line[ownerEnd] += 32 }
+      ownerEnd += 1
+    }
+    var typeStart = ownerEnd
+    var start = ownerEnd
+    var tabs = 0
+    while start < line.count, tabs < 4 {
+      if line[start] == 0x09 {
+        tabs += 1
+        if tabs == 3 { typeStart = start + 1 }
+      }
+      start += 1
     }
     var end = line.count
     while end > start, line[end - 1] == 0x0A || line[end - 1] == 0x20 { end -= 1 }
-    guard fields.count == 4, end > start else { return nil }
-    var data = String(decoding: UnsafeBufferPointer(rebasing: line[start..<end]), as: UTF8.self)
-    if data.utf8.contains(0x09) { data = data.replacingOccurrences(of: "\t", with: "\\009") }
+    guard tabs == 4, end > start else { return nil }
+    func text(_ range: Range<Int>) -> String {
+      String(decoding: UnsafeBufferPointer(rebasing: line[range]), as: UTF8.self)
+    }
+    var data = text(start..<end)
+    if line[start..<end].contains(0x09) {
+      data = data.replacingOccurrences(of: "\t", with: "\\009")
+    }
     self.init(
-      DomainName(
-        wire: String(decoding: UnsafeBufferPointer(rebasing: line[fields[0]]), as: UTF8.self)),
-      RRType(
-        rawValue: String(decoding: UnsafeBufferPointer(rebasing: line[fields[3]]), as: UTF8.self)),
+      DomainName(wire: text(0..<ownerEnd)),
+      RRType.known(ldns_rr_get_type(record)) ?? RRType(rawValue: text(typeStart..<(start - 1))),
       ttl: ldns_rr_ttl(record), data)
+  }
+}
+
+extension RRType {
+  /// Without a detour through text.
+  fileprivate static func known(_ code: ldns_rr_type) -> RRType? {
+    switch code {
+    case LDNS_RR_TYPE_A: .a
+    case LDNS_RR_TYPE_NS: .ns
+    case LDNS_RR_TYPE_CNAME: .cname
+    case LDNS_RR_TYPE_SOA: .soa
+    case LDNS_RR_TYPE_AAAA: .aaaa
+    case LDNS_RR_TYPE_RRSIG: .rrsig
+    default: nil
+    }
   }
 }
 

@@ -141,6 +141,31 @@ enum TSIG {
     return .right
   }
 
+  /// The refusal as an error: nothing was changed.
+  static func refusal(
+    _ code: UInt16, serverTime: UInt64?, clock: UInt64, key: TSIGKey, server: DNSServer
+  ) -> FerryError {
+    let (why, next) =
+      switch code {
+      case 16: ("BADSIG: the secret differs from the server's", "compare the secrets")
+      case 17:
+        (
+          "BADKEY: the server does not know the key, or not with \(key.algorithm.rawValue)",
+          "compare the name and the algorithm with the server's"
+        )
+      case 18:
+        (
+          serverTime.map { "BADTIME: its clock is at \($0), this one at \(clock)" }
+            ?? "BADTIME: the clocks differ by more than \(fudgeSeconds) seconds",
+          "set the clocks by NTP"
+        )
+      default: ("TSIG error \(code)", "look at the server's log")
+      }
+    return FerryError(
+      .tsigRefused, exit: .denied, what: "\(server) refused the signature with the key \(key.name)",
+      why: why, next: next + ", then run the command again")
+  }
+
   /// What the MAC covers: the request's MAC, the message, and the fields of the record.
   private static func digested(_ message: [UInt8], _ record: Record, _ requestMAC: [UInt8]?)
     -> [UInt8]

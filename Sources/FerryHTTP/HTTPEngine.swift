@@ -13,6 +13,8 @@ public struct HTTPRequest: Sendable {
   /// For the metadata services of EC2, ECS and EKS alone: plain http to their fixed addresses, never
   /// through a proxy.
   public var allowsMetadataHost = false
+  /// A look at an edge: a fresh connection to an address of its own, and the end of the body left unread.
+  var edge: EdgeConnection?
   public init(
     method: String = "GET", url: String, headers: [(name: String, value: String)] = [],
     body: [UInt8] = [], deadlineSeconds: Double = 60
@@ -105,8 +107,10 @@ public final class HTTPEngine: @unchecked Sendable {
   ///   line break in a header.
   public func send(_ request: HTTPRequest) async throws(FerryError) -> HTTPResponse {
     let goesDirect =
-      request.allowsMetadataHost
-      ? try Self.isMetadata(checked: request.url) : try isLoopback(request.url)
+      if let edge = request.edge { Self.isLoopback(edge.peer.address) } else {
+        request.allowsMetadataHost
+          ? try Self.isMetadata(checked: request.url) : try isLoopback(request.url)
+      }
     func isSafe(_ text: String) -> Bool {
       text.utf8.allSatisfy { $0 != 0x0D && $0 != 0x0A && $0 != 0 }
     }
@@ -347,6 +351,7 @@ private final class EngineCore: @unchecked Sendable {
     }
     transfer.list = list
     _ = cc_set_slist(easy, CURLOPT_HTTPHEADER, list)
+    request.edge?.apply(to: easy)
     active[transfer.id] = transfer
     curl_multi_add_handle(multi, easy)
   }
@@ -365,9 +370,10 @@ private final class EngineCore: @unchecked Sendable {
       let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
       var status = 0
       _ = cc_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
+      transfer.request.edge?.ended(easy)
       end(
         transfer,
-        code == CURLE_OK
+        code == CURLE_OK || (transfer.tooLarge && transfer.request.edge != nil)
           ? .success(HTTPResponse(status: status, headers: transfer.headers, body: transfer.body))
           : .failure(failure(transfer, code)))
     }

@@ -105,12 +105,41 @@ public final class ModelTransport: ServiceTransport {
 }
 
 /// A clock whose sleeps are over at once: time moves only when somebody waits or says so.
+///
+/// Its wall clock can be set, stopped and made to run at another rate; its elapsed time cannot.
 public final class VirtualClock: FerryClock, @unchecked Sendable {
   private let lock = NSLock()
   private var time: Date
+  private var passed = 0.0
+  private var booted = 0.0
+  private var rate = 1.0
+  private var boot = "virtual/1"
   /// - Parameter now: default 2026-01-01T00:00:00Z.
   public init(_ now: Date = Date(timeIntervalSince1970: 1_767_225_600)) { time = now }
   public var now: Date { lock.withLock { time } }
-  public func advance(seconds: Double) { lock.withLock { time.addTimeInterval(seconds) } }
+  public var elapsed: Elapsed {
+    lock.withLock { Elapsed(seconds: passed - booted, origin: boot) }
+  }
+  /// What really went by since it was made, whatever was done to it.
+  public var passedSeconds: Double { lock.withLock { passed } }
+  public func advance(seconds: Double) {
+    lock.withLock {
+      passed += seconds
+      time.addTimeInterval(seconds * rate)
+    }
+  }
+  /// Sets the wall clock forward, or back for a negative number; no time goes by.
+  public func jump(seconds: Double) { lock.withLock { time.addTimeInterval(seconds) } }
+  /// How fast the wall clock runs from now on: 0 stands still.
+  public func run(atRate rate: Double) { lock.withLock { self.rate = rate } }
+  /// For the copy of a world: as much went by as on the clock that it was copied from.
+  public func sync(passedSeconds: Double) { lock.withLock { passed = passedSeconds } }
+  /// Restarts the machine, or moves to another: elapsed time begins anew.
+  public func reboot(as origin: String) {
+    lock.withLock {
+      booted = passed
+      boot = origin
+    }
+  }
   public func sleep(seconds: Double) async throws(FerryError) { advance(seconds: max(0, seconds)) }
 }

@@ -18,9 +18,10 @@ public enum PlanText {
       }
       for line in changes(step.action) { out += "       \(line)\n" }
       for check in step.checks { out += "       then  \(describe(check))\n" }
-      if let wait = step.wait { out += "       wait  \(span(wait.seconds))\n" }
+      if let wait = step.wait, wait.seconds > 0 { out += "       wait  \(span(wait.seconds))\n" }
       if let gate = step.gate { out += "       gate  \(safe(gate.reason))\n" }
-      out += "       undo  \(step.inverse.map(undo) ?? "cannot be undone")\n"
+      out +=
+        "       undo  \(step.inverse.map(undo) ?? (step.action == .observe ? "nothing to undo" : "cannot be undone"))\n"
     }
     out += "\ntakes about \(span(plan.schedule.criticalPathSeconds))"
     out +=
@@ -92,6 +93,51 @@ public enum PlanText {
       "\(safe(change.name.text)) \(safe(change.rrtype.rawValue)) back to \(record(change.to))"
     case .batch(_, let changes): "\(changes.count) RRsets back as they were"
     case .observe: "nothing to undo"
+    }
+  }
+  /// What a wait is counted from, in words.
+  static func origin(_ from: String) -> String {
+    switch from {
+    case "last-authoritative-change": "the last authoritative server's change"
+    case "write": "the write"
+    default: safe(from)
+    }
+  }
+  static func describe(_ failure: Step.OnFailure) -> String {
+    switch failure {
+    case .hold: "the run holds there"
+    case .rollBack: "the run takes everything back by itself and exits 6"
+    }
+  }
+  /// Seconds from deciding to undo right after the step until all is as it was: as scheduled, else one
+  /// inverse after the other; nil when nothing is known or something cannot be taken back.
+  static func rollbackSeconds(_ step: Step, _ plan: Plan) -> Int? {
+    if let point = plan.schedule.rollback?.first(where: { $0.step == step.id }) {
+      return point.seconds
+    }
+    guard let index = plan.steps.firstIndex(where: { $0.id == step.id }) else { return nil }
+    var sum = 0
+    for step in plan.steps[...index] where step.action != .observe {
+      guard step.inverse != nil, let seconds = step.rollbackSeconds else { return nil }
+      sum += min(max(0, seconds), 1 << 32)
+    }
+    return sum
+  }
+  /// How long the way back from a step takes, and when the windows allow its first write.
+  static func wayBack(_ step: Step, _ plan: Plan, _ times: (Date) -> String) -> [String] {
+    let points = (plan.schedule.rollback ?? []).filter { $0.step == step.id }
+    if points.isEmpty {
+      return rollbackSeconds(step, plan).map { ["undo from here takes \(span($0))"] } ?? []
+    }
+    return points.prefix(6).map { point in
+      let allowed =
+        switch point.nextAllowed {
+        case nil: "no window ever allows it"
+        case let next? where next <= point.from: "allowed at once"
+        case let next?: "no window allows it before \(times(next))"
+        }
+      return
+        "undo from here, decided at \(times(point.from)): takes \(span(point.seconds)), \(allowed)"
     }
   }
   private static func marker(_ check: Step.Check) -> String {

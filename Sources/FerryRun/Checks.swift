@@ -11,6 +11,12 @@ extension Runner {
   }
   func look(_ check: Step.Check, step: Step, since: Date) async throws(Stop) -> Look {
     try keepLease()
+    switch check.type {
+    case .recursive: return try await lookAtResolvers(check, step: step)
+    case .serving, .health: return try await lookAtEdge(check, step: step)
+    case .authoritative: preconditionFailure("authoritative servers are looked at in rounds")
+    case .deployed, .config, .absent: break
+    }
     let client = try client(step)
     let distribution = try check.distribution.map { (id: String) throws(Stop) in try resolve(id) }
     let policy = try check.policy.map { (id: String) throws(Stop) in try resolve(id) }
@@ -40,9 +46,8 @@ extension Runner {
       config = found.config
     }
     switch check.type {
-    case .authoritative, .recursive, .serving, .health:
-      return Look(holds: false, what: describe(check, id), lastSeen: "")
-    case .absent: return Look(holds: false, what: describe(check, id), lastSeen: "still there")
+    case .authoritative, .recursive, .serving, .health, .absent:
+      return Look(holds: false, what: describe(check, id), lastSeen: "still there")
     case .config:
       let value = config?.value(at: check.path ?? "") ?? ""
       let wanted = try resolve(check.value ?? "")
@@ -84,7 +89,7 @@ extension Runner {
     }
   }
   /// A look that gets no answer is no answer: it is asked again, and never counts as success or failure.
-  private func transient<T: Sendable>(
+  func transient<T: Sendable>(
     _ step: Step, absent: String, _ body: () async throws(FerryError) -> T
   ) async throws(Stop) -> Found<T> {
     do throws(FerryError) {

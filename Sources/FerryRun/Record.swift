@@ -11,6 +11,8 @@ public struct Record: Codable, Equatable, Sendable {
     /// On disk after it: the goal state was read back.
     case applied
     case waiting
+    /// Every authoritative server has the change: `changedAt` says since when.
+    case changed
     /// Waits and checks hold; the step is done.
     case verified
     case skipped
@@ -22,6 +24,10 @@ public struct Record: Codable, Equatable, Sendable {
     /// A rollback took the step back.
     case undone
     case finished, rolledBack
+    /// The rollback plan that a run may undo itself with, named before the first write.
+    case armed
+    /// A check failed for good and the run takes everything back by itself.
+    case undoing
   }
   public struct Body: Codable, Equatable, Sendable {
     public var action: String?
@@ -41,6 +47,16 @@ public struct Record: Codable, Equatable, Sendable {
     public var by: String?
     public var reference: String?
     public var exit: Int32?
+    /// The command that the operator needs next, when it is another than the same again.
+    public var next: String?
+    /// When the last authoritative server had the change, rounded up to a second.
+    public var changedAt: Date?
+    /// How long ago that was when it was written down.
+    public var waitedMilliseconds: Int?
+    /// Both clocks at this record, the wall clock since 1970, and where elapsed time is counted from.
+    public var wallMilliseconds: Int?
+    public var elapsedMilliseconds: Int?
+    public var clock: String?
     public init() {}
   }
   /// Rises over the whole state database.
@@ -50,6 +66,14 @@ public struct Record: Codable, Equatable, Sendable {
   public var kind: Kind
   public var at: Date
   public var body: Body
+  var reading: ClockReading? {
+    guard let wall = body.wallMilliseconds, let elapsed = body.elapsedMilliseconds,
+      let origin = body.clock
+    else { return nil }
+    return ClockReading(
+      at: Date(timeIntervalSince1970: Double(wall) / 1000),
+      elapsed: Elapsed(seconds: Double(elapsed) / 1000, origin: origin))
+  }
 }
 
 /// What a plan's journal adds up to; a pure fold.
@@ -71,6 +95,13 @@ public struct RunState: Equatable, Sendable {
     /// The sequence of the last record that changed the world.
     public var effectSequence: Int64 = 0
     public var verifiedSequence: Int64 = 0
+    /// When the last authoritative server had the change.
+    public var changedAt: Date?
+    /// The wait under way: what for, and until when at most.
+    public var wait: Record.Body?
+    /// Seconds that surely went by since the event that the step's wait is counted from, as of `mark`.
+    var waited = 0.0
+    var mark: ClockReading?
     public var isDone: Bool { phase == .verified || phase == .skipped }
   }
   public var steps: [String: StepState] = [:]
@@ -80,6 +111,10 @@ public struct RunState: Equatable, Sendable {
   public var isStarted = false
   public var isFinished = false
   public var isRolledBack = false
+  /// Why the run takes everything back by itself; it never goes forward again.
+  public var undoing: String?
+  /// The digest of the rollback plan that it does that with.
+  public var rollback: String?
   /// How the last run ended, when it did not finish.
   public var stop: Record.Body?
   public var stoppedStep: String?
@@ -97,10 +132,20 @@ public struct RunState: Equatable, Sendable {
       isStarted = true
       stop = nil
       stoppedStep = nil
+      if record.kind != .waiting { isRolledBack = false }
       if step?.startedAt == nil { step?.startedAt = record.at }
+    }
+    if let reading = record.reading {
+      if let mark = step?.mark { step?.waited += reading.seconds(since: mark) }
+      step?.mark = reading
     }
     switch record.kind {
     case .approved: approved = true
+    case .armed: rollback = record.body.reference
+    case .undoing: undoing = record.body.reason ?? ""
+    case .changed:
+      step?.changedAt = record.body.changedAt
+      step?.waited = Double(record.body.waitedMilliseconds ?? 0) / 1000
     case .intended:
       step?.phase = .intended
       step?.hadEffect = true
@@ -109,6 +154,8 @@ public struct RunState: Equatable, Sendable {
     case .applied:
       step?.phase = .applied
       step?.appliedAt = record.at
+      step?.changedAt = nil
+      step?.waited = 0
       step?.writes += record.body.writes ?? 0
       step?.outputs = record.body.outputs ?? [:]
       step?.resource = record.body.resource
@@ -118,7 +165,11 @@ public struct RunState: Equatable, Sendable {
         ownDigests[resource, default: []].insert(digest)
         lastReadBack[resource] = digest
       }
-    case .waiting: if step?.isDone == false { step?.phase = .waiting }
+    case .waiting:
+      if step?.isDone == false {
+        step?.phase = .waiting
+        step?.wait = record.body
+      }
     case .verified:
       step?.phase = .verified
       step?.finishedAt = record.at

@@ -37,6 +37,11 @@ public struct RunOptions: Sendable {
   public var undoOnly: Set<String>?
   public var maxWaitSeconds: Double?
   public var deployedPollSeconds = 20.0
+  /// How often authoritative servers and edges are asked, and how many agreeing rounds make a change seen.
+  public var authoritativePollSeconds = 10.0
+  public var rounds = 3
+  /// What the run takes everything back with, when a step of the plan asks for that.
+  public var rollback: Plan?
   public var owner = StateStore.Owner.current
   /// The plan as the operator named it, for the commands that are shown.
   public var path: String
@@ -70,6 +75,10 @@ public actor Runner {
   var refused: (step: String, etag: String, error: FerryError)?
   /// Since when the step at work has a write whose outcome is unknown; reads may lag behind it.
   var unresolvedSince: Date?
+  /// Both clocks when the run began.
+  let began: ClockReading
+  /// What the plan ever makes or meets of each RRset: anything else is somebody else's.
+  lazy var knownValues = KnownValues(plan)
 
   /// How a step ends the run.
   struct Stop: Error {
@@ -77,6 +86,8 @@ public actor Runner {
     var reason: String
     var until: Date?
     var error: FerryError
+    /// A check of the step failed for good.
+    var isFailedCheck = false
   }
 
   private init(
@@ -91,6 +102,7 @@ public actor Runner {
     self.original = original
     self.lease = lease
     self.tell = tell
+    began = ClockReading(world.clock)
   }
 
   /// Runs to the end, or to where it has to stop; the outcome says which.
@@ -130,6 +142,12 @@ public actor Runner {
             why: "the risk \(risk.code) is not accepted: \(risk.text)",
             next: "plan again with --accept-risk \(risk.code), or leave it")), step: nil)
     }
+    if let undoing = state.undoing { return try await takeBack(because: undoing, step: nil) }
+    do throws(Stop) {
+      try armRollback()
+    } catch {
+      return try end(error, step: nil)
+    }
     for (index, step) in plan.steps.enumerated() {
       if isDone(step) { continue }
       do throws(Stop) {
@@ -157,12 +175,15 @@ public actor Runner {
         tell(.began(step: step, number: index + 1, of: plan.steps.count))
         try await perform(step)
       } catch {
-        return try end(error, step: step)
+        guard error.isFailedCheck, step.onFailure == .rollBack else {
+          return try end(error, step: step)
+        }
+        return try await takeBack(because: error.reason, step: step)
       }
     }
-    if options.undoOnly == nil, !state.isFinished {
-      try append(.finished)
-      if let of = plan.rollbackOf {
+    if options.undoOnly == nil {
+      if !state.isFinished { try append(.finished) }
+      if let of = plan.rollbackOf, original?.isRolledBack != true {
         try store.append(.rolledBack, plan: of, at: world.clock.now, lease: nil)
       }
     }
@@ -177,15 +198,18 @@ public actor Runner {
     return !effect.hadEffect || it.verifiedSequence > effect.effectSequence
   }
 
-  private func end(_ stop: Stop, step: Step?) throws(FerryError) -> RunOutcome {
+  func end(_ stop: Stop, step: Step?) throws(FerryError) -> RunOutcome {
     var body = Record.Body()
     body.reason = stop.reason
     body.until = stop.until
     body.exit = stop.exit.rawValue
+    if stop.error.code == "gate" { body.next = stop.error.next }
     // A run that could not write its journal ends with that error; nothing further was sent.
     if stop.error.code != "journal-write", stop.error.code != "lease-lost" {
       try append(.stopped, step: step?.id, body: body)
     }
+    // What others put into the journal meanwhile, such as a hold, belongs into the answer.
+    if let records = try? store.records(plan: plan.digest) { state = RunState(records) }
     var report = StatusReport(plan, state, path: options.path)
     if let step { report.step = .init(id: step.id, title: step.title) }
     return RunOutcome(report: report, exit: stop.exit, error: stop.error)
@@ -197,14 +221,23 @@ public actor Runner {
     _ kind: Record.Kind, step: String? = nil, body: Record.Body = .init(),
     images: [String: String] = [:]
   ) throws(FerryError) {
+    let reading = ClockReading(world.clock)
+    var body = body
+    if step != nil {
+      body.wallMilliseconds = Int((reading.at.timeIntervalSince1970 * 1000).rounded(.up))
+      body.elapsedMilliseconds = Int((reading.elapsed.seconds * 1000).rounded(.up))
+      body.clock = reading.elapsed.origin
+    }
     let record = try store.append(
-      kind, plan: plan.digest, step: step, at: world.clock.now, body: body, images: images,
-      lease: lease)
+      kind, plan: plan.digest, step: step, at: reading.at, body: body, images: images, lease: lease)
     state.add(record)
   }
-  func journal(_ kind: Record.Kind, step: Step, reason: String? = nil) throws(Stop) {
+  func journal(
+    _ kind: Record.Kind, step: Step, reason: String? = nil, until: Date? = nil
+  ) throws(Stop) {
     var body = Record.Body()
     body.reason = reason
+    body.until = until
     try stopping { () throws(FerryError) in try append(kind, step: step.id, body: body) }
   }
   /// A `FerryError` ends the run with its own exit code.
@@ -242,36 +275,36 @@ public actor Runner {
   }
 
   /// Everything that may keep a write from beginning; asked again right before each.
-  func mayWrite(_ step: Step) async throws(Stop) {
-    try keepLease()
-    let records = try stopping { () throws(FerryError) in
-      try store.records(plan: plan.digest)
-    }
-    let now = RunState(records)
-    if let hold = now.hold {
-      throw blocked("held", "it is held: \(hold)", next: "edgeferry release \(options.path)")
-    }
-    if let gate = step.gate, now.gates[step.id] == nil {
-      throw blocked(
-        "gate", "step \(step.id) waits for an approval: \(gate.reason)",
-        next: "edgeferry approve \(options.path) --step \(step.id) --reference TEXT")
-    }
-    if let earliest = step.earliest, world.clock.now < earliest {
+  /// - Returns: false when it waited: what was read before is to be read again.
+  func mayWrite(_ step: Step) async throws(Stop) -> Bool {
+    try checkOrders()
+    try checkGate(step)
+    if let earliest = step.earliest, !hasCome(earliest) {
       try await pause(step, for: "the earliest time of the step", until: earliest)
+      return false
     }
-    if let latest = step.latest, world.clock.now > latest {
+    let now = world.clock.now
+    if let latest = step.latest, max(now, steady) > latest {
       throw blocked(
         "too-late", "step \(step.id) had to begin before \(Timestamp.text(latest))",
         next: "plan again")
     }
     // A rollback ends a bad state; no window makes it wait.
-    if plan.rollbackOf == nil, let name = step.window, let window = world.windows[name],
-      case .closed(let opens, let because, let isFreeze) = window.state(at: world.clock.now)
-    {
+    guard plan.rollbackOf == nil, let name = step.window, let window = world.windows[name] else {
+      return true
+    }
+    // A wall clock that was set during the run is believed only where the elapsed time agrees with it.
+    for time in [now, steady] {
+      guard case .closed(let opens, let because, let isFreeze) = window.state(at: time) else {
+        continue
+      }
       let next =
         opens.map { "run the command again at \(Timestamp.text($0))" }
         ?? "no opening was found within two years; correct windows.\(name)"
-      var stop = blocked("window", "\(because)", next: next)
+      let doubt =
+        time == now || abs(now.timeIntervalSince(steady)) < 1
+        ? "" : " by the time that went by since the run began; the wall clock has been set"
+      var stop = blocked("window", because + doubt, next: next)
       stop.until = opens
       if options.mode == .advance, !isFreeze, opens != nil {
         stop.exit = .notYet
@@ -279,8 +312,26 @@ public actor Runner {
       }
       throw stop
     }
+    return true
   }
-  private func blocked(_ code: FerryError.Code, _ why: String, next: String) -> Stop {
+  /// The lease, and whether a person holds the plan.
+  func checkOrders() throws(Stop) {
+    try keepLease()
+    if let hold = try journalled().hold {
+      throw blocked("held", "it is held: \(hold)", next: "edgeferry release \(options.path)")
+    }
+  }
+  func checkGate(_ step: Step) throws(Stop) {
+    guard let gate = step.gate, try journalled().gates[step.id] == nil else { return }
+    throw blocked(
+      "gate", "step \(step.id) waits for an approval: \(gate.reason)",
+      next: "edgeferry approve \(options.path) --step \(step.id) --reference TEXT")
+  }
+  /// The journal as it is now, with what other processes put into it.
+  func journalled() throws(Stop) -> RunState {
+    try stopping { () throws(FerryError) in RunState(try store.records(plan: plan.digest)) }
+  }
+  func blocked(_ code: FerryError.Code, _ why: String, next: String) -> Stop {
     Stop(
       exit: .blocked, reason: why,
       error: FerryError(
@@ -290,80 +341,6 @@ public actor Runner {
   func keepLease() throws(Stop) {
     try stopping { () throws(FerryError) in
       try store.renew(&lease, now: world.clock.now)
-    }
-  }
-
-  // MARK: Waiting
-
-  /// Sleeps up to `seconds`, keeping the lease; ends the run in "not yet" when told not to wait that long.
-  func sleep(_ seconds: Double) async throws(Stop) {
-    if let most = options.maxWaitSeconds, waited + seconds > most {
-      throw notYet(
-        "the longest wait asked for (\(Int(most)) s) is over", until: world.clock.now + seconds)
-    }
-    var left = seconds
-    while left > 0 {
-      let piece = min(left, StateStore.Lease.renewSeconds)
-      do throws(FerryError) {
-        try await world.clock.sleep(seconds: piece)
-      } catch {
-        throw Stop(resumable(error))
-      }
-      left -= piece
-      waited += piece
-      try keepLease()
-    }
-  }
-  func resumable(_ error: FerryError) -> FerryError {
-    guard error.exit == .interrupted else { return error }
-    var out = error
-    out.next = StatusReport(plan, state, path: options.path).next ?? error.next
-    return out
-  }
-  func notYet(_ reason: String, until: Date?) -> Stop {
-    Stop(
-      exit: .notYet, reason: reason, until: until,
-      error: FerryError(
-        "not-yet", exit: .notYet, what: "plan \(plan.name) is not done yet", why: reason,
-        next: StatusReport(plan, state, path: options.path).next ?? "run the command again"))
-  }
-  private func pause(_ step: Step, for what: String, until: Date) async throws(Stop) {
-    if options.mode == .advance { throw notYet("waiting for \(what)", until: until) }
-    while world.clock.now < until {
-      tell(
-        .waiting(step: step, for: what, since: world.clock.now, atMost: until, lastSeen: ""))
-      try await sleep(min(20, until.timeIntervalSince(world.clock.now)))
-    }
-  }
-
-  /// The computed span and every check must hold; a passed span with a failing check holds the run.
-  private func settle(_ step: Step) async throws(Stop) {
-    let since = state.steps[step.id]?.appliedAt ?? world.clock.now
-    if let wait = step.wait {
-      try await pause(step, for: "the wait of the step", until: since + Double(wait.seconds))
-    }
-    for check in step.checks {
-      let limit = since + Double(check.limitSeconds ?? 5400)
-      while true {
-        let seen = try await look(check, step: step, since: since)
-        if seen.holds { break }
-        let now = world.clock.now
-        let reason = "waiting for \(seen.what); last seen: \(seen.lastSeen)"
-        tell(
-          .waiting(step: step, for: seen.what, since: since, atMost: limit, lastSeen: seen.lastSeen)
-        )
-        guard now < limit else {
-          throw notYet(
-            "\(reason); that has taken longer than \(check.limitSeconds ?? 5400) s", until: nil)
-        }
-        if options.mode == .advance {
-          throw notYet(reason, until: now + options.deployedPollSeconds)
-        }
-        if state.steps[step.id]?.phase != .waiting {
-          try journal(.waiting, step: step, reason: reason)
-        }
-        try await sleep(options.deployedPollSeconds)
-      }
     }
   }
 }

@@ -61,12 +61,13 @@ public struct StatusReport: Codable, Equatable, Sendable {
   public init(_ plan: Plan, _ run: RunState, path: String) {
     self.plan = plan.name
     digest = plan.digest
-    debts = run.isFinished ? plan.debts : []
+    debts = plan.debts.filter { Self.isOwed($0, plan, run) }
     steps = plan.steps.map { step in
       let it = run.steps[step.id] ?? .init()
       return StepStatus(
         id: step.id, state: it.phase, startedAt: it.startedAt, finishedAt: it.finishedAt,
-        writes: it.writes, observedChangeAt: it.appliedAt)
+        writes: it.writes,
+        observedChangeAt: step.action.dns == nil ? it.appliedAt : it.changedAt)
     }
     let open = plan.steps.first { run.steps[$0.id]?.isDone != true }
     step = open.map { StepReference(id: $0.id, title: $0.title) }
@@ -77,6 +78,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
     next = resume
     if run.isRolledBack {
       state = .rolledBack
+      reason = run.undoing
       next = nil
     } else if run.isFinished {
       state = .done
@@ -98,9 +100,22 @@ public struct StatusReport: Codable, Equatable, Sendable {
       case .failed: state = .failed
       default: state = .running
       }
+      if let other = stop.next { next = other }
+    } else if let open, let wait = run.steps[open.id]?.wait, run.steps[open.id]?.phase == .waiting {
+      state = .waiting
+      reason = wait.reason
+      until = wait.until
     } else {
       state = run.isStarted ? .running : .notStarted
     }
+  }
+
+  /// A debt that is a step of the plan is owed from the first effect on until that step is done; any other
+  /// one from the end of the plan on.
+  private static func isOwed(_ debt: String, _ plan: Plan, _ run: RunState) -> Bool {
+    if run.isRolledBack { return false }
+    guard plan.steps.contains(where: { $0.id == debt }) else { return run.isFinished }
+    return run.steps[debt]?.isDone != true && run.steps.values.contains { $0.hadEffect }
   }
 
   /// What `status` exits with.
@@ -125,8 +140,37 @@ public enum RunEvent: Sendable {
   ///   - since: when the wait began, UTC.
   ///   - atMost: when it ends in "not yet", UTC.
   case waiting(step: Step, for: String, since: Date, atMost: Date, lastSeen: String)
+  /// What each server, resolver or edge of a check answers now.
+  case observed(step: Step, servers: [ObservedServer])
+  /// A zone that a person changes: the exact change, in every form that one may need.
+  case ticket(step: Step, text: String)
+  /// A check failed for good, and the run takes everything back by itself.
+  case rollingBack(because: String)
   case verified(step: Step)
   case skipped(step: Step, because: String)
   /// A write's outcome was unknown or refused as stale, and is being resolved by reading.
   case resolving(step: Step, because: String)
+}
+
+/// One server, resolver or edge as a check sees it.
+public struct ObservedServer: Equatable, Sendable {
+  public enum State: String, Sendable {
+    /// It has what the plan wants.
+    case new
+    /// It still has what was there before.
+    case old
+    /// Nothing is known of it: silent, lame, refused. Never counts as new.
+    case unknown
+    /// It answers, and not what it should.
+    case failing
+  }
+  /// `ns1.example.com. 192.0.2.1:53`
+  public var label: String
+  public var state: State
+  public var says: String
+  public init(label: String, state: State, says: String) {
+    self.label = label
+    self.state = state
+    self.says = says
+  }
 }

@@ -6,11 +6,12 @@ import Testing
 @testable import FerryAWS
 
 struct EndpointTests {
-  @Test(arguments: ["cloudfront", "sts", "cloudformation"])
+  @Test(arguments: ["cloudfront", "route53", "sts", "cloudformation"])
   func `every case of the rule set comes out right`(_ name: String) throws {
     guard let folder = Shared.folder("vectors/endpoints") else { return }
     let services = [
-      "cloudfront": AWSService.cloudFront, "sts": .sts, "cloudformation": .cloudFormation,
+      "cloudfront": AWSService.cloudFront, "route53": .route53, "sts": .sts,
+      "cloudformation": .cloudFormation,
     ]
     let service = try #require(services[name])
     let file = try JSONValue.read(

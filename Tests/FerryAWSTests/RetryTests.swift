@@ -338,3 +338,43 @@ enum Oracle {
     return try JSONValue.read(ending.stdout, what: "the oracle's answer")
   }
 }
+
+struct CeilingTests {
+  @Test func `no second holds more calls than the ceiling, and none waits longer than it must`() {
+    var pace = ServicePace(RetryPolicy(), callsPerSecond: 5)
+    var now = 0.0
+    var left: [Double] = []
+    var random = SystemRandomNumberGenerator()
+    for _ in 0..<200 {
+      var call = ServicePace.Call(isRead: true)
+      while let wait = pace.admit(&call, now: now) {
+        #expect(wait > 0 && wait <= 1)
+        now += wait
+      }
+      left.append(now)
+      if Int.random(in: 0..<10, using: &random) == 0 { now += Double.random(in: 0..<2) }
+    }
+    for (index, at) in left.enumerated() where index >= 5 { #expect(at - left[index - 5] >= 0.999) }
+    var fresh = ServicePace(RetryPolicy(), callsPerSecond: 5)
+    for index in 0..<6 {
+      var call = ServicePace.Call(isRead: true)
+      #expect((fresh.admit(&call, now: 0) == nil) == (index < 5))
+    }
+  }
+  @Test func `a clock set back holds nobody for longer than a second`() {
+    var ceiling = RateCeiling(callsPerSecond: 2)
+    for now in [100.0, 100.1] { ceiling.count(now: now) }
+    #expect(ceiling.wait(now: 50) == 1)
+    #expect(ceiling.wait(now: 101) == nil)
+    ceiling.count(now: 50)
+    #expect(ceiling.wait(now: 51.1) == nil)
+  }
+  @Test func `Route 53 is asked five times a second, CloudFront as often as it allows`() {
+    #expect(AWSService.route53.callsPerSecond == 5)
+    var free = ServicePace(RetryPolicy(), callsPerSecond: AWSService.cloudFront.callsPerSecond)
+    for _ in 0..<100 {
+      var call = ServicePace.Call(isRead: true)
+      #expect(free.admit(&call, now: 0) == nil)
+    }
+  }
+}

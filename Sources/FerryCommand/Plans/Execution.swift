@@ -59,6 +59,11 @@ extension Context {
     options.until = arguments.until
     options.undoOnly = undoOnly
     options.deployedPollSeconds = settings.deployedPollSeconds
+    options.authoritativePollSeconds = settings.cutover.authoritativePollSeconds
+    options.rounds = settings.cutover.rounds
+    if plan.rollbackOf == nil, plan.steps.contains(where: { $0.onFailure == .rollBack }) {
+      options.rollback = rollbackPlan(of: try planPath(path))
+    }
     if let text = arguments.maxWait {
       guard let seconds = Settings.seconds(text) else {
         throw .badInput(
@@ -137,6 +142,14 @@ final class Progress: Sendable {
     case .verified(let step): line("    done: \(safe(step.id))")
     case .skipped(let step, let because): line("\(safe(step.title)): skipped, \(safe(because))")
     case .resolving(_, let because): line("    \(safe(because))")
+    case .observed: break
+    case .ticket(_, let text):
+      line("    a person has to make this change:")
+      for piece in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        line("    \(safe(String(piece), limit: 4000))")
+      }
+    case .rollingBack(let because):
+      line("    taking everything back: \(safe(because, limit: 4000))")
     }
   }
   func end() {

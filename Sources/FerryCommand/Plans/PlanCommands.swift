@@ -6,7 +6,7 @@ import Foundation
 
 /// The commands that work on any plan.
 public let planCommands: [any ParsableCommand.Type] = [
-  ShowCommand.self, RunbookCommand.self, ApplyCommand.self, AdvanceCommand.self,
+  ShowCommand.self, RunbookCommand.self, ExportCommand.self, ApplyCommand.self, AdvanceCommand.self,
   StatusCommand.self, HoldCommand.self, ReleaseCommand.self, ApproveCommand.self,
   RollbackCommand.self, StateCommand.self,
 ]
@@ -17,18 +17,27 @@ struct PlanArgument: ParsableArguments, Sendable {
 
 struct ShowCommand: FerryCommand {
   static let configuration = CommandConfiguration(
-    commandName: "show", abstract: "Show a plan as text, JSON or Markdown.")
+    commandName: "show", abstract: "Show a plan as text, JSON, Markdown, HTML or SVG.",
+    discussion: """
+      HTML is one file with a timeline, to read, print and follow; SVG is the timeline alone. Clock times \
+      are those of the settings' window, and in UTC.
+      """)
   @OptionGroup var argument: PlanArgument
   @OptionGroup var global: GlobalOptions
 
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
-    try formats(.text, .json, .markdown)
+    try formats(.text, .json, .markdown, .html, .svg)
     let (plan, path) = try context.plan(argument.plan)
+    let rollback = context.rollbackPlan(of: path)
     switch global.output {
     case .json: try context.answer(FerryJSON.document(plan))
     case .markdown:
       try context.answer(
-        Runbook.render(plan, path: path, rollback: context.rollbackPlan(of: path)))
+        Runbook.render(plan, path: path, rollback: rollback, site: context.site))
+    case .html:
+      try context.answer(
+        PlanPage.render(plan, path: path, rollback: rollback, site: context.site))
+    case .svg: try context.answer(PlanPage.timeline(plan, site: context.site))
     default: try context.answer(PlanText.render(plan) + "\n\(plan.digest)\n")
     }
     return .done
@@ -45,7 +54,8 @@ struct RunbookCommand: FerryCommand {
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
     try formats(.text, .markdown)
     let (plan, path) = try context.plan(argument.plan)
-    let text = Runbook.render(plan, path: path, rollback: context.rollbackPlan(of: path))
+    let text = Runbook.render(
+      plan, path: path, rollback: context.rollbackPlan(of: path), site: context.site)
     if global.out == "-" {
       try context.say(text)
       return .done
@@ -291,5 +301,12 @@ struct ApproveCommand: FerryCommand {
         next: "see edgeferry help approve")
     }
     return .done
+  }
+}
+
+extension Context {
+  /// What the settings say that a plan does not.
+  var site: Site {
+    Site(windows: settings.windows, zones: settings.zones, resolvers: settings.resolvers ?? [])
   }
 }

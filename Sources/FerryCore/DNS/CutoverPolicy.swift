@@ -16,6 +16,8 @@ public struct CutoverPolicy: Codable, Equatable, Sendable {
   public var staleHoldSeconds = 86_400
   public var bakeSeconds = 900
   public var restoresTTL = true
+  /// Codes of risks that the settings accept for every plan.
+  public var acceptedRisks: [String] = []
   /// How often authoritative servers are asked, and how many agreeing rounds make a change seen.
   public var authoritativePollSeconds = 10.0
   public var rounds = 3

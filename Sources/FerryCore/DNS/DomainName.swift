@@ -108,6 +108,16 @@ public struct DomainName: Hashable, Comparable, Sendable, CustomStringConvertibl
   /// Without the trailing dot, as hosts are written in URLs, SNI and CloudFront aliases.
   public var host: String { text == "." ? "." : String(text.dropLast()) }
 
+  /// The name with its A-labels in Unicode; nil when it has none, or one that is no IDN label.
+  public var unicode: String? {
+    guard text.contains("xn--") else { return nil }
+    var parts = URLComponents()
+    parts.scheme = "http"
+    parts.encodedHost = host
+    guard let decoded = parts.host, decoded != host else { return nil }
+    return decoded + "."
+  }
+
   public static func < (one: DomainName, other: DomainName) -> Bool { one.text < other.text }
 }
 

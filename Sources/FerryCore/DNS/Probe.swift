@@ -186,3 +186,52 @@ public struct CutoverVerdict: Codable, Equatable, Sendable {
     self.differences = differences
   }
 }
+
+// What could not be observed is there as null: a script need not tell a missing key from an unknown value.
+
+extension ProbedName {
+  public func encode(to encoder: any Encoder) throws {
+    var box = encoder.container(keyedBy: CodingKeys.self)
+    try box.encode(name, forKey: .name)
+    try box.encode(zone, forKey: .zone)
+    try box.encode(servers, forKey: .servers)
+    try box.encode(chain, forKey: .chain)
+    try box.encode(negativeTTL, forKey: .negativeTTL)
+    try box.encode(dnssec, forKey: .dnssec)
+    try box.encode(recursives, forKey: .recursives)
+    try box.encode(verdict, forKey: .verdict)
+    try box.encode(because, forKey: .because)
+    try box.encode(soa, forKey: .soa)
+  }
+}
+extension ProbedName.Server {
+  public func encode(to encoder: any Encoder) throws {
+    var box = encoder.container(keyedBy: CodingKeys.self)
+    try box.encode(name, forKey: .name)
+    try box.encode(address, forKey: .address)
+    try box.encode(authoritative, forKey: .authoritative)
+    try box.encode(rcode, forKey: .rcode)
+    try box.encode(answers, forKey: .answers)
+    try box.encode(soaSerial, forKey: .soaSerial)
+    try box.encode(rttMilliseconds, forKey: .rttMilliseconds)
+    try box.encode(verdict, forKey: .verdict)
+  }
+}
+extension ProbedName.DNSSEC {
+  public func encode(to encoder: any Encoder) throws {
+    var box = encoder.container(keyedBy: CodingKeys.self)
+    try box.encode(state, forKey: .state)
+    try box.encode(earliestExpiration, forKey: .earliestExpiration)
+  }
+}
+extension ProbedName.Recursive {
+  public func encode(to encoder: any Encoder) throws {
+    var box = encoder.container(keyedBy: CodingKeys.self)
+    try box.encode(address, forKey: .address)
+    try box.encode(rcode, forKey: .rcode)
+    try box.encode(answers, forKey: .answers)
+    try box.encode(remainingTTL, forKey: .remainingTTL)
+    try box.encode(clamp, forKey: .clamp)
+    try box.encode(verdict, forKey: .verdict)
+  }
+}

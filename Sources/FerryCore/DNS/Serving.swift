@@ -8,6 +8,10 @@ public struct ServingLook: Codable, Equatable, Sendable {
     /// Whether the chain ends at a trusted root.
     public var isTrusted: Bool
     public var coversName: Bool
+    /// Why it is not trusted, in libssl's words.
+    public var problem: String?
+    /// SHA-256 of the certificate, in hex.
+    public var fingerprint: String?
     public init(names: [String], notAfter: Date, isTrusted: Bool, coversName: Bool) {
       self.names = names
       self.notAfter = notAfter
@@ -23,8 +27,12 @@ public struct ServingLook: Codable, Equatable, Sendable {
   /// The value of the marker header, when it was there.
   public var marker: String?
   public var certificate: Certificate?
-  /// Why there was no answer.
+  /// Why there was no answer that counts; a certificate that is not trusted or is for another name is one.
   public var failure: String?
+  /// Other addresses that this machine has no route to, such as IPv6 ones without IPv6; they were not asked.
+  public var notAsked: [String]?
+  /// Whether CloudFront's own headers were there; nil without an answer.
+  public var isCloudFront: Bool?
   public init(
     peer: String, status: Int? = nil, httpVersion: String? = nil, marker: String? = nil,
     certificate: Certificate? = nil, failure: String? = nil

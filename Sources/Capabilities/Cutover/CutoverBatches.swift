@@ -1,0 +1,69 @@
+import FerryCore
+
+/// Changes of one zone that go together.
+///
+/// - Source: Route 53 quotas, ChangeResourceRecordSets: 1,000 ResourceRecord elements and 32,000 characters
+///   of values in a request, an UPSERT counted twice.
+struct CutoverBatch: Equatable, Sendable {
+  static let elementsMax = 1000
+  static let charactersMax = 32_000
+
+  var zone: ZoneSettings
+  var account: AccountID?
+  var changes: [RecordChange] = []
+  /// How many names they are of.
+  var names = 0
+  private var elements = 0
+  private var characters = 0
+
+  init(zone: ZoneSettings, account: AccountID?) {
+    self.zone = zone
+    self.account = account
+  }
+  var action: Action {
+    changes.count == 1
+      ? .replace(zone: zone.name, changes[0]) : .batch(zone: zone.name, changes: changes)
+  }
+  var inverse: Action {
+    changes.count == 1
+      ? .replace(zone: zone.name, changes[0].inverse)
+      : .batch(zone: zone.name, changes: changes.map(\.inverse))
+  }
+
+  /// One phase of all moves in as few batches as the limits allow; one name's changes stay together.
+  static func of(_ moves: [CutoverMove], _ phase: (CutoverMove) -> [RecordChange])
+    -> [CutoverBatch]
+  {
+    var out: [CutoverBatch] = []
+    var last: [DomainName: Int] = [:]
+    for move in moves {
+      let changes = phase(move)
+      guard !changes.isEmpty else { continue }
+      let size = changes.map(cost).reduce((0, 0)) { ($0.0 + $1.0, $0.1 + $1.1) }
+      var index = last[move.zone.name]
+      if let at = index,
+        out[at].elements + size.0 > elementsMax || out[at].characters + size.1 > charactersMax
+      {
+        index = nil
+      }
+      let at = index ?? out.count
+      if index == nil { out.append(CutoverBatch(zone: move.zone, account: move.account)) }
+      last[move.zone.name] = at
+      out[at].changes += changes
+      out[at].names += 1
+      out[at].elements += size.0
+      out[at].characters += size.1
+    }
+    return out
+  }
+  /// As an UPSERT or as DELETE and CREATE, whichever is more.
+  private static func cost(_ change: RecordChange) -> (Int, Int) {
+    func size(_ value: RecordValue?) -> (Int, Int) {
+      guard let value else { return (0, 0) }
+      return (max(1, value.data.count), value.data.reduce(0) { $0 + $1.utf8.count })
+    }
+    let (from, to) = (size(change.from), size(change.to))
+    guard change.from != nil, change.to != nil else { return (from.0 + to.0, from.1 + to.1) }
+    return (max(2 * to.0, from.0 + to.0), max(2 * to.1, from.1 + to.1))
+  }
+}

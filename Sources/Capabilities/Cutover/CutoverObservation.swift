@@ -1,0 +1,74 @@
+import FerryCore
+import Foundation
+
+/// What is known of one name when its cutover is planned; the planner reads nothing else.
+public struct CutoverObservation: Equatable, Sendable {
+  public var zone: ZoneSettings
+  /// The number of the zone's account; nil outside AWS.
+  public var account: AccountID?
+  /// The RRsets at the name as the provider has them, those that a CNAME would clash with included.
+  public var current: [RRType: RecordValue]
+  public var probe: ProbedName
+  public var target: DomainName
+  /// The values of the marker header that source and target answer with, where health is watched.
+  public var sourceMarker: String?
+  public var targetMarker: String?
+  public var name: DomainName { probe.name }
+
+  public init(
+    zone: ZoneSettings, account: AccountID? = nil, current: [RRType: RecordValue],
+    probe: ProbedName, target: DomainName, sourceMarker: String? = nil, targetMarker: String? = nil
+  ) {
+    self.zone = zone
+    self.account = account
+    self.current = current
+    self.probe = probe
+    self.target = target
+    self.sourceMarker = sourceMarker
+    self.targetMarker = targetMarker
+  }
+}
+
+/// What a cutover plan is made with besides the observations.
+public struct CutoverInput: Sendable {
+  /// What the name shall be made of afterwards; nil keeps what it is where that can be.
+  public enum Form: String, Sendable { case cname, alias }
+  public var name: String
+  public var accounts: [String: AccountID]
+  public var createdAt: Date
+  /// No write before it; later than `createdAt` where a start was asked for or approvals take time.
+  public var start: Date
+  /// Whether `start` has to be waited for even without windows.
+  public var isStartAsked: Bool
+  public var tool: String
+  public var endpoint: String?
+  public var policy: CutoverPolicy
+  public var window: ChangeWindow?
+  public var health: HealthPolicy?
+  public var form: Form?
+  /// The distribution behind the target, where one was named.
+  public var distribution: String?
+  public var acceptedRisks: Set<String>
+
+  public init(
+    name: String, accounts: [String: AccountID] = [:], createdAt: Date, start: Date? = nil,
+    tool: String, endpoint: String? = nil, policy: CutoverPolicy = CutoverPolicy(),
+    window: ChangeWindow? = nil, health: HealthPolicy? = nil, form: Form? = nil,
+    distribution: String? = nil, acceptedRisks: Set<String> = []
+  ) {
+    self.name = name
+    self.accounts = accounts
+    self.createdAt = createdAt
+    let ready = createdAt + Double(window?.leadSeconds ?? 0)
+    self.start = max(start ?? ready, ready)
+    isStartAsked = start != nil || ready > createdAt
+    self.tool = tool
+    self.endpoint = endpoint
+    self.policy = policy
+    self.window = window
+    self.health = health
+    self.form = form
+    self.distribution = distribution
+    self.acceptedRisks = acceptedRisks
+  }
+}

@@ -1,0 +1,261 @@
+import FerryCore
+import Foundation
+
+/// A cutover plan and its way back.
+public struct CutoverPlans: Equatable, Sendable {
+  public var plan: Plan
+  public var rollback: Plan
+}
+
+/// Plans the move of names to their targets: lower the TTL, wait it out, flip, bake, restore the TTL.
+///
+/// Pure: what is known of the names, the settings and the time come as values.
+public struct CutoverPlanner {
+  let input: CutoverInput
+  let policy: CutoverPolicy
+  let observations: [CutoverObservation]
+  var moves: [CutoverMove] = []
+  var schedule: CutoverSchedule
+  var steps: [Step] = []
+  var rollback: [Step] = []
+  var risks: [Plan.Risk] = []
+  var notes: [String] = []
+  var isSingle: Bool { moves.count == 1 }
+
+  /// More names than this leave out of the plan what is only there to be read: probes, observed RRsets.
+  static let readableMax = 100
+  static let sampleMax = 20
+
+  /// - Returns: nil when every name is at its target already.
+  /// - Throws: 64 for what can never be; 4 for what must not be now, such as servers that disagree.
+  public static func plan(_ observations: [CutoverObservation], input: CutoverInput)
+    throws(FerryError) -> CutoverPlans?
+  {
+    var planner = CutoverPlanner(observations, input)
+    try planner.collect()
+    guard !planner.moves.isEmpty else { return nil }
+    try planner.solve()
+    planner.build()
+    try planner.judge()
+    return planner.sealed()
+  }
+
+  private init(_ observations: [CutoverObservation], _ input: CutoverInput) {
+    self.observations = observations
+    self.input = input
+    policy = input.policy
+    schedule = CutoverSchedule(flip: .init(earliest: input.start))
+  }
+
+  // MARK: Names
+
+  private mutating func collect() throws(FerryError) {
+    guard policy.ttl > 0 else {
+      throw .badInput(
+        "bad-ttl", what: "could not plan with a TTL of \(policy.ttl)",
+        why: "0 keeps nothing cached, and every query would reach the zone's servers",
+        next: "set cutover.ttl to 60, or to 30 at the least")
+    }
+    var targets: [DomainName: DomainName] = [:]
+    var there: [DomainName] = []
+    for it in observations {
+      if let other = targets[it.name] {
+        guard other == it.target else {
+          throw .badInput(
+            "two-targets", what: "could not plan \(it.name)",
+            why: "it is given twice, with the targets \(other) and \(it.target)",
+            next: "name it once")
+        }
+        continue
+      }
+      targets[it.name] = it.target
+      try Admission.check(it)
+      if let move = try CutoverMove.make(it, policy: policy, form: input.form) {
+        moves.append(move)
+      } else {
+        there.append(it.name)
+      }
+    }
+    for name in there.prefix(Self.sampleMax) { notes.append("\(name) is at its target already") }
+    if there.count > Self.sampleMax {
+      notes.append("\(there.count - Self.sampleMax) more names are at their targets already")
+    }
+  }
+
+  // MARK: Times
+
+  private var usesRoute53: Bool { moves.contains { $0.zone.provider == .route53 } }
+  private var window: ChangeWindow? {
+    input.window.flatMap { $0.everCloses ? $0 : nil }
+  }
+  private mutating func solve() throws(FerryError) {
+    var distribution = policy.propagationSeconds
+    for it in observations where it.zone.provider != .route53 && it.probe.servers.count > 1 {
+      distribution = max(
+        distribution,
+        ZoneDistribution.plannedSeconds(it.probe.soa, propagation: policy.propagationSeconds))
+    }
+    let low = moves.map(\.flipTTL).max() ?? policy.ttl
+    let planned =
+      usesRoute53
+      ? max(ZoneDistribution.route53Seconds, policy.propagationSeconds) : policy.propagationSeconds
+    var spans = CutoverSchedule.Spans(
+      lowerWait: moves.compactMap { $0.lowerDrain?.seconds }.max(),
+      flipWait: moves.map(\.flipDrain.seconds).max() ?? 0, bake: policy.bakeSeconds,
+      restores: moves.contains { !$0.restore.isEmpty }, propagation: policy.propagationSeconds,
+      distribution: distribution,
+      reserve: policy.windowNeed(distribution: planned, ttl: low),
+      staleHold: policy.staleHoldSeconds)
+    do throws(FerryError) {
+      schedule = try CutoverSchedule.solve(spans, window: window, start: input.start)
+    } catch {
+      guard error.code == "window-too-short" else { throw error }
+      guard accepted("rollback-outside-window") else {
+        var out = error
+        if let length = window?.longestSpan(after: input.start),
+          let fits = policy.largestTTL(fitting: length, distribution: planned), fits < low
+        {
+          out.next = "set cutover.ttl to \(fits) or less, or \(error.next)"
+        }
+        throw out
+      }
+      spans.reserve = 1
+      schedule = try CutoverSchedule.solve(spans, window: window, start: input.start)
+    }
+    if distribution > policy.propagationSeconds, spans.lowerWait != nil {
+      notes.append(
+        "a secondary that misses a NOTIFY may take \(distribution) s to fetch a change (REFRESH + RETRY); the waits begin when the last one has it"
+      )
+    }
+  }
+  func accepted(_ code: String) -> Bool {
+    input.acceptedRisks.contains(code) || policy.acceptedRisks.contains(code)
+  }
+  mutating func risk(_ code: String, _ text: String) {
+    risks.append(.init(code: code, text: text, accepted: accepted(code)))
+  }
+
+  // MARK: Judgement
+
+  private mutating func judge() throws(FerryError) {
+    for it in observations {
+      guard it.probe.dnssec.state == .signed, let ends = it.probe.dnssec.earliestExpiration,
+        ends <= schedule.retire
+      else { continue }
+      let short = Int(schedule.retire.timeIntervalSince(ends).rounded(.up))
+      let text =
+        "a signature of \(it.name) ends at \(Timestamp.text(ends)), \(short) s before the old target may go (\(Timestamp.text(schedule.retire)))"
+      guard accepted("rrsig-expires") else {
+        throw FerryError(
+          "rrsig-expires", exit: .blocked, what: "could not plan \(it.name)", why: text,
+          next:
+            "sign the zone again first; if its signer renews by itself, accept it with --accept-risk rrsig-expires"
+        )
+      }
+      risk("rrsig-expires", text)
+      break
+    }
+    let silent = observations.flatMap { Seen.unverified($0.probe) }
+    if !silent.isEmpty {
+      let names = Set(silent.map { "\($0.address) (\($0.verdict.rawValue))" }).sorted()
+      risk(
+        "server-unverified",
+        "\(names.prefix(8).joined(separator: ", ")) cannot be verified and may serve old answers again until the zone's EXPIRE; the waits are that much longer"
+      )
+    }
+    for move in moves.filter({ $0.extremeTTL != nil }).prefix(Self.sampleMax) {
+      let ttl = move.extremeTTL ?? 0
+      risk(
+        "ttl-extreme",
+        "\(move.name) has a TTL of \(ttl) s; the plan waits \(policy.resolverCapSeconds) s, as resolvers cap it, and a cache without a cap keeps the old answer for \(ttl) s"
+      )
+    }
+    judgeRollback()
+    if policy.ttl < 30 {
+      notes.append(
+        "a TTL of \(policy.ttl) s is below 30: some resolvers raise it, and the zone's servers get many more queries"
+      )
+    }
+    notes.append(
+      "keep the old target answering until \(Timestamp.text(schedule.retire)) at least, and until its own requests have ended: stale answers and pooled connections outlive every TTL"
+    )
+    notes.append(
+      "expect 2 % of the requests at the old target a quarter of an hour after the flip, whatever the TTL"
+    )
+    if let distribution = input.distribution {
+      notes.append(
+        "the target is distribution \(distribution); CloudFront routes by who owns the alias, whichever dxxxx.cloudfront.net name DNS points at"
+      )
+    }
+    for move in moves.prefix(Self.sampleMax) { notes += move.notes }
+    notes = notes.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+
+  private mutating func judgeRollback() {
+    guard let window, let closes = schedule.flip.closes else { return }
+    let seconds = undoSeconds
+    let next = window.nextRollback(after: closes, seconds: seconds)
+    risk(
+      "rollback-outside-window",
+      "if the flip is wrong after \(window.localText(closes - Double(seconds))), a rollback of \(seconds) s no longer ends before the window closes at \(window.localText(closes)); the next allowed rollback is "
+        + (next.map(window.localText) ?? "never"))
+  }
+  /// From the first write that takes a flip back to the last cache with the old answer.
+  var undoSeconds: Int {
+    policy.propagationSeconds + (moves.map(\.undoDrain.seconds).max() ?? 0)
+  }
+}
+
+/// What is refused before anything is planned.
+enum Admission {
+  static let chainMax = 8
+
+  /// - Throws: 4: no server that can be trusted, servers that disagree, a bogus zone, a chain too long.
+  static func check(_ it: CutoverObservation) throws(FerryError) {
+    func refuse(_ code: FerryError.Code, _ why: String, _ next: String) -> FerryError {
+      FerryError(
+        code, exit: .blocked, what: "could not plan \(it.name)", why: why,
+        next: "\(next); `edgeferry cutover probe \(it.name.host)` shows what was seen")
+    }
+    if let zone = it.probe.zone, zone != it.zone.name {
+      throw refuse(
+        "other-zone", "it is in the zone \(zone), not in \(it.zone.name) of the settings",
+        "name that zone under zones: in edgeferry.yaml")
+    }
+    let verified = it.probe.servers.filter { $0.verdict == .ok }
+    guard !verified.isEmpty else {
+      throw refuse(
+        "no-server", "no authoritative server of \(it.zone.name) gave an answer that counts",
+        "mend the zone or the network first")
+    }
+    guard it.probe.dnssec.state != .bogus else {
+      throw refuse(
+        "dnssec-bogus", "its signatures do not validate, so validating resolvers have no answer",
+        "mend the signatures first")
+    }
+    guard it.probe.chain.count <= chainMax else {
+      throw refuse(
+        "chain-too-long", "its chain has \(it.probe.chain.count) links; \(chainMax) are the most",
+        "shorten the chain first")
+    }
+    for server in verified {
+      for type in CutoverMove.types {
+        let found = server.answers.first { $0.type == type && $0.name == it.name }
+        guard let value = it.current[type] else {
+          guard let found else { continue }
+          throw refuse(
+            "servers-disagree",
+            "\(server.address) answers \(type.rawValue) \(found.data.joined(separator: ", ")), and the provider has none",
+            "wait until they agree")
+        }
+        if value.alias != nil { continue }
+        guard let found, found.data.sorted() == value.data else {
+          throw refuse(
+            "servers-disagree",
+            "\(server.address) answers \(found.map { $0.data.joined(separator: ", ") } ?? "no \(type.rawValue)"), and the provider has \(value.data.joined(separator: ", "))",
+            "wait until they agree")
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,389 @@
+import FerryCore
+import Foundation
+
+/// The steps of a cutover and of its way back.
+extension CutoverPlanner {
+  enum Phase: String {
+    case lower = "lower-ttl"
+    case flip
+    case restore = "restore-ttl"
+  }
+
+  mutating func build() {
+    let lower = phase(.lower, slot: schedule.lower, drain: moves.compactMap(\.lowerDrain).longest)
+    let flip = phase(.flip, slot: schedule.flip, drain: moves.map(\.flipDrain).longest)
+    let restore = phase(.restore, slot: schedule.restore, drain: nil)
+    steps = lower + flip
+    if let bake = bake() { steps.append(bake) }
+    steps += restore
+    var back = undo(restore, .restore)
+    back += undo(flip, .flip)
+    // The copies with the restored TTL run out meanwhile; nothing waits for them before users are back.
+    if let first = restore.first, let drain = moves.compactMap(\.undoRestoredDrain).longest {
+      let step = Step(
+        id: "drain-\(first.id)", title: "Wait until the copies with the restored TTL have run out",
+        account: nil, action: .observe, window: nil,
+        wait: drain.wait, inverse: .observe, undoes: first.id)
+      back.append(step)
+    }
+    back += undo(lower, .lower)
+    rollback = back
+    if let first = steps.first,
+      input.isStartAsked || schedule.lower?.closes != nil
+        || schedule.flip.closes != nil
+    {
+      steps[0].earliest = first.earliest ?? schedule.lower?.earliest ?? schedule.flip.earliest
+    }
+    describe()
+  }
+
+  // MARK: Forward
+
+  private func changes(_ phase: Phase, _ move: CutoverMove) -> [RecordChange] {
+    switch phase {
+    case .lower: move.lower
+    case .flip: move.flip
+    case .restore: move.restore
+    }
+  }
+  private func phase(_ phase: Phase, slot: CutoverSchedule.Slot?, drain: CutoverMove.Drain?)
+    -> [Step]
+  {
+    let batches = CutoverBatch.of(moves) { changes(phase, $0) }
+    return batches.enumerated().map { index, batch -> Step in
+      let isLast = index == batches.count - 1
+      var step = Step(
+        id: id(phase, index), title: title(phase, batch), account: batch.account,
+        action: batch.action, expects: expects(batch), window: "dns", gate: gate(batch.zone),
+        wait: isLast ? drain?.wait : nil, inverse: batch.inverse)
+      step.checks = [authoritative(batch)]
+      if isLast, let check = recursive(batches, zone: batch.zone.name) { step.checks.append(check) }
+      if let slot, slot.closes != nil {
+        step.earliest = slot.earliest
+        step.latest = slot.latest
+      }
+      step.rollbackSeconds =
+        policy.propagationSeconds
+        + (phase == .restore
+          ? moves.compactMap(\.undoRestoredDrain).longest?.seconds ?? 0
+          : moves.map(\.undoDrain).longest?.seconds ?? 0)
+      return step
+    }
+  }
+  private func bake() -> Step? {
+    let checks = health()
+    guard policy.bakeSeconds > 0 || !checks.isEmpty else { return nil }
+    var step = Step(
+      id: isSingle ? "bake-\(label)" : "bake",
+      title: isSingle
+        ? "Watch \(moves[0].name) for \(policy.bakeSeconds) s"
+        : "Watch \(moves.count) names for \(policy.bakeSeconds) s",
+      account: nil, action: .observe, window: nil,
+      wait: Step.Wait(
+        from: "write", seconds: policy.bakeSeconds,
+        terms: [.init(term: "bake", seconds: policy.bakeSeconds, source: "settings")]),
+      checks: checks, inverse: .observe)
+    if !checks.isEmpty { step.onFailure = input.health?.onFailure }
+    return step
+  }
+  private func health() -> [Step.Check] {
+    guard let health = input.health else { return [] }
+    let asked = moves.filter { !$0.name.isWildcard }
+    let stride = max(1, asked.count / Self.sampleMax)
+    let markers = Dictionary(
+      observations.map { ($0.name, $0.targetMarker) }, uniquingKeysWith: { first, _ in first })
+    return asked.enumerated().filter { $0.offset % stride == 0 }.prefix(Self.sampleMax).map {
+      let name = $0.element.name
+      var check = Step.Check(.health, distribution: input.distribution)
+      check.url = health.url.replacingOccurrences(of: "{name}", with: name.host)
+      check.status = health.expectStatus
+      check.marker = health.marker
+      check.value = markers[name] ?? nil
+      return check
+    }
+  }
+
+  private var label: String {
+    let move = moves[0]
+    let text = move.name == move.zone.name ? move.name.host : move.name.relative(to: move.zone.name)
+    return String(
+      text.replacingOccurrences(of: ".", with: "-").replacingOccurrences(of: "*", with: "wildcard")
+        .prefix(150))
+  }
+  private func id(_ phase: Phase, _ index: Int) -> String {
+    if isSingle { return "\(phase.rawValue)-\(label)" }
+    return index == 0 ? phase.rawValue : "\(phase.rawValue)-\(index + 1)"
+  }
+  private func title(_ phase: Phase, _ batch: CutoverBatch) -> String {
+    guard let first = batch.changes.first else { return "" }
+    let types = batch.changes.map(\.rrtype.rawValue).joined(separator: ", ")
+    let ttl = { (value: RecordValue?) in "\(value?.ttl ?? 0) s" }
+    guard batch.names == 1 else {
+      let names = "\(batch.names) names in \(batch.zone.name)"
+      return switch phase {
+      case .lower: "Lower the TTL of \(names) to \(policy.ttl) s"
+      case .flip: "Point \(names) to their targets"
+      case .restore: "Restore the TTL of \(names)"
+      }
+    }
+    let isOne = batch.changes.count == 1
+    switch phase {
+    case .lower:
+      return isOne
+        ? "Lower the TTL of \(first.name) \(types) from \(ttl(first.from)) to \(ttl(first.to))"
+        : "Lower the TTLs of \(first.name) \(types) to \(ttl(first.to))"
+    case .restore:
+      return "Restore the TTL of \(first.name) \(types) from \(ttl(first.from)) to \(ttl(first.to))"
+    case .flip:
+      let new = batch.changes.compactMap(\.to).first
+      let target = new?.alias?.dnsName.text ?? new?.data.first ?? ""
+      let gone = batch.changes.filter { $0.to == nil }.map(\.rrtype.rawValue)
+      let made = batch.changes.filter { $0.to != nil }.map(\.rrtype.rawValue)
+      if batch.changes.allSatisfy({ $0.from == nil }) {
+        return "Create \(first.name) \(types) to \(target)"
+      }
+      if !gone.isEmpty {
+        return
+          "Point \(first.name) to \(target), \(made.joined(separator: ", ")) instead of \(gone.joined(separator: ", "))"
+      }
+      let old = first.from?.alias?.dnsName.text ?? first.from?.data.first ?? ""
+      return "Point \(first.name) \(types) from \(old) to \(target)"
+    }
+  }
+  private func expects(_ batch: CutoverBatch) -> Step.Expectation {
+    guard batch.changes.count <= Self.readableMax else { return .init() }
+    return .init(records: batch.changes.map { RecordState($0.key, $0.from) })
+  }
+  private func gate(_ zone: ZoneSettings) -> Step.Gate? {
+    guard zone.provider == .manual else { return nil }
+    return Step.Gate(
+      reason: "a person changes \(zone.name): hand over the ticket, and approve with its reference")
+  }
+  private func authoritative(_ batch: CutoverBatch, undoing: Bool = false) -> Step.Check {
+    var check = Step.Check(
+      .authoritative, typicalSeconds: policy.propagationSeconds, limitSeconds: limitSeconds)
+    check.zone = batch.zone.name
+    check.records = batch.changes.map { RecordState($0.key, undoing ? $0.from : $0.to) }
+    return check
+  }
+  /// Long enough for a secondary that polls.
+  private var limitSeconds: Int {
+    var seconds = 5400
+    for it in observations where it.zone.provider != .route53 {
+      let polled = ZoneDistribution.plannedSeconds(
+        it.probe.soa, propagation: policy.propagationSeconds)
+      seconds = max(seconds, min(polled, 30 * 86_400) + 600)
+    }
+    return seconds
+  }
+  /// What resolvers must not answer any more, as a sample of the phase; alias records have no answer of
+  /// their own to look for.
+  private func recursive(_ batches: [CutoverBatch], zone: DomainName, undoing: Bool = false)
+    -> Step.Check?
+  {
+    let all = batches.flatMap(\.changes).filter {
+      let gone = undoing ? $0.to : $0.from
+      return gone?.alias == nil && !$0.name.isWildcard
+    }
+    guard !all.isEmpty else { return nil }
+    let stride = max(1, all.count / Self.sampleMax)
+    var check = Step.Check(
+      .recursive, typicalSeconds: 0, limitSeconds: limitSeconds)
+    check.zone = zone
+    check.records = all.enumerated().filter { $0.offset % stride == 0 }.prefix(Self.sampleMax)
+      .map { RecordState($0.element.key, undoing ? $0.element.to : $0.element.from) }
+    return check
+  }
+
+  // MARK: Back
+
+  /// The inverse of a phase, last step first. The last of them carries the wait: it is run whenever any is.
+  private func undo(_ forward: [Step], _ phase: Phase) -> [Step] {
+    let batches = CutoverBatch.of(moves) { changes(phase, $0) }
+    return zip(forward, batches).enumerated().reversed().map { index, pair -> Step in
+      let (step, batch) = pair
+      var out = Step(
+        id: "undo-\(step.id)", title: undoTitle(phase, batch), account: step.account,
+        action: batch.inverse,
+        expects: batch.changes.count <= Self.readableMax
+          ? .init(records: batch.changes.map { RecordState($0.key, $0.to) }) : .init(),
+        window: "dns", gate: step.gate, inverse: batch.action, undoes: step.id)
+      out.checks = [authoritative(batch, undoing: true)]
+      guard phase != .restore else { return out }
+      if index == 0 {
+        out.wait = moves.map(\.undoDrain).longest?.wait
+        if phase == .flip,
+          let check = recursive(batches, zone: batch.zone.name, undoing: true)
+        {
+          out.checks.append(check)
+        }
+      }
+      return out
+    }
+  }
+  private func undoTitle(_ phase: Phase, _ batch: CutoverBatch) -> String {
+    guard let first = batch.changes.first else { return "" }
+    let what =
+      batch.names == 1
+      ? "\(first.name) \(batch.changes.map(\.rrtype.rawValue).joined(separator: ", "))"
+      : "\(batch.names) names in \(batch.zone.name)"
+    switch phase {
+    case .lower: return "Give \(what) the old TTL again"
+    case .restore: return "Lower the TTL of \(what) again"
+    case .flip:
+      let old = first.from?.alias?.dnsName.text ?? first.from?.data.first
+      return batch.names > 1
+        ? "Point \(what) back to where they were"
+        : old.map { "Point \(what) back to \($0)" } ?? "Remove \(what) again"
+    }
+  }
+
+  // MARK: The whole
+
+  private mutating func describe() {
+    if schedule.restore != nil {
+      notes.append(
+        "the TTL is owed back: the plan is not done before \(steps.last?.id ?? "") is")
+    }
+    if input.health?.onFailure == .rollBack, steps.contains(where: { $0.onFailure != nil }) {
+      notes.append(
+        "when health checks fail during the bake, the run takes everything back by itself and exits 6"
+      )
+    }
+  }
+
+  func sealed() -> CutoverPlans {
+    var debts: [String] = []
+    var times: [Plan.StepTime] = []
+    var points: [Plan.RollbackPoint] = []
+    for step in steps {
+      let span = span(of: step)
+      times.append(.init(step: step.id, start: span.start, end: span.end))
+      if step.id.hasPrefix(Phase.restore.rawValue) { debts.append(step.id) }
+      guard let seconds = step.rollbackSeconds else { continue }
+      points.append(point(step.id, span.start, seconds))
+    }
+    if let flip = steps.last(where: { $0.id.hasPrefix(Phase.flip.rawValue) }) {
+      points.append(point(flip.id, schedule.allClear, undoSeconds))
+      if let closes = schedule.flip.closes {
+        points.append(point(flip.id, closes - Double(undoSeconds) + 1, undoSeconds))
+      }
+    }
+    points.sort { $0.from < $1.from }
+    let start = schedule.lower?.earliest ?? schedule.flip.earliest
+    var own = Plan.Schedule(
+      start: start, end: schedule.end, criticalPathSeconds: criticalPath, exposureSeconds: 0)
+    let ttl = moves.map { policy.effective($0.flipTTL) }.max() ?? policy.ttl
+    own.trafficShare = TrafficShare.curve(
+      ttlSeconds: ttl, clientHoldSeconds: policy.clientHoldSeconds)
+    own.rollback = points
+    own.steps = times
+    own.allClear = schedule.allClear
+    own.retire = schedule.retire
+    let plan = assemble(input.name, steps, own, of: nil, debts: debts).sealed
+    let seconds = rollback.reduce(0) {
+      $0 + policy.propagationSeconds + ($1.wait?.seconds ?? 0)
+    }
+    let back = Plan.Schedule(
+      start: start, end: start + Double(seconds), criticalPathSeconds: seconds, exposureSeconds: 0)
+    let name = String(input.name.prefix(55)) + ".rollback"
+    return CutoverPlans(
+      plan: plan, rollback: assemble(name, rollback, back, of: plan.digest, debts: []).sealed)
+  }
+  private func point(_ step: String, _ from: Date, _ seconds: Int) -> Plan.RollbackPoint {
+    .init(
+      step: step, from: from, seconds: seconds,
+      nextAllowed: input.window.map { $0.nextRollback(after: from, seconds: seconds) } ?? from)
+  }
+  private var criticalPath: Int {
+    let phases = [schedule.lower != nil, true, schedule.restore != nil].count { $0 }
+    return phases * policy.propagationSeconds + policy.bakeSeconds
+      + (moves.compactMap(\.lowerDrain).longest?.seconds ?? 0)
+      + (moves.map(\.flipDrain).longest?.seconds ?? 0)
+  }
+  private func span(of step: Step) -> (start: Date, end: Date) {
+    let own = Double(policy.propagationSeconds + (step.wait?.seconds ?? 0))
+    if step.id.hasPrefix(Phase.lower.rawValue), let lower = schedule.lower {
+      return (lower.earliest, lower.earliest + own)
+    }
+    if step.id.hasPrefix(Phase.flip.rawValue) {
+      return (schedule.flip.earliest, schedule.flip.earliest + own)
+    }
+    if step.id.hasPrefix(Phase.restore.rawValue), let restore = schedule.restore {
+      return (restore.earliest, restore.earliest + own)
+    }
+    return (schedule.allClear, schedule.bakeEnds)
+  }
+
+  static let route53Actions = [
+    "route53:ChangeResourceRecordSets", "route53:GetChange", "route53:GetHostedZone",
+    "route53:ListResourceRecordSets",
+  ]
+  private func assemble(
+    _ name: String, _ steps: [Step], _ schedule: Plan.Schedule, of original: String?,
+    debts: [String]
+  ) -> Plan {
+    let usesAWS = moves.contains { $0.zone.provider == .route53 }
+    let isReadable = observations.count <= Self.readableMax
+    return Plan(
+      name: name, capability: "cutover", createdAt: input.createdAt, tool: input.tool,
+      accounts: input.accounts,
+      observed: .init(
+        inventoryDigest: observedDigest, endpoint: input.endpoint,
+        probes: original == nil && isReadable ? observations.map(\.probe) : nil),
+      steps: steps, schedule: schedule, debts: debts, risks: original == nil ? risks : [],
+      notes: original == nil ? notes : [],
+      permissions: usesAWS ? Self.route53Actions + ["sts:GetCallerIdentity"] : [],
+      rollbackOf: original, methods: original == nil ? methods : nil)
+  }
+  /// Of what the plan was made from.
+  private var observedDigest: String {
+    var out = JSONBytes()
+    for it in observations {
+      out.string(it.name.text)
+      for type in CutoverMove.types {
+        guard let value = it.current[type] else { continue }
+        out.string(type.rawValue)
+        out.string("\(value.ttl ?? -1)")
+        for data in value.data { out.string(data) }
+        if let alias = value.alias { out.string(alias.dnsName.text) }
+      }
+    }
+    return "sha256:" + Digest.hex(Digest.sha256(out.bytes))
+  }
+  /// How long viewers of a move between two distributions would see errors, by order of alias and DNS.
+  private var methods: [Plan.Method]? {
+    let edge = ".cloudfront.net."
+    let both = moves.filter { move in
+      move.target.text.hasSuffix(edge)
+        && move.flip.compactMap(\.from).contains {
+          ($0.alias?.dnsName.text ?? $0.data.first ?? "").hasSuffix(edge)
+        }
+    }
+    guard !both.isEmpty else { return nil }
+    return both.prefix(Self.sampleMax).map { move in
+      var considered: [Plan.Method.Considered] = []
+      for (accounts, word) in [(Exposure.Accounts.same, "same account"), (.cross, "cross account")]
+      {
+        for order in [Exposure.Order.aliasFirst, .dnsFirst] {
+          let it = Exposure.predict(
+            order, accounts, ttl: move.flipTTL, aliasSeconds: Self.aliasSeconds,
+            distribution: policy.propagationSeconds, policy: policy)
+          considered.append(
+            .init(
+              method: "\(order.rawValue), \(word)", possible: true, reasons: [it.because],
+              exposureSeconds: it.seconds,
+              rollbackSeconds: policy.propagationSeconds + move.undoDrain.seconds))
+        }
+      }
+      return Plan.Method(alias: move.name.host, chosen: "dns", order: nil, considered: considered)
+    }
+  }
+  /// How long an alias takes to every edge location, as planned.
+  /// - Source: the usual time of a distribution to become Deployed.
+  static let aliasSeconds = 300
+}
+
+extension [CutoverMove.Drain] {
+  var longest: CutoverMove.Drain? { self.max { $0.seconds < $1.seconds } }
+}

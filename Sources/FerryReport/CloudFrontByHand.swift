@@ -1,0 +1,69 @@
+import FerryCore
+
+extension ByHand {
+  /// A reference to a step's output, as a word that a person has to replace.
+  private static func known(_ text: String) -> String {
+    guard text.hasPrefix("${"), text.hasSuffix("}") else { return shellWord(text) }
+    let inside = text.dropFirst(2).dropLast()
+    let step = inside.prefix { $0 != "." }
+    let otherwise = inside.range(of: ":-").map { inside[$0.upperBound...] } ?? ""
+    let made = "ID-MADE-BY-\(step)"
+    return shellWord(otherwise.isEmpty ? made : "\(otherwise)-OR-\(made)")
+  }
+  /// The AWS CLI calls that do the same.
+  static func cloudFront(_ action: Action, checks: [Step.Check]) -> [String] {
+    func edit(_ edits: [ConfigEdit]) -> String {
+      "# in config.json set "
+        + edits.map { "\(safe($0.path)) to \"\(safe($0.to ?? ""))\"" }.joined(separator: " and ")
+        + ", leave all else as it is"
+    }
+    func get(_ verb: String, _ id: String, _ key: String) -> [String] {
+      [
+        "aws cloudfront \(verb) --id \(known(id)) > read.json",
+        "jq -r .ETag read.json; jq .\(key) read.json > config.json",
+      ]
+    }
+    let deployed = checks.filter { $0.type == .deployed }.compactMap(\.distribution).map {
+      "aws cloudfront wait distribution-deployed --id \(known($0))"
+    }
+    switch action {
+    case .updateConfig(let id, let set):
+      return get("get-distribution-config", id, "DistributionConfig") + [
+        edit(set),
+        "aws cloudfront update-distribution --id \(known(id)) --if-match ETAG --distribution-config file://config.json",
+      ] + deployed
+    case .setEnabled(let id, _, _):
+      return get("get-distribution-config", id, "DistributionConfig") + [
+        edit(action.edits),
+        "aws cloudfront update-distribution --id \(known(id)) --if-match ETAG --distribution-config file://config.json",
+      ] + deployed
+    case .deleteDistribution(let id):
+      return [
+        "aws cloudfront get-distribution --id \(known(id)) --query '[ETag,Distribution.Status]'",
+        "aws cloudfront delete-distribution --id \(known(id)) --if-match ETAG",
+      ]
+    case .updatePolicy(let id, let set):
+      return get("get-continuous-deployment-policy-config", id, "ContinuousDeploymentPolicyConfig")
+        + [
+          edit(set),
+          "aws cloudfront update-continuous-deployment-policy --id \(known(id)) --if-match ETAG --continuous-deployment-policy-config file://config.json",
+        ] + deployed
+    case .deletePolicy(let id):
+      return [
+        "aws cloudfront get-continuous-deployment-policy --id \(known(id)) --query ETag",
+        "aws cloudfront delete-continuous-deployment-policy --id \(known(id)) --if-match ETAG",
+      ]
+    case .createPolicy(let image, _):
+      return [
+        "# config.json: the saved image \(safe(image)), see edgeferry state show",
+        "aws cloudfront create-continuous-deployment-policy --continuous-deployment-policy-config file://config.json",
+      ]
+    case .createDistribution(let image, _, let reference, _):
+      return [
+        "# config.json: the saved image \(safe(image)) with CallerReference \(safe(reference)), see edgeferry state show",
+        "aws cloudfront create-distribution --distribution-config file://config.json",
+      ] + deployed
+    case .replace, .batch, .observe: return []
+    }
+  }
+}

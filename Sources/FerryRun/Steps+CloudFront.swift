@@ -1,0 +1,349 @@
+import FerryCloudFront
+import FerryCore
+import Foundation
+
+/// What one step does to CloudFront: read, compare, write, read back.
+extension Runner {
+  // MARK: Read
+
+  func read(_ step: Step) async throws(Stop) -> Reading {
+    let client = try client(step)
+    guard let target = try target(step.action) else { return try await readCreated(step, client) }
+    let edits = try resolve(step.action.edits)
+    let isDelete: Bool
+    switch step.action {
+    case .deletePolicy, .deleteDistribution: isDelete = true
+    default: isDelete = false
+    }
+    let config: XElement
+    let etag: String
+    switch target {
+    case .distribution(let id):
+      guard
+        let it = try await call(
+          step, absent: "NoSuchDistribution",
+          {
+            () async throws(FerryError) in try await client.distribution(id)
+          })
+      else { return try gone(step, id, isDelete: isDelete) }
+      (config, etag) = (it.config, it.etag)
+    case .policy(let id):
+      guard
+        let it = try await call(
+          step, absent: "NoSuchContinuousDeploymentPolicy",
+          {
+            () async throws(FerryError) in try await client.policy(id)
+          })
+      else { return try gone(step, id, isDelete: isDelete) }
+      (config, etag) = (it.config, it.etag)
+    }
+    if !isDelete, config.holds(edits) {
+      return .goal(Effect(resource: target.id, readBack: config))
+    }
+    try unmoved(step, target.id, config)
+    if let (id, before, error) = refused, id == step.id {
+      refused = nil
+      // A 412 is not always a stale version: with an unmoved one the message says what it is, unless reads
+      // lag behind the write that moved it.
+      if etag == before {
+        guard mayLag else { throw failed(error, step) }
+        tell(.resolving(step: step, because: "the write that may have landed is not read back yet"))
+        try await sleep(Self.lagPauseSeconds)
+        refused = (id, before, error)
+        return try await read(step)
+      }
+    }
+    return .ready(config: config, etag: etag)
+  }
+
+  private func gone(_ step: Step, _ id: String, isDelete: Bool) throws(Stop) -> Reading {
+    if isDelete { return .goal(Effect(resource: id)) }
+    throw stale(step, "\(id) is gone", [])
+  }
+
+  /// - Throws: stale, unless the config is what was planned against or what we ourselves read back last.
+  private func unmoved(_ step: Step, _ id: String, _ found: XElement) throws(Stop) {
+    guard let planned = step.expects.configDigest else { return }
+    let digest = found.configDigest
+    if digest == planned { return }
+    if state.ownDigests[id]?.contains(digest) == true, state.lastReadBack[id] == digest { return }
+    if original?.lastReadBack[id] == digest { return }
+    var before = try image(state.lastReadBack[id] ?? planned)
+    if before == nil { before = try image(planned) }
+    throw stale(
+      step, "the config of \(id) is no longer what the plan was made for",
+      (before?.differences(to: found) ?? []).prefix(50).map {
+        "\($0.path): planned \($0.planned ?? "(absent)"), found \($0.found ?? "(absent)")"
+      })
+  }
+
+  private func image(_ digest: String) throws(Stop) -> XElement? {
+    try stopping { () throws(FerryError) in
+      guard let xml = try store.image(digest) ?? plan.observed.images[digest] else { return nil }
+      return try XMLReader.read(xml)
+    }
+  }
+
+  /// Looks for what an earlier attempt of a create made.
+  private func readCreated(_ step: Step, _ client: CloudFrontClient) async throws(Stop) -> Reading {
+    switch step.action {
+    case .createPolicy:
+      let wanted = try await wantedConfig(step)
+      var marker: String?
+      repeat {
+        let asked = marker
+        guard
+          let page = try await call(
+            step,
+            { () async throws(FerryError) in
+              try await client.policies(marker: asked)
+            })
+        else { return .absent }
+        if let made = page.items.first(where: { $0.config.configDigest == wanted.configDigest }) {
+          return .goal(
+            Effect(resource: made.id, readBack: made.config, outputs: ["id": made.id]))
+        }
+        marker = page.nextMarker
+      } while marker != nil
+      return .absent
+    case .createDistribution(_, _, let reference, _):
+      // Only an attempt that may have landed is worth a read of every distribution.
+      guard state.steps[step.id]?.phase == .intended else { return .absent }
+      var marker: String?
+      repeat {
+        let asked = marker
+        guard
+          let page = try await call(
+            step,
+            { () async throws(FerryError) in
+              try await client.distributions(marker: asked)
+            })
+        else { return .absent }
+        for summary in page.items {
+          guard let id = summary.text(at: "Id"),
+            let it = try await call(
+              step, absent: "NoSuchDistribution",
+              {
+                () async throws(FerryError) in try await client.distribution(id)
+              })
+          else { continue }
+          if it.config.text(at: "CallerReference") == reference { return .goal(Self.created(it)) }
+        }
+        marker = page.nextMarker
+      } while marker != nil
+      return .absent
+    default: return .absent
+    }
+  }
+  private static func created(_ it: CloudFrontClient.Distribution) -> Effect {
+    Effect(
+      resource: it.id, readBack: it.config, outputs: ["id": it.id, "domainName": it.domainName])
+  }
+
+  private func wantedConfig(_ step: Step) async throws(Stop) -> XElement {
+    let digest: String
+    let shape: String
+    switch step.action {
+    case .createPolicy(let image, _): (digest, shape) = (image, "ContinuousDeploymentPolicyConfig")
+    case .createDistribution(let image, _, _, _): (digest, shape) = (image, "DistributionConfig")
+    default: preconditionFailure("only a create has an image")
+    }
+    guard let before = try image(digest) else {
+      throw Stop(
+        FerryError(
+          "image-missing", exit: .blocked, what: "could not create what was deleted again",
+          why: "the saved config \(digest) is not in this state database",
+          next: "use the --state that the plan was applied with"))
+    }
+    guard !before.isRedacted else {
+      throw Stop(
+        FerryError(
+          "image-redacted", exit: .blocked, what: "could not create what was deleted again",
+          why: "the saved config \(digest) holds only the SHA-256 of its origin header values",
+          next: "create it by hand with the values from where they are kept"))
+    }
+    return before.edited(try resolve(step.action.edits), shape: shape)
+  }
+
+  // MARK: Write
+
+  func write(_ step: Step, _ reading: Reading) async throws(FerryError) -> Effect {
+    do throws(Stop) {
+      return try await send(step, reading)
+    } catch {
+      throw error.error
+    }
+  }
+
+  private func intend(_ step: Step, resource: String, config: XElement?, etag: String) throws(Stop)
+  {
+    var body = Record.Body()
+    body.action = step.action.type
+    body.resource = resource
+    body.etag = etag
+    var images: [String: String] = [:]
+    if let config {
+      let digest = config.configDigest
+      body.image = digest
+      images[digest] = config.xml
+    }
+    try stopping { () throws(FerryError) in
+      // The image as just read is the one that can be sent back; a redacted one of the plan is replaced.
+      try store.saveImages(images)
+      try append(.intended, step: step.id, body: body, images: images)
+    }
+  }
+
+  private func send(_ step: Step, _ reading: Reading) async throws(Stop) -> Effect {
+    let client = try client(step)
+    func calling<T: Sendable>(_ body: () async throws(FerryError) -> T) async throws(Stop) -> T {
+      do throws(FerryError) {
+        return try await body()
+      } catch {
+        throw Stop(error)
+      }
+    }
+    switch (step.action, reading) {
+    case (.updateConfig, .ready(let config, let etag)), (.setEnabled, .ready(let config, let etag)):
+      guard case .distribution(let id)? = try target(step.action) else { break }
+      let wanted = try edited(config, step, shape: "DistributionConfig")
+      try intend(step, resource: id, config: config, etag: etag)
+      let it = try await calling { () async throws(FerryError) in
+        try await client.updateDistribution(id, config: wanted, ifMatch: etag)
+      }
+      return Effect(resource: id, readBack: it.config)
+    case (.updatePolicy, .ready(let config, let etag)):
+      guard case .policy(let id)? = try target(step.action) else { break }
+      let wanted = try edited(config, step, shape: "ContinuousDeploymentPolicyConfig")
+      try intend(step, resource: id, config: config, etag: etag)
+      let it = try await calling { () async throws(FerryError) in
+        try await client.updatePolicy(id, config: wanted, ifMatch: etag)
+      }
+      return Effect(resource: id, readBack: it.config)
+    case (.deletePolicy, .ready(let config, let etag)):
+      guard case .policy(let id)? = try target(step.action) else { break }
+      try intend(step, resource: id, config: config, etag: etag)
+      try await calling { () async throws(FerryError) in
+        do throws(FerryError) {
+          try await client.deletePolicy(id, ifMatch: etag)
+        } catch {
+          guard error.isService("NoSuchContinuousDeploymentPolicy") else { throw error }
+        }
+      }
+      return Effect(resource: id)
+    case (.deleteDistribution, .ready(let config, let etag)):
+      guard case .distribution(let id)? = try target(step.action) else { break }
+      try intend(step, resource: id, config: config, etag: etag)
+      try await calling { () async throws(FerryError) in
+        do throws(FerryError) {
+          try await client.deleteDistribution(id, ifMatch: etag)
+        } catch {
+          guard error.isService("NoSuchDistribution") else { throw error }
+        }
+      }
+      return Effect(resource: id)
+    case (.createPolicy, .absent):
+      let wanted = try await wantedConfig(step)
+      try intend(step, resource: "", config: nil, etag: "")
+      let it = try await calling { () async throws(FerryError) in
+        try await client.createPolicy(config: wanted)
+      }
+      return Effect(resource: it.id, readBack: it.config, outputs: ["id": it.id])
+    case (.createDistribution(_, _, _, let tags), .absent):
+      let wanted = try await wantedConfig(step)
+      try intend(step, resource: "", config: nil, etag: "")
+      let it = try await calling { () async throws(FerryError) in
+        try await client.createDistribution(config: wanted, tags: tags)
+      }
+      return Self.created(it)
+    default: break
+    }
+    preconditionFailure("a step was read as something else than it is")
+  }
+
+  /// The config just read with the step's fields set; nothing else may differ.
+  private func edited(_ config: XElement, _ step: Step, shape: String) throws(Stop) -> XElement {
+    let edits = try resolve(step.action.edits)
+    let wanted = config.edited(edits, shape: shape)
+    let paths = Set(edits.map(\.path))
+    for difference in config.differences(to: wanted) where !paths.contains(difference.path) {
+      throw Stop(
+        FerryError(
+          "edit-too-wide", what: "could not edit the config",
+          why: "it would also change \(difference.path)",
+          next: "report this as a defect of edgeferry"))
+    }
+    return wanted
+  }
+
+  // MARK: Read back
+
+  /// A write is done when its goal is read back; until then the answer may have been another edge's.
+  func finish(_ step: Step, _ effect: Effect) async throws(FerryError) {
+    do throws(Stop) {
+      let limit = world.clock.now + Self.readBackSeconds
+      var pause = 1.0
+      while true {
+        var seen: XElement?
+        if try await goalIsRead(step, effect, seen: &seen) {
+          var out = effect
+          out.readBack = seen ?? effect.readBack
+          try record(out, step: step, writes: 1, alreadyHeld: false)
+          tell(.applied(step: step, writes: 1))
+          return
+        }
+        guard world.clock.now < limit else {
+          throw notYet(
+            "the change to \(effect.resource) was accepted and is not read back yet", until: nil)
+        }
+        tell(.resolving(step: step, because: "the change is not read back yet"))
+        try await sleep(pause)
+        pause = min(pause * 2, 10)
+      }
+    } catch {
+      throw error.error
+    }
+  }
+  private func goalIsRead(_ step: Step, _ effect: Effect, seen: inout XElement?) async throws(Stop)
+    -> Bool
+  {
+    let client = try client(step)
+    let id = effect.resource
+    let edits = try resolve(step.action.edits)
+    switch step.action {
+    case .updateConfig, .setEnabled, .createDistribution:
+      guard
+        let it = try await call(
+          step, absent: "NoSuchDistribution",
+          {
+            () async throws(FerryError) in try await client.distribution(id)
+          })
+      else { return false }
+      seen = it.config
+      return it.config.holds(edits)
+    case .updatePolicy, .createPolicy:
+      guard
+        let it = try await call(
+          step, absent: "NoSuchContinuousDeploymentPolicy",
+          {
+            () async throws(FerryError) in try await client.policy(id)
+          })
+      else { return false }
+      seen = it.config
+      return it.config.holds(edits)
+    case .deletePolicy:
+      return try await call(
+        step, absent: "NoSuchContinuousDeploymentPolicy",
+        {
+          () async throws(FerryError) in try await client.policy(id)
+        }) == nil
+    case .deleteDistribution:
+      return try await call(
+        step, absent: "NoSuchDistribution",
+        {
+          () async throws(FerryError) in try await client.distribution(id)
+        }) == nil
+    case .replace, .batch, .observe: return true
+    }
+  }
+}

@@ -1,0 +1,210 @@
+import FerryCore
+import Foundation
+
+/// How a run waits: in elapsed time and by the wall clock, whichever takes longer.
+///
+/// - Source: dns-cutover-facts.md §12.
+extension Runner {
+  /// How often a wait is written to the journal, so that a restarted machine loses no more than this of it.
+  static let heartbeatSeconds = 600.0
+  /// Looks one after another that have to fail before a check of an edge has failed for good.
+  static let failuresMax = 3
+
+  /// The wall time as far as it can be believed: a clock set forward since the run began counts for nothing.
+  var steady: Date {
+    let elapsed = world.clock.elapsed
+    guard elapsed.origin == began.elapsed.origin else { return began.at }
+    return began.at + max(0, elapsed.seconds - began.elapsed.seconds)
+  }
+  func hasCome(_ date: Date) -> Bool { world.clock.now >= date && steady >= date }
+
+  /// Sleeps up to `seconds`, keeping the lease; ends the run in "not yet" when told not to wait that long.
+  func sleep(_ seconds: Double) async throws(Stop) {
+    if let most = options.maxWaitSeconds, waited + seconds > most {
+      throw notYet(
+        "the longest wait asked for (\(Int(most)) s) is over", until: world.clock.now + seconds)
+    }
+    var left = seconds
+    while left > 0 {
+      let piece = min(left, StateStore.Lease.renewSeconds)
+      do throws(FerryError) {
+        try await world.clock.sleep(seconds: piece)
+      } catch {
+        throw Stop(resumable(error))
+      }
+      left -= piece
+      waited += piece
+      try keepLease()
+    }
+  }
+  func resumable(_ error: FerryError) -> FerryError {
+    guard error.exit == .interrupted else { return error }
+    var out = error
+    out.next = StatusReport(plan, state, path: options.path).next ?? error.next
+    return out
+  }
+  func notYet(_ reason: String, until: Date?) -> Stop {
+    Stop(
+      exit: .notYet, reason: reason, until: until,
+      error: FerryError(
+        "not-yet", exit: .notYet, what: "plan \(plan.name) is not done yet", why: reason,
+        next: StatusReport(plan, state, path: options.path).next ?? "run the command again"))
+  }
+  func pause(_ step: Step, for what: String, until: Date) async throws(Stop) {
+    if options.mode == .advance { throw notYet("waiting for \(what)", until: until) }
+    while !hasCome(until) {
+      let now = world.clock.now
+      tell(.waiting(step: step, for: what, since: now, atMost: until, lastSeen: ""))
+      let left = max(until.timeIntervalSince(now), until.timeIntervalSince(steady))
+      try await sleep(min(20, max(0.05, left)))
+    }
+  }
+
+  // MARK: After a write
+
+  /// The change is seen on every server, its span is over, and every check holds; in this order. A passed
+  /// span with a failing check holds the run.
+  func settle(_ step: Step) async throws(Stop) {
+    let servers = authoritativeChecks(step)
+    if !servers.isEmpty, state.steps[step.id]?.changedAt == nil {
+      try await untilChanged(step, servers)
+    }
+    let health = step.checks.filter { $0.type == .health }
+    try await waitOut(step, health: health)
+    while !servers.isEmpty, try await !stillAgree(step, servers) {
+      // A server came back with what it had before: caches may have it anew, so the span begins again.
+      try await untilChanged(step, servers)
+      try await waitOut(step, health: health)
+    }
+    let since = endOfWait(step)
+    for check in step.checks where check.type != .authoritative && check.type != .health {
+      try await untilHolds(check, step: step, since: since)
+    }
+  }
+
+  private func untilHolds(_ check: Step.Check, step: Step, since: Date) async throws(Stop) {
+    let limit = since + Double(check.limitSeconds ?? 5400)
+    var failures = 0
+    while true {
+      let seen = try await look(check, step: step, since: since)
+      if seen.holds { return }
+      let reason = "waiting for \(seen.what); last seen: \(seen.lastSeen)"
+      if check.type == .serving {
+        failures += 1
+        guard failures < Self.failuresMax else { throw failedForGood(step, seen) }
+        tell(.resolving(step: step, because: reason))
+        try await sleep(options.authoritativePollSeconds)
+        continue
+      }
+      try await again(
+        step, reason, what: seen.what, since: since, limit: limit,
+        limitSeconds: check.limitSeconds ?? 5400, lastSeen: seen.lastSeen,
+        poll: check.type == .recursive
+          ? options.authoritativePollSeconds : options.deployedPollSeconds)
+    }
+  }
+  /// One more turn of a wait that only a look can end; "not yet" past its limit or when not told to wait.
+  func again(
+    _ step: Step, _ reason: String, what: String, since: Date, limit: Date, limitSeconds: Int,
+    lastSeen: String, poll: Double
+  ) async throws(Stop) {
+    let now = world.clock.now
+    tell(.waiting(step: step, for: what, since: since, atMost: limit, lastSeen: lastSeen))
+    guard now < limit else {
+      throw notYet("\(reason); that has taken longer than \(limitSeconds) s", until: nil)
+    }
+    if options.mode == .advance { throw notYet(reason, until: now + poll) }
+    if state.steps[step.id]?.phase != .waiting { try journal(.waiting, step: step, reason: reason) }
+    try await sleep(max(0.05, poll))
+  }
+
+  // MARK: The span
+
+  /// What a step's span still takes, by the clock that says more; nil when it is over.
+  private func left(_ step: Step) -> (seconds: Double, until: Date)? {
+    guard let wait = step.wait, let own = state.steps[step.id] else { return nil }
+    let now = ClockReading(world.clock)
+    func gone(_ it: RunState.StepState) -> Double {
+      it.mark.map { it.waited + now.seconds(since: $0) } ?? 0
+    }
+    var start = own.changedAt ?? own.appliedAt ?? now.at
+    var elapsed = gone(own)
+    // An observe step may wait from the change that an earlier one made.
+    if wait.from == "last-authoritative-change", own.changedAt == nil,
+      let index = plan.steps.firstIndex(where: { $0.id == step.id }),
+      let earlier = plan.steps[..<index].reversed().lazy.compactMap({ self.state.steps[$0.id] })
+        .first(where: { $0.changedAt != nil }), let changed = earlier.changedAt
+    {
+      start = changed
+      elapsed = max(elapsed, gone(earlier))
+    }
+    let seconds = Double(wait.seconds)
+    let left = max((start + seconds).timeIntervalSince(now.at), seconds - elapsed)
+    guard left > 0 else { return nil }
+    return (left, (now.at + left).roundedUp)
+  }
+  /// When a step's span ended, or would have without a look at the clocks; where it has none, when it was applied.
+  private func endOfWait(_ step: Step) -> Date {
+    let own = state.steps[step.id]
+    let start = own?.changedAt ?? own?.appliedAt ?? world.clock.now
+    return step.wait.map { start + Double($0.seconds) } ?? start
+  }
+
+  private func waitOut(_ step: Step, health: [Step.Check]) async throws(Stop) {
+    var written: ClockReading?
+    while true {
+      let look = try await lookAtHealth(step, health)
+      guard let left = left(step) else { return }
+      let what =
+        step.wait?.from == "last-authoritative-change" ? "caches to let go" : "the wait of the step"
+      let reason = "waiting for \(what)" + (look.isEmpty ? "" : "; last seen: \(look)")
+      let since = state.steps[step.id]?.changedAt ?? state.steps[step.id]?.appliedAt
+      tell(
+        .waiting(
+          step: step, for: what, since: since ?? world.clock.now, atMost: left.until, lastSeen: look
+        ))
+      if options.mode == .advance { throw notYet(reason, until: left.until) }
+      let now = ClockReading(world.clock)
+      if written.map({ now.seconds(since: $0) >= Self.heartbeatSeconds }) ?? true {
+        try journal(.waiting, step: step, reason: reason, until: left.until)
+        written = now
+      }
+      let poll = health.isEmpty ? 20 : options.authoritativePollSeconds
+      try await sleep(min(max(0.05, poll), max(0.05, left.seconds)))
+    }
+  }
+
+  /// Every health check holds now, looked at again where one fails.
+  private func lookAtHealth(_ step: Step, _ checks: [Step.Check]) async throws(Stop) -> String {
+    var lastSeen = ""
+    for check in checks {
+      var failures = 0
+      while true {
+        let seen = try await look(check, step: step, since: world.clock.now)
+        lastSeen = seen.lastSeen
+        if seen.holds { break }
+        failures += 1
+        guard failures < Self.failuresMax else { throw failedForGood(step, seen) }
+        tell(.resolving(step: step, because: "\(seen.what): \(seen.lastSeen); looking again"))
+        try await sleep(options.authoritativePollSeconds)
+      }
+    }
+    return lastSeen
+  }
+  private func failedForGood(_ step: Step, _ seen: Look) -> Stop {
+    let back =
+      plan.rollbackOf == nil
+      ? "take it back with `edgeferry rollback \(options.path)`, or go on with the same command once it holds"
+      : "go on with the same command once it holds"
+    var stop = blocked(
+      "check-failed", "\(seen.what): \(seen.lastSeen), \(Self.failuresMax) times in a row",
+      next: back)
+    stop.isFailedCheck = true
+    return stop
+  }
+}
+
+extension Date {
+  /// The next whole second, as times in files are.
+  var roundedUp: Date { Date(timeIntervalSince1970: timeIntervalSince1970.rounded(.up)) }
+}

@@ -1,0 +1,378 @@
+import FerryCore
+import FerryModel
+import FerryTestSupport
+import Foundation
+import Testing
+
+@testable import FerryRun
+
+struct CutoverRunTests {
+  @Test func `a cutover runs to its end and its rollback brings the old answer and TTL back`()
+    async throws
+  {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    let done = try await world.run(store: store)
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    #expect(world.isMoved)
+    #expect(world.history == [CutoverWorld.lowered, CutoverWorld.flipped, CutoverWorld.restored])
+    #expect(done.report.debts.isEmpty && done.report.exit == .done)
+    let back = try await world.run(world.rollback, store: store)
+    #expect(back.exit == .done, "\(String(describing: back.error))")
+    #expect(world.isBefore)
+    #expect(world.names.effectiveWrites.count == 6)
+    let state = RunState(try store.records(plan: world.plan.digest))
+    #expect(StatusReport(world.plan, state, path: "www").state == .rolledBack)
+  }
+
+  @Test func `a wait is counted from when the last server had the change, not from the write`()
+    async throws
+  {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    let start = world.clock.now
+    let done = try await world.run(store: store)
+    let writes = world.names.effectiveWrites
+    let seen = world.names.seenEverywhere(0)
+    #expect(seen == writes[0].at + 33)
+    #expect(writes[1].at >= seen + 3960)
+    // And no later than the rounds and looks make it.
+    #expect(writes[1].at <= seen + 3960 + 60)
+    let changed = try #require(done.report.steps[0].observedChangeAt)
+    #expect(changed.timeIntervalSince(start) >= seen)
+    #expect(changed.timeIntervalSince(start) <= seen + 11)
+    #expect(done.report.steps[1].observedChangeAt != nil)
+  }
+
+  @Test func `no resolver has the old answer when a step of its cutover is done`() async throws {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    let names = world.names
+    let bad = Tally()
+    let outcome = try await world.run(store: store) { event in
+      guard case .verified(let step) = event, step.id == "flip" else { return }
+      bad.add(names.isCached(CutoverWorld.key, [CutoverWorld.source]) ? 1 : 0)
+    }
+    #expect(outcome.exit == .done && bad.total == 0 && bad.count == 1)
+  }
+
+  @Test func `a resolver that keeps answers longer than it may holds the run until it lets go`()
+    async throws
+  {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    world.names.changeResolver(2) { $0.floorSeconds = 5000 }
+    world.names.changeResolver(3) { $0.isSilent = true }
+    let outcome = try await world.run(store: store)
+    #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
+    // Without it the flip comes at about 4010 s.
+    #expect(world.names.effectiveWrites[1].at > 4900)
+  }
+
+  @Test func `with advance a cutover goes on whenever it is asked at the time that it names`()
+    async throws
+  {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    var exits: [ExitCode] = []
+    for _ in 0..<60 {
+      let outcome = try await world.run(store: store, options: world.options(.advance))
+      exits.append(outcome.exit)
+      if outcome.exit == .done { break }
+      #expect(outcome.exit == .notYet, "\(String(describing: outcome.error))")
+      let until = try #require(outcome.report.until)
+      #expect(until > world.clock.now)
+      let status = StatusReport(
+        world.plan, RunState(try store.records(plan: world.plan.digest)), path: "www")
+      #expect(status.state == .waiting && status.exit == .notYet && status.until != nil)
+      world.clock.advance(seconds: until.timeIntervalSince(world.clock.now))
+    }
+    #expect(exits.last == .done && exits.count < 30)
+    #expect(world.isMoved)
+    let writes = world.names.effectiveWrites
+    #expect(writes[1].at >= world.names.seenEverywhere(0) + 3960)
+    #expect(writes[2].at >= world.names.seenEverywhere(1) + 240 + 900)
+  }
+
+  @Test func `a debt is owed from the first write until the TTL is back`() async throws {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    func status() throws -> StatusReport {
+      StatusReport(
+        world.plan, RunState(try store.records(plan: world.plan.digest)), path: "www")
+    }
+    #expect(try status().debts.isEmpty)
+    var options = world.options()
+    options.until = "restore-ttl"
+    let stopped = try await world.run(store: store, options: options)
+    #expect(stopped.exit == .notYet)
+    #expect(try status().debts == ["restore-ttl"] && status().exit == .notYet)
+    #expect(try await world.run(store: store).exit == .done)
+    #expect(try status().debts.isEmpty && status().exit == .done)
+  }
+
+  @Test
+  func `a record that somebody else changed is stale, with what differs, and nothing is written`()
+    async throws
+  {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    world.names.edit(CutoverWorld.key, RecordValue(ttl: 300, data: [CutoverWorld.source]))
+    let outcome = try await world.run(store: store)
+    #expect(outcome.exit == .stale)
+    #expect(
+      outcome.error?.causes == [
+        "www.example.com. CNAME: planned 3600 \(CutoverWorld.source), found 300 \(CutoverWorld.source)"
+      ])
+    #expect(world.history.isEmpty)
+  }
+
+  @Test
+  func
+    `a goal that already holds is recorded and not written, and its span is waited all the same`()
+    async throws
+  {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    world.names.edit(CutoverWorld.key, CutoverWorld.lowered)
+    let outcome = try await world.run(store: store)
+    #expect(outcome.exit == .done)
+    #expect(outcome.report.steps[0].writes == 0)
+    #expect(world.history == [CutoverWorld.flipped, CutoverWorld.restored])
+    #expect(world.names.effectiveWrites[0].at >= 3960)
+  }
+
+  @Test func `a batch that is there in part is somebody else's and stale`() async throws {
+    let world = CutoverWorld()
+    let a = RecordKey(DomainName(wire: "a.example.com."), .cname)
+    let b = RecordKey(DomainName(wire: "b.example.com."), .cname)
+    let old = RecordValue(ttl: 60, data: ["old.example.net."])
+    let new = RecordValue(ttl: 60, data: ["new.example.net."])
+    var plan = world.plan
+    plan.steps = [
+      Step(
+        id: "batch", title: "Flip both", account: nil,
+        action: .batch(
+          zone: CutoverWorld.zone,
+          changes: [RecordChange(a, from: old, to: new), RecordChange(b, from: old, to: new)]),
+        window: nil)
+    ]
+    plan = plan.sealed
+    world.names.edit(a, new)
+    world.names.edit(b, old)
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    let partly = try await world.run(plan, store: store)
+    #expect(partly.exit == .stale)
+    #expect(
+      partly.error?.causes.count == 1
+        && partly.error?.causes.first?.contains("a.example.com.") == true)
+    #expect(world.names.effectiveWrites.isEmpty)
+    world.names.edit(a, old)
+    let whole = try await world.run(plan, store: store)
+    #expect(whole.exit == .done, "\(String(describing: whole.error))")
+    #expect(world.names.effectiveWrites.count == 1)
+    #expect(world.names.records[a] == new && world.names.records[b] == new)
+  }
+
+  @Test func `alias records count as changed by the provider's word and the servers' agreement`()
+    async throws
+  {
+    let world = CutoverWorld()
+    let a = RecordKey(CutoverWorld.key.name, .a)
+    let alias = RecordValue(
+      alias: .init(
+        hostedZoneId: RecordValue.Alias.cloudFrontZone,
+        dnsName: DomainName(wire: CutoverWorld.target)))
+    var plan = world.plan
+    plan.steps = [
+      Step(
+        id: "to-alias", title: "Make it an alias", account: nil,
+        action: .batch(
+          zone: CutoverWorld.zone,
+          changes: [
+            RecordChange(CutoverWorld.key, from: CutoverWorld.before, to: nil),
+            RecordChange(a, from: nil, to: alias),
+          ]), window: nil)
+    ]
+    plan = plan.sealed
+    world.names.change { $0.syncSeconds = 95 }
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    let outcome = try await world.run(plan, store: store)
+    #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
+    #expect(world.names.records[a] == alias && world.names.records[CutoverWorld.key] == nil)
+    let changed = try #require(outcome.report.steps[0].observedChangeAt)
+    #expect(changed.timeIntervalSince1970 - 1_767_225_600 >= 95)
+  }
+
+  @Test
+  func `a zone in a person's hands is asked for by ticket and waited for however long it takes`()
+    async throws
+  {
+    let world = CutoverWorld()
+    world.names.change {
+      $0.isManual = true
+      $0.person = 20_000
+    }
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    var plan = world.plan
+    plan.steps = [plan.steps[0]]
+    plan.steps[0].gate = .init(reason: "change board")
+    plan = plan.sealed
+    let tickets = Tally()
+    let blocked = try await world.run(plan, store: store) {
+      if case .ticket = $0 { tickets.add(1) }
+    }
+    #expect(blocked.exit == .blocked && tickets.total == 1)
+    #expect(blocked.error?.causes.contains("change www.example.com. CNAME") == true)
+    #expect(blocked.report.next == "edgeferry approve www --step lower-ttl --reference TEXT")
+    try store.append(.gate, plan: plan.digest, step: "lower-ttl", at: world.clock.now)
+    let waiting = try await world.run(plan, store: store, options: world.options(.advance))
+    #expect(waiting.exit == .notYet)
+    #expect(waiting.error?.causes.contains("to \(CutoverWorld.source)") == true)
+    #expect(waiting.report.until != nil)
+    let done = try await world.run(plan, store: store)
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    #expect(world.clock.passedSeconds >= 20_000 + 3960)
+    #expect(world.history == [CutoverWorld.lowered])
+  }
+
+  @Test func `the last seconds of a wait are enough for a hold to keep the next write back`()
+    async throws
+  {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    let once = Once()
+    let held = try await world.run(store: store) { event in
+      guard case .verified(let step) = event, step.id == "prove-target", once.first() else {
+        return
+      }
+      var body = Record.Body()
+      body.reason = "the game is on"
+      _ = try? store.append(.held, plan: world.plan.digest, at: world.clock.now, body: body)
+    }
+    #expect(held.exit == .blocked && held.report.step?.id == "flip")
+    #expect(held.report.next == "edgeferry release www")
+    #expect(world.history == [CutoverWorld.lowered])
+    try store.append(.released, plan: world.plan.digest, at: world.clock.now)
+    #expect(try await world.run(store: store).exit == .done)
+  }
+
+  @Test
+  func
+    `a hold placed while the earliest time is waited for bites, and what was read is read again`()
+    async throws
+  {
+    for foreign in [false, true] {
+      var world = CutoverWorld()
+      world.plan.steps[0].earliest = world.clock.now + 5000
+      world.plan = world.plan.sealed
+      world.rollback.rollbackOf = world.plan.digest
+      world.rollback = world.rollback.sealed
+      let (plan, clock, names) = (world.plan, world.clock, world.names)
+      let store = try world.store()
+      defer { KillTests.remove(store.path) }
+      let once = Once()
+      let outcome = try await world.run(store: store) { event in
+        guard case .waiting(_, _, _, let until, _) = event, clock.now > until - 1 - 20, once.first()
+        else { return }
+        if foreign {
+          names.edit(CutoverWorld.key, RecordValue(ttl: 60, data: ["other.example.net."]))
+        } else {
+          _ = try? store.append(.held, plan: plan.digest, at: clock.now)
+        }
+      }
+      #expect(outcome.exit == (foreign ? .stale : .blocked))
+      #expect(world.history.isEmpty)
+      #expect(clock.now >= plan.steps[0].earliest ?? .distantFuture)
+    }
+  }
+
+  @Test func `a window that closes while a span is waited out keeps the next write back`()
+    async throws
+  {
+    // The model's world begins on Thursday 2026-01-01 00:00 UTC; the span takes more than an hour.
+    let window = try ChangeWindow(timeZone: "UTC", allow: ["Thu,Fri 00:00-01:00"], freeze: [])
+    for mode in [RunOptions.Mode.apply, .advance] {
+      let world = CutoverWorld()
+      let store = try world.store()
+      defer { KillTests.remove(store.path) }
+      var outcome = try await world.run(
+        store: store, windows: ["dns": window], options: world.options(mode))
+      while outcome.exit == .notYet, world.names.effectiveWrites.count == 1,
+        let until = outcome.report.until, until.timeIntervalSince(world.clock.now) < 5000
+      {
+        world.clock.advance(seconds: until.timeIntervalSince(world.clock.now))
+        outcome = try await world.run(
+          store: store, windows: ["dns": window], options: world.options(mode))
+      }
+      #expect(outcome.exit == (mode == .apply ? .blocked : .notYet))
+      #expect(outcome.report.until == Date(timeIntervalSince1970: 1_767_225_600 + 86_400))
+      #expect(world.history == [CutoverWorld.lowered])
+      world.clock.advance(
+        seconds: (outcome.report.until ?? world.clock.now).timeIntervalSince(world.clock.now))
+      let next = try await world.run(store: store, windows: ["dns": window])
+      #expect(next.exit == .done, "\(String(describing: next.error))")
+      #expect(world.history.count == 3)
+    }
+  }
+
+  @Test func `of two operators exactly one goes on and no change is made twice`() async throws {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    var rival = world.options()
+    rival.owner = .init(name: "you 2 b", host: "elsewhere", pid: 1)
+    let other = rival
+    let first = Once()
+    let path = store.path
+    let exits = Tally()
+    let runWorld = world
+    let done = try await world.run(store: store) { event in
+      guard case .waiting = event, first.first() else { return }
+      do {
+        let store = try StateStore(path: path, durable: false)
+        _ = try store.acquireLease(
+          plan: runWorld.plan.digest, owner: other.owner, now: runWorld.clock.now)
+        exits.add(0)
+      } catch { exits.add((error as? FerryError)?.code == "lease-taken" ? 1 : 0) }
+    }
+    #expect(exits.total == 1)
+    #expect(done.exit == .done)
+    // One that was paused for longer than its lease finds the other at work, and writes nothing more.
+    let paused = CutoverWorld()
+    let second = try paused.store()
+    defer { KillTests.remove(second.path) }
+    let once = Once()
+    let lost = try await paused.run(store: second) { event in
+      guard case .verified(let step) = event, step.id == "prove-target", once.first() else {
+        return
+      }
+      paused.clock.advance(seconds: 8 * 3600)
+      _ = try? second.acquireLease(
+        plan: paused.plan.digest, owner: other.owner, now: paused.clock.now)
+    }
+    #expect(lost.error?.code == "lease-lost" && lost.exit == .blocked)
+    #expect(paused.history == [CutoverWorld.lowered])
+  }
+}
+
+/// Adds up what events say.
+final class Tally: @unchecked Sendable {
+  private let lock = NSLock()
+  private var numbers: [Int] = []
+  func add(_ number: Int) { lock.withLock { numbers.append(number) } }
+  var total: Int { lock.withLock { numbers.reduce(0, +) } }
+  var count: Int { lock.withLock { numbers.count } }
+}

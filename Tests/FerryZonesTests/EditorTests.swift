@@ -1,5 +1,0 @@
-import FerryZones
-import Testing
-
-@Suite struct EditorTests {
-}
