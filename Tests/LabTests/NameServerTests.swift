@@ -85,6 +85,19 @@ struct LabNameServerTests {
     #expect(try seen("slow,seconds=3")?.delay == 3)
   }
 
+  @Test func `a fault is that of one server, and over after so many answers`() throws {
+    var plan = FaultPlan()
+    try plan.add("dns:server=2,does=servfail,times=1")
+    let model = SharedModel(CloudFrontModel(accounts: ["111111111111"]))
+    let names = LabNames(model: model, clock: LabClock(), faults: plan.nameServers)
+    func rcode(_ server: Int) throws -> RCode? {
+      try names.nameServer(server)(query(), false).map { try DNSWire.decode($0.octets).rcode }
+    }
+    #expect(try rcode(0) == .refused)
+    #expect(try rcode(1) == .servFail)
+    #expect(try rcode(1) == .refused)
+  }
+
   @Test func `a lag belongs to one of the four servers`() throws {
     var plan = FaultPlan()
     try plan.add("dns-lag:server=4,seconds=5")
