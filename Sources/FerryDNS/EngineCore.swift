@@ -320,7 +320,7 @@ final class EngineCore: @unchecked Sendable {
     case .ours where octets[2] & 2 != 0:
       goOverStream(exchange, because: "the answer over UDP was truncated")
     case .ours:
-      guard let message = try? DNSWire.decode(octets, to: exchange.query.key) else {
+      guard let message = try? DNSWire.decode(octets, to: exchange.query) else {
         exchange.forged = "a message came that cannot be read"
         return
       }
@@ -440,7 +440,7 @@ final class EngineCore: @unchecked Sendable {
         answer(exchange, .octets(Array(octets)))
         return
       }
-      guard let message = try? DNSWire.decode(octets) else {
+      guard let message = try? DNSWire.decode(octets, to: exchange.query) else {
         leave(exchange)
         exchange.end(.forged("a message came over TCP that cannot be read"))
         return
