@@ -59,7 +59,8 @@ public struct CloudWatchClient: Sendable {
           throw CloudFrontClient.unreadable("GetMetricData", "it has values without times")
         }
         for (time, value) in zip(times, values) {
-          guard let at = Timestamp.read(time), let requests = Double(value), requests.isFinite else {
+          guard let at = Timestamp.read(time), let requests = Double(value), requests.isFinite
+          else {
             throw CloudFrontClient.unreadable("GetMetricData", "a value or a time is none")
           }
           out[ids[index], default: []].append(Count(at: at, requests: requests))

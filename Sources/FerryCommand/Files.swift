@@ -56,6 +56,11 @@ public enum Files {
   /// Writes through a temporary file beside the target, so that a reader sees the old or the new.
   public static func write(_ text: String, to path: String, mode: mode_t = 0o644) throws(FerryError)
   {
+    try write(Array(text.utf8), to: path, mode: mode)
+  }
+  public static func write(_ content: [UInt8], to path: String, mode: mode_t = 0o644)
+    throws(FerryError)
+  {
     func fail(_ code: Int32) -> FerryError {
       FerryError(
         "file-write", what: "could not write \(path)", why: String(cString: strerror(code)),
@@ -66,7 +71,7 @@ public enum Files {
     guard descriptor >= 0 else { throw fail(errno) }
     // A secret is its owner's alone under every umask, and its owner's under a umask that takes too much.
     if mode == 0o600 { fchmod(descriptor, mode) }
-    var bytes = Array(text.utf8)[...]
+    var bytes = content[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }

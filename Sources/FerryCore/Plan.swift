@@ -7,7 +7,7 @@ import Foundation
 public struct Plan: Codable, Equatable, Sendable {
   public static let schema = "edgeferry.plan/1"
   /// Plan files above this size are refused before they are parsed.
-  public static let bytesMax = 16 << 20
+  public static let bytesMax = 64 << 20
 
   public struct Observed: Codable, Equatable, Sendable {
     /// `sha256:…` of the inventory that the plan was made from.
@@ -531,7 +531,7 @@ extension Plan {
   /// The plan with its digest filled in.
   public var sealed: Plan {
     var out = self
-    out.digest = Self.digest(of: JSONValue.of(self))
+    out.digest = "sha256:" + Digest.hex(Digest.sha256(canonicalBytes(withDigest: false)))
     return out
   }
   static func digest(of document: JSONValue) -> String {

@@ -20,6 +20,8 @@ public struct CloudFrontModel: Sendable {
   public var quotas = Quotas()
   /// TXT records that DNS would answer, by name in lower case without the last dot.
   public var txtRecords: [String: Set<String>] = [:]
+  /// What the edge served, by distribution.
+  public internal(set) var viewerRequests: [String: ViewerRequests] = [:]
   /// Every handled request, oldest first.
   public internal(set) var log: [LoggedRequest] = []
   /// Every accepted access key, by its id.
@@ -162,6 +164,7 @@ public struct CloudFrontModel: Sendable {
     switch service {
     case "sts": namespace = Self.stsNamespace
     case "cloudformation": namespace = Self.cloudFormationNamespace
+    case "monitoring": namespace = Self.cloudWatchNamespace
     case "route53": namespace = Route53.namespace
     default: namespace = cloudFrontNamespace
     }
@@ -180,6 +183,7 @@ public struct CloudFrontModel: Sendable {
         answer = try route53(asked.route, asked.id, call)
       case "sts": answer = try sts(form, call, requestID: requestID)
       case "cloudformation": answer = try cloudFormation(form, call, requestID: requestID)
+      case "monitoring": answer = try cloudWatch(form, call, requestID: requestID)
       default: throw .unknownOperation(request)
       }
       entry.status = answer.status

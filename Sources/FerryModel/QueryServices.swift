@@ -1,7 +1,7 @@
 import FerryCore
 import Foundation
 
-/// STS and CloudFormation: the query protocol, a form in and XML out.
+/// STS, CloudFormation and CloudWatch: the query protocol, a form in and XML out.
 extension CloudFrontModel {
   static let stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
   static let cloudFormationNamespace = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
@@ -21,7 +21,7 @@ extension CloudFrontModel {
     return out
   }
 
-  private func answer(
+  func answer(
     _ action: String, _ result: [XElement], namespace: String, requestID: String
   ) -> Answer {
     Answer(

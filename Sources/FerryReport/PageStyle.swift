@@ -6,7 +6,7 @@ enum PageStyle {
   private static let rules: Markup = """
     :root{color-scheme:light dark}
     *{box-sizing:border-box}
-    body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
+    body{margin:0;overflow-wrap:anywhere;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
     main,header,footer,nav{max-width:1088px;margin:0 auto;padding:0 24px}
     header{padding-top:32px}
     h1{font-size:30px;line-height:1.2;margin:0 0 4px;overflow-wrap:anywhere}
@@ -38,12 +38,12 @@ enum PageStyle {
     figure svg{display:block;width:100%;height:auto;border:1px solid var(--line);border-radius:8px;background:var(--paper)}
     figcaption{font-size:14px;color:var(--muted);margin-top:6px}
     .scroll{overflow-x:auto}
-    table{border-collapse:collapse;width:100%;margin:10px 0;font-size:14px}
-    caption{text-align:left;font-weight:600;padding:6px 0}
-    th,td{text-align:left;vertical-align:top;padding:6px 10px 6px 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
+    table{border-collapse:collapse;min-width:min(100%,420px);margin:14px 0;font-size:14px}
+    caption{text-align:left;font-weight:600;font-size:15px;padding:4px 0}
+    th,td{text-align:left;vertical-align:top;padding:6px 20px 6px 0;border-bottom:1px solid var(--line);overflow-wrap:break-word}
     th{font-weight:600;color:var(--muted)}
     td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-    td.t{font-variant-numeric:tabular-nums}
+    td.t{font-variant-numeric:tabular-nums;white-space:nowrap}
     article{border:1px solid var(--line);border-radius:10px;padding:16px 18px;margin:16px 0}
     article ul{margin:8px 0;padding-left:22px}
     .when{display:flex;flex-wrap:wrap;gap:2px 24px;margin:0 0 10px;font-size:14px}
@@ -60,7 +60,9 @@ enum PageStyle {
     h2{margin-top:22px;break-after:avoid}
     h3,h4{break-after:avoid}
     figure,tr,.call,dl.facts div{break-inside:avoid}
-    pre{font-size:8.5pt}
+    pre,code,table{font-size:8.5pt}
+    td.t{white-space:normal}
+    th,td{padding-right:10px;overflow-wrap:anywhere}
     a{color:inherit;text-decoration:none}
     *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
     }

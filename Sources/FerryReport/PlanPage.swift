@@ -123,7 +123,8 @@ public struct PlanPage {
   }
   private func both(_ date: Date) -> Markup {
     clock.isUTC
-      ? "\(clock.text(date))" : "\(clock.text(date))<small>\(Timestamp.text(date))</small>"
+      ? "\(clock.text(date))"
+      : "\(clock.day(date)) \(clock.time(date))<small>\(clock.name) \(clock.offset(date))</small><small>\(Timestamp.text(date))</small>"
   }
   private func cell(_ date: Date) -> Markup {
     clock.isUTC

@@ -13,6 +13,7 @@ struct TimelineDrawing {
 
   static let width = 1040.0
   private static let gutter = 268.0
+  private static let right = width - 30
   private static let row = 42.0
   private static let top = 62.0
   /// A plan of many steps is drawn up to here; the table beside it holds them all.
@@ -49,7 +50,7 @@ struct TimelineDrawing {
     }.filter { $0.duration > 0 }
     scale = TimeScale(
       entries.flatMap { [$0.begins, $0.settles] } + closes + [start, end],
-      from: Self.gutter, to: Self.width - 14
+      from: Self.gutter, to: Self.right
     ) { from, to in !entries.contains { $0.begins < to && $0.settles > from } }
   }
 
@@ -184,7 +185,7 @@ struct TimelineDrawing {
   private func axis(bottom: Double) -> Markup {
     let ticks = scale.ticks(clock.zone, apart: 62)
     var out: Markup =
-      "<path class=\"thin s-line\" d=\"M\(Self.gutter) \(Self.top)H\(Self.width - 14)M\(Self.gutter) \(bottom)H\(Self.width - 14)\"/>"
+      "<path class=\"thin s-line\" d=\"M\(Self.gutter) \(Self.top)H\(Self.right)M\(Self.gutter) \(bottom)H\(Self.right)\"/>"
     out +=
       "<text class=\"f-muted m\" x=\"12\" y=\"34\">\(timeline.isFixed ? clock.name : "after the start")</text>"
     var day = ""
@@ -282,7 +283,7 @@ struct TimelineDrawing {
       hatching("hatch-back") + bands(from: top, to: bottom, labels: false, hatch: "hatch-back")
     for mark in marks where mark >= low && mark <= high {
       out += """
-        <path class="thin s-line" d="M\(Self.gutter) \(y(mark))H\(Self.width - 14)"/>\
+        <path class="thin s-line" d="M\(Self.gutter) \(y(mark))H\(Self.right)"/>\
         <text class="f-muted m" x="\(Self.gutter - 8)" y="\(y(mark) + 4)" text-anchor="end">\(spoken(mark))</text>
         """
     }
@@ -345,7 +346,7 @@ struct TimelineDrawing {
     }
     guard let last = points.last?.seconds, last > 0 else { return nil }
     let left = 60.0
-    let right = width - 14
+    let right = Self.right
     let top = 16.0
     let bottom = 206.0
     func x(_ seconds: Int) -> Double { left + Double(seconds) / Double(last) * (right - left) }

@@ -190,3 +190,75 @@ public enum CutoverExample {
       soa: .init(refresh: 7200, retry: 900, expire: 1_209_600, minimum: 900))
   }()
 }
+
+extension HostileText {
+  /// The corpus, several texts in one, for what takes long to make; the long one apart.
+  public static let groups: [String] = {
+    let texts = all.map(\.text).filter { $0.count < 500 }
+    return stride(from: 0, to: texts.count, by: 16).map {
+      texts[$0..<min($0 + 16, texts.count)].joined(separator: " ")
+    } + all.map(\.text).filter { $0.count >= 500 }
+  }()
+  /// A sealed cutover plan with the text in every field that a reader does not refuse.
+  public static func cutover(_ name: String, _ text: String) -> Plan {
+    var plan = CutoverExample.plan
+    let foreign = DomainName(wire: text)
+    let key = RecordKey(foreign, RRType(rawValue: text))
+    let value = RecordValue(ttl: 60, data: [text])
+    let alias = RecordValue(alias: .init(hostedZoneId: text, dnsName: foreign))
+    let change = RecordChange(key, from: value, to: alias)
+    plan.name = name
+    plan.tool = text
+    plan.accounts = [text: text]
+    plan.observed.endpoint = text
+    let answer = ProbedName.RRset(name: foreign, type: key.rrtype, ttl: 60, data: [text])
+    plan.observed.probes = [
+      ProbedName(
+        name: foreign, zone: foreign,
+        servers: [
+          .init(name: foreign, address: text, rcode: .noError, answers: [answer], verdict: .lame)
+        ],
+        chain: [.init(name: foreign, zone: foreign, type: .cname, ttl: 1, target: foreign)],
+        recursives: [.init(address: text, answers: [answer], clamp: text, verdict: text)],
+        verdict: text, because: [text, text])
+    ]
+    plan.methods = [
+      .init(
+        alias: text, chosen: text, order: text,
+        considered: [.init(method: text, possible: false, reasons: [text])])
+    ]
+    for index in plan.steps.indices {
+      var step = plan.steps[index]
+      step.title = text
+      step.account = text
+      step.window = text
+      step.gate = .init(reason: text)
+      step.wait = .init(
+        from: text, seconds: 60, terms: [.init(term: text, seconds: 60, source: text)])
+      if step.action != .observe {
+        step.action =
+          index == 0
+          ? .replace(zone: foreign, change) : .batch(zone: foreign, changes: [change, change])
+        step.inverse = .replace(zone: foreign, change.inverse)
+      }
+      for kind in [Step.Check.Kind.authoritative, .recursive, .serving, .health] {
+        var check = Step.Check(kind, value: text)
+        check.zone = foreign
+        check.records = [RecordState(key, value)]
+        check.url = text
+        check.at = text
+        check.marker = text
+        step.checks.append(check)
+      }
+      plan.steps[index] = step
+    }
+    plan.pointOfNoReturn = text
+    plan.debts = [text]
+    plan.risks = [
+      .init(code: text, text: text, accepted: false), .init(code: text, text: text, accepted: true),
+    ]
+    plan.notes = [text]
+    plan.permissions = [text]
+    return plan.sealed
+  }
+}

@@ -6,7 +6,7 @@ import Testing
 
 @testable import FerryHTTP
 
-/// The edges of `tls_server.py`, started once; they end with the tests.
+/// The edges of `edge_server.py`, started once; they end with the tests.
 private struct Edges: Sendable {
   var ca: String
   var empty: String
@@ -15,7 +15,8 @@ private struct Edges: Sendable {
   static let shared = Task { () throws -> Edges in
     let environment = ProcessInfo.processInfo.environment
     let python = environment["EDGEFERRY_PYTHON"] ?? "python3"
-    let program = Shared.package.appendingPathComponent("Tests/EndToEndTests/clients/tls_server.py")
+    let program = Shared.package.appendingPathComponent(
+      "Tests/EndToEndTests/clients/edge_server.py")
     let process = try Subprocess([python, program.path], environment: environment)
     let ready = try JSONValue.read(Array(await process.firstLine().utf8), what: "ready line")
     var ports: [String: UInt16] = [:]

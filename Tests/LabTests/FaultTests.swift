@@ -27,11 +27,10 @@ private final class TestLab: @unchecked Sendable {
     key = AWSCredentials(
       accessKeyID: credential.accessKeyID, secretAccessKey: credential.secretAccessKey)
     self.model = SharedModel(model)
-    server = LabServer(self.model, faults: plan, clock: LabClock(), edgeCounts: Locked([:]))
+    server = LabServer(self.model, faults: plan, clock: LabClock())
     server = LabServer(
       self.model, faults: plan,
-      clock: LabClock(skewSeconds: plan.skewSeconds) { [unowned self] in self.now },
-      edgeCounts: Locked([:]))
+      clock: LabClock(skewSeconds: plan.skewSeconds) { [unowned self] in self.now })
   }
 
   func send(

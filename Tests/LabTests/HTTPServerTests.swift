@@ -162,7 +162,7 @@ struct HTTPServerTests {
   ) throws {
     let model = SharedModel(CloudFrontModel(accounts: ["111111111111"]))
     let lab = try Echo(
-      LabServer(model, faults: FaultPlan(), clock: LabClock(), edgeCounts: Locked([:])))
+      LabServer(model, faults: FaultPlan(), clock: LabClock()))
     for depth in [64, 511, 20_000] {
       let body =
         String(repeating: open, count: depth) + middle + String(repeating: close, count: depth)

@@ -11,13 +11,20 @@ struct TargetDistribution: Sendable {
   let isStaging: Bool
   let aliases: [String]
 
-  init(_ it: CloudFrontClient.Distribution) {
-    id = it.id
-    domainName = it.domainName.lowercased()
-    status = it.status
-    isEnabled = it.config.text(at: "Enabled") == "true"
-    isStaging = it.config.text(at: "Staging") == "true"
-    aliases = it.config.at("Aliases/Items")?.children.map { $0.text.lowercased() } ?? []
+  init(id: String, domainName: String, status: String, config: XElement) {
+    self.id = id
+    self.domainName = domainName.lowercased()
+    self.status = status
+    isEnabled = config.text(at: "Enabled") == "true"
+    isStaging = config.text(at: "Staging") == "true"
+    aliases = config.at("Aliases/Items")?.children.map { $0.text.lowercased() } ?? []
+  }
+  static func read(_ id: String, _ client: CloudFrontClient) async throws(FerryError)
+    -> TargetDistribution
+  {
+    let it = try await client.distribution(id)
+    return TargetDistribution(
+      id: it.id, domainName: it.domainName, status: it.status, config: it.config)
   }
 
   /// Whether an alias is the name's, or a wildcard over it.

@@ -8,8 +8,6 @@ struct EdgeServer: Sendable {
   let model: SharedModel
   let clock: LabClock
   let pops: Int
-  /// Served requests, by the distribution that served them.
-  let counts = Locked<[String: Int]>([:])
 
   /// The certificate for a handshake on the port of a POP.
   func certificate(_ serverName: String?, pop: Int) -> EdgeCertificate {
@@ -37,24 +35,28 @@ struct EdgeServer: Sendable {
       host: arrived.headers["host"] ?? "", certificate: certificate, path: arrived.rawPath,
       query: arrived.rawQuery, headers: arrived.headers)
     let random = Double.random(in: 0..<1)
-    switch model.with({ $0.edge(request, pop: pop, now: now, random: random) }) {
+    let served = model.with { (model: inout CloudFrontModel) in
+      let answer = model.edge(request, pop: pop, now: now, random: random)
+      switch answer {
+      case .served(let id, _), .redirect(_, let id): model.countRequest(by: id, now: now)
+      case .refused: break
+      }
+      return answer
+    }
+    switch served {
     case .refused(let status, let why): return refuse(status, why, pop: pop)
     case .redirect(let place, let id):
-      count(id)
       return answer(
         301, "Redirect", pop: pop,
         [.init("Location", place), .init("x-lab-distribution", id)], type: "text/plain",
         body: "redirected by \(id) at POP \(pop)\n")
     case .served(let id, let cookie):
-      count(id)
       return answer(
         200, "Miss", pop: pop,
         [.init("x-lab-distribution", id)] + (cookie.map { [.init("Set-Cookie", $0)] } ?? []),
         type: "text/plain", body: "served by \(id) at POP \(pop)\n")
     }
   }
-
-  private func count(_ id: String) { counts.withLock { $0[id, default: 0] += 1 } }
 
   private func refuse(_ status: Int, _ why: String, pop: Int) -> WireAnswer {
     answer(

@@ -61,7 +61,7 @@ public struct LabCommand: AsyncParsableCommand {
       let clock = LabClock(skewSeconds: faults.skewSeconds)
       let shared = SharedModel(try model(now: clock.now))
       let edge = EdgeServer(model: shared, clock: clock, pops: pops)
-      let answerer = LabServer(shared, faults: faults, clock: clock, edgeCounts: edge.counts)
+      let answerer = LabServer(shared, faults: faults, clock: clock)
       let authority = try LabAuthority()
       // A port that was asked for comes before those that may be any.
       let apiSocket = try ListeningSocket(host: apiAddress.host, port: apiAddress.port)

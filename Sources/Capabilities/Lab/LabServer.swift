@@ -15,15 +15,11 @@ struct LabClock: Sendable {
 struct LabServer: Sendable {
   let model: SharedModel
   let clock: LabClock
-  /// Requests that the edge served, by distribution.
-  let edgeCounts: Locked<[String: Int]>
   private let state: Locked<FaultState>
 
-  init(_ model: SharedModel, faults: FaultPlan, clock: LabClock, edgeCounts: Locked<[String: Int]>)
-  {
+  init(_ model: SharedModel, faults: FaultPlan, clock: LabClock) {
     self.model = model
     self.clock = clock
-    self.edgeCounts = edgeCounts
     state = Locked(FaultState(faults.faults))
     model.with {
       $0.stuck = faults.stuck
@@ -191,7 +187,7 @@ struct LabServer: Sendable {
     case ("GET", "/_lab/requests"):
       return json(JSONValue.of(model.with { $0.log }))
     case ("GET", "/_lab/edge-requests"):
-      return json(.object(edgeCounts.withLock { $0.mapValues { .int(Int64($0)) } }))
+      return json(.object(model.with { $0.viewerRequests.mapValues { .int(Int64($0.total)) } }))
     case ("GET", "/_lab/state"):
       let now = clock.now
       return json(

@@ -6,7 +6,7 @@ import Foundation
 
 /// The commands that work on any plan.
 public let planCommands: [any ParsableCommand.Type] = [
-  ShowCommand.self, RunbookCommand.self, ApplyCommand.self, AdvanceCommand.self,
+  ShowCommand.self, RunbookCommand.self, ExportCommand.self, ApplyCommand.self, AdvanceCommand.self,
   StatusCommand.self, HoldCommand.self, ReleaseCommand.self, ApproveCommand.self,
   RollbackCommand.self, StateCommand.self,
 ]

@@ -1,0 +1,35 @@
+import FerryCore
+import Foundation
+import Testing
+
+@testable import Cutover
+
+/// Plans of many names are written without an encoder, and read as any other.
+struct PlanBytesTests {
+  private func plans(_ count: Int) throws -> CutoverPlans {
+    let kinds = (0..<count).map { index in
+      switch index % 4 {
+      case 0: Scene.cname(3600 + index, "w\(index).example.com.")
+      case 1: Scene.records([:], at: "w\(index).example.com.")
+      case 2:
+        Scene.records(
+          [.a: Scene.alias(Scene.old), .aaaa: Scene.alias(Scene.old)], at: "w\(index).example.com.")
+      default:
+        Scene.records(
+          [.a: RecordValue(ttl: 300, data: ["192.0.2.\(index % 250)", "192.0.2.251"])],
+          at: "w\(index).example.com.")
+      }
+    }
+    return try #require(try CutoverPlanner.plan(kinds, input: Scene.input(window: Scene.tuesdays)))
+  }
+
+  @Test(arguments: [1, 5, 60, 900])
+  func `the bytes are those of the canonical JSON`(_ count: Int) throws {
+    let made = try plans(count)
+    for plan in [made.plan, made.rollback] {
+      let bytes = plan.canonicalBytes(withDigest: true)
+      #expect(String(decoding: bytes, as: UTF8.self) == JSONValue.of(plan).canonical)
+      #expect(try Plan.read(plan.fileBytes, named: "x") == plan)
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import FerryCloudFront
+import FerryCore
+import FerryHTTP
+import FerryModel
+import Foundation
+import Testing
+
+@testable import Cutover
+
+/// Answers by where it is asked; keeps what was asked.
+private final class FakeEdge: ServingProbe {
+  let answers: [String: ServingLook]
+  let asked = Locked<[String]>([])
+  init(_ answers: [String: ServingLook]) { self.answers = answers }
+  func look(url: String, at: String?, marker: String?) async -> [ServingLook] {
+    let place = "\(url) at \(at ?? "its own") for \(marker ?? "nothing")"
+    asked.withLock { $0.append(place) }
+    return [answers[place] ?? ServingLook(peer: "", failure: "\(place) was not arranged")]
+  }
+}
+
+struct ServingCheckTests {
+  private let clock = VirtualClock()
+  private let name = DomainName(wire: "www.example.com")
+  private let source = DomainName(wire: "d111.cloudfront.net")
+  private let target = DomainName(wire: "d222.cloudfront.net")
+  private func look(_ marker: String, status: Int = 200) -> ServingLook {
+    ServingLook(
+      peer: "192.0.2.1:443", status: status, httpVersion: "2", marker: marker,
+      certificate: .init(
+        names: ["www.example.com"], notAfter: clock.now + 90 * 86_400, isTrusted: true,
+        coversName: true))
+  }
+  private func check(_ edge: FakeEdge, _ health: HealthPolicy?) -> ServingCheck {
+    var out = ServingCheck(edge, health: health, clock: clock)
+    out.tries = 2
+    return out
+  }
+
+  @Test func `both sides are asked at their own addresses, then the name as viewers ask`()
+    async throws
+  {
+    let health = HealthPolicy(
+      url: "https://{name}/healthz", expectStatus: 204, marker: "x-distribution")
+    let suffix = "for x-distribution"
+    let edge = FakeEdge([
+      "https://www.example.com/healthz at d111.cloudfront.net \(suffix)": look("E1", status: 204),
+      "https://www.example.com/healthz at d222.cloudfront.net \(suffix)": look("E2", status: 204),
+      "https://d111.cloudfront.net/healthz at its own \(suffix)": look("E1", status: 204),
+      "https://d222.cloudfront.net/healthz at its own \(suffix)": look("E2", status: 204),
+      "https://www.example.com/healthz at its own \(suffix)": look("E2", status: 204),
+    ])
+    let verdicts = await check(edge, health).verdicts(of: [
+      .init(name: name, source: source, target: target),
+      .init(name: name, source: source, target: target),
+    ])
+    #expect(verdicts.map(\.serving) == [.target, .target])
+    // The distributions' own names are asked once for all names, the name itself in every try.
+    let counts = Dictionary(edge.asked.withLock { $0 }.map { ($0, 1) }, uniquingKeysWith: +)
+    #expect(counts["https://d222.cloudfront.net/healthz at its own \(suffix)"] == 1)
+    #expect(counts["https://www.example.com/healthz at its own \(suffix)"] == 4)
+    #expect(counts.count == 5)
+  }
+  @Test func `an unhealthy answer is not served, even by the target`() async throws {
+    let health = HealthPolicy(url: "https://{name}/", marker: "x")
+    let edge = FakeEdge([
+      "https://d222.cloudfront.net/ at its own for x": look("E2"),
+      "https://www.example.com/ at its own for x": look("E2", status: 503),
+    ])
+    let verdict = await check(edge, health).verdict(
+      of: .init(name: name, source: nil, target: target))
+    #expect(verdict.serving == .neither)
+    #expect(verdict.because.first?.contains("status 503, not 200") == true)
+  }
+  @Test func `a health URL of another host gives no path and no status for the name`() async throws
+  {
+    let health = HealthPolicy(
+      url: "https://monitor.example.net/all", expectStatus: 204, marker: "x")
+    let edge = FakeEdge([
+      "https://d222.cloudfront.net/ at its own for x": look("E2"),
+      "https://www.example.com/ at its own for x": look("E2"),
+    ])
+    let verdict = await check(edge, health).verdict(
+      of: .init(name: name, source: nil, target: target))
+    #expect(verdict.serving == .target)
+  }
+  @Test func `a name that no server has is not asked of resolvers`() async throws {
+    let edge = FakeEdge([:])
+    let verdict = await check(edge, nil).verdict(
+      of: .init(name: name, source: nil, target: target, isAbsent: true))
+    #expect(verdict.serving == .unknown)
+    #expect(edge.asked.withLock { $0 } == [])
+  }
+  @Test func `a wildcard is asked by a name below it`() async throws {
+    let edge = FakeEdge([
+      "https://d222.cloudfront.net/ at its own for x-lab-distribution": look("E2"),
+      "https://edgeferry-check.example.com/ at its own for x-lab-distribution": look("E2"),
+    ])
+    let verdict = await check(edge, nil).verdict(
+      of: .init(name: DomainName(wire: "*.example.com"), source: nil, target: target))
+    #expect(verdict.serving == .target)
+  }
+
+  // MARK: The target's own configuration
+
+  private func distribution(
+    aliases: [String], enabled: Bool = true, staging: Bool = false, status: String = "Deployed"
+  ) -> TargetDistribution {
+    let config = XElement(
+      "DistributionConfig",
+      [
+        XElement(
+          "Aliases",
+          [
+            XElement("Quantity", text: "\(aliases.count)"),
+            XElement("Items", aliases.map { XElement("CNAME", text: $0) }),
+          ]), XElement("Enabled", text: "\(enabled)"), XElement("Staging", text: "\(staging)"),
+      ])
+    return TargetDistribution(
+      id: "E2", domainName: "d222.cloudfront.net", status: status, config: config)
+  }
+  private func codes(_ it: TargetDistribution, target: DomainName? = nil) -> [String] {
+    it.findings(for: name, target: target ?? self.target).map(\.code)
+  }
+
+  @Test(arguments: [
+    (["www.example.com"], true), (["WWW.example.com"], true), (["*.example.com"], true),
+    (["example.com"], false), (["*.www.example.com"], false), (["*.ample.com"], false), ([], false),
+  ])
+  func `an alias on the target is the name itself or a wildcard over it`(
+    _ aliases: [String], _ isThere: Bool
+  ) {
+    #expect(codes(distribution(aliases: aliases)) == (isThere ? [] : ["alias-not-on-target"]))
+  }
+  @Test func `a target that cannot serve is told from its configuration`() {
+    let aliases = ["www.example.com"]
+    #expect(codes(distribution(aliases: aliases, enabled: false)) == ["target-disabled"])
+    #expect(codes(distribution(aliases: aliases, staging: true)) == ["target-staging"])
+    #expect(codes(distribution(aliases: aliases, status: "InProgress")) == ["target-in-progress"])
+    #expect(codes(distribution(aliases: aliases), target: source) == ["target-is-another"])
+    // A name of one's own may stand before the distribution's.
+    #expect(
+      codes(distribution(aliases: aliases), target: DomainName(wire: "edge.example.com")) == [])
+  }
+}

@@ -1,0 +1,115 @@
+import FerryCore
+import FerryTestSupport
+import Foundation
+import Testing
+
+/// What a person sees of a plan, in the programs that people see it with.
+struct ReportTests {
+  let ferry: Ferry
+  init() throws { ferry = try Ferry() }
+
+  private static let settings = """
+    version: 1
+    zones:
+      example.com: { provider: rfc2136, server: "127.0.0.1:5301", tsig: { name: k., secretFile: tsig.secret } }
+    windows:
+      dns: { timeZone: America/New_York, allow: ["Tue,Thu 05:00-07:00"], freeze: ["2026-12-18/2027-01-04"] }
+    """
+  private func writePlans() throws {
+    try ferry.write(Self.settings, to: "edgeferry.yaml")
+    let names = [
+      ("www", CutoverExample.plan), ("www.rollback", CutoverExample.rollback),
+      ("plain", HostileText.cutover("plain", "plain")),
+    ]
+    for (name, plan) in names {
+      try ferry.write(FerryJSON.document(plan), to: "plans/\(name).plan.json")
+    }
+    // What means something to a browser; the whole corpus goes through the pure tests.
+    let text = HostileText.all.filter { $0.name.contains("HTML") || $0.name.contains("tag") }
+      .map(\.text).joined(separator: " ")
+    try ferry.write(
+      FerryJSON.document(HostileText.cutover("hostile", text)), to: "plans/hostile.plan.json")
+    let removal = try Data(
+      contentsOf: Shared.package.appendingPathComponent("plans/remove-orphaned-policy.plan.json"))
+    try ferry.write(String(decoding: removal, as: UTF8.self), to: "plans/removal.plan.json")
+  }
+
+  @Test func `a plan's page opens in Chromium by day, at night and on paper, alone and silent`()
+    async throws
+  {
+    defer { ferry.remove() }
+    try writePlans()
+    var pages: [String] = []
+    for name in ["www", "plain", "hostile", "removal"] {
+      let page = ferry.folder.appendingPathComponent("\(name).html").path
+      let shown = try await ferry("show", name, "--output", "html", "--out", page)
+      #expect(shown.code == 0, "\(shown.talk)")
+      pages.append(page)
+    }
+    let picture = ferry.folder.appendingPathComponent("timeline.svg").path
+    #expect(try await ferry("show", "www", "--output", "svg", "--out", picture).code == 0)
+    let answer = try await ferry.run(
+      [Ferry.client("chromium_page.py"), ferry.folder.path] + pages + [picture],
+      program: Ferry.python)
+    if let why = answer.json["skipped"]?.string {
+      print("skipped: \(why); pages are compared with their golden files alone")
+      return
+    }
+    let seen = answer.json["pages"]?.array ?? []
+    #expect(seen.count == 5, "\(answer.talk.suffix(1000))")
+    for page in seen {
+      let name = page["page"]?.string ?? ""
+      for scheme in ["light", "dark"] {
+        let look = page["looks"]?[scheme]
+        #expect(look?["complaints"] == [], "\(name)")
+        #expect(look?["requests"] == [], "\(name)")
+        #expect((look?["rows"]?.int ?? 0) > 100, "\(name)")
+      }
+      guard name.hasSuffix(".html") else { continue }
+      #expect(page["looks"]?["light"]?["background"] == "rgb(255, 255, 255)", "\(name)")
+      #expect(page["looks"]?["dark"]?["background"] == "rgb(16, 21, 27)", "\(name)")
+      #expect(page["pdf"] == "%PDF-True", "\(name)")
+      #expect(page["unnamedPictures"]?.int == 0 && page["brokenLinks"]?.int == 0, "\(name)")
+      #expect((page["widthAt420"]?.int ?? 999) <= 420, "\(name)")
+    }
+    // Whatever its texts say, a page has the elements and attributes that its structure gives it.
+    for key in ["elements", "attributes", "count"] {
+      #expect(seen[2][key] == seen[1][key], "\(key)")
+    }
+  }
+
+  @Test func `a state machine made of a plan ends as the run that it calls ends`() async throws {
+    defer { ferry.remove() }
+    try writePlans()
+    let made = try await ferry("export", "www", "--format", "stepfunctions", "--out", "sf.json")
+    #expect(made.code == 0, "\(made.talk)")
+    let ends: [(code: Int, status: String, error: String?)] = [
+      (0, "SUCCEEDED", nil), (1, "FAILED", "edgeferry.Failed"), (4, "FAILED", "edgeferry.Blocked"),
+      (5, "FAILED", "edgeferry.Stale"), (6, "FAILED", "edgeferry.RolledBack"),
+      (64, "FAILED", "edgeferry.Failed"), (77, "FAILED", "edgeferry.Denied"),
+    ]
+    let scenes = ends.map {
+      """
+      [{"exit": 3, "until": 1, "reason": "draining"}, {"exit": \($0.code), "until": null, "reason": "so it is"}]
+      """
+    }
+    let answer = try await ferry.run(
+      [
+        Ferry.client("stepfunctions_run.py"), "sf.json",
+        "[\(scenes.joined(separator: ","))]",
+      ], program: Ferry.python)
+    let runs = answer.json.array ?? []
+    #expect(runs.count == ends.count, "\(answer.talk.suffix(2000))")
+    for (run, end) in zip(runs, ends) {
+      #expect(run["status"]?.string == end.status && run["error"]?.string == end.error, "\(run)")
+      #expect(run["cause"]?.string == (end.error == nil ? nil : "so it is"))
+      #expect(run["states"]?.array?.prefix(4) == ["Advance", "Decide", "WaitUntil", "Advance"])
+      let words = run["calls"]?.array?.first?["event"]?["arguments"]
+      #expect(
+        words == [
+          "advance", "www", "--approve", .string(CutoverExample.plan.digest), "--output", "json",
+        ])
+      #expect(run["calls"]?.array?.count == 2)
+    }
+  }
+}
