@@ -11,8 +11,7 @@ extension Context {
   /// One engine for the whole run; its thread sleeps while nothing is asked.
   public func dnsTransport() throws(FerryError) -> DNSEngine {
     if let made = Self.engines.withLock({ $0 }) { return made }
-    let caFile = environment["EDGEFERRY_EDGE_CA"].flatMap { $0.isEmpty ? nil : $0 }
-    let engine = try DNSEngine(.init(caFile: caFile ?? settings.edgeCAFile))
+    let engine = try DNSEngine(.init(caFile: edgeCAFile))
     return Self.engines.withLock { slot in
       if let made = slot { return made }
       slot = engine

@@ -21,10 +21,10 @@ extension Context {
     }
     guard let resolvers = settings.resolvers else { return try EdgeProbe(options) }
     return try EdgeProbe(
-      options, resolve: AddressLookup(try DNSEngine(), resolvers: resolvers).addresses)
+      options, resolve: AddressLookup(try dnsEngine(), resolvers: resolvers).addresses)
   }
   /// A path in the settings is relative to their file, one in the environment to the current folder.
-  private var edgeCAFile: String? {
+  var edgeCAFile: String? {
     if let given = environment["EDGEFERRY_EDGE_CA"], !given.isEmpty { return given }
     guard let file = settings.edgeCAFile else { return nil }
     guard let path = settings.path, !file.hasPrefix("/") else { return file }

@@ -32,7 +32,7 @@ struct ServingCheckTests {
         coversName: true))
   }
   private func check(_ edge: FakeEdge, _ health: HealthPolicy?) -> ServingCheck {
-    var out = ServingCheck(edge, health: health, clock: clock)
+    var out = ServingCheck(edge, health: health, now: clock.now)
     out.tries = 2
     return out
   }

@@ -205,7 +205,7 @@ struct ServingRuleTests {
     bad.certificate = Self.certificate(trusted: false)
     #expect(codes([bad]) == ["certificate-untrusted": .block])
     #expect(codes([Self.look("E2", days: 30)], days: 40) == ["certificate-ends": .block])
-    #expect(codes([Self.look("E2", days: 20.9)]) == ["certificate-ends-soon": .risk])
+    #expect(codes([Self.look("E2", days: 20.9)]) == ["certificate-ends-soon": .note])
     #expect(codes([Self.look("E2", days: 21.1)]) == [:])
   }
   @Test func `a target that was not reached or fails is a risk`() {

@@ -5,6 +5,6 @@ public struct CutoverCommand: ParsableCommand {
   public static let configuration = CommandConfiguration(
     commandName: "cutover",
     abstract: "Observe names in DNS, plan their move to another target, and prove that they moved.",
-    subcommands: [ProbeCommand.self, VerifyCommand.self])
+    subcommands: [ProbeCommand.self, PlanCommand.self, VerifyCommand.self])
   public init() {}
 }

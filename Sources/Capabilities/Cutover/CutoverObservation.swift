@@ -13,6 +13,8 @@ public struct CutoverObservation: Equatable, Sendable {
   /// The values of the marker header that source and target answer with, where health is watched.
   public var sourceMarker: String?
   public var targetMarker: String?
+  /// What both sides answered over HTTPS, where health is watched.
+  public var serving: ServingScene?
   public var name: DomainName { probe.name }
 
   public init(

@@ -20,6 +20,8 @@ public struct CutoverPlanner {
   var rollback: [Step] = []
   var risks: [Plan.Risk] = []
   var notes: [String] = []
+  /// How long a change is looked for on the servers: long enough for a secondary that polls.
+  var limitSeconds = 5400
   var isSingle: Bool { moves.count == 1 }
 
   /// More names than this leave out of the plan what is only there to be read: probes, observed RRsets.
@@ -95,6 +97,7 @@ public struct CutoverPlanner {
         distribution,
         ZoneDistribution.plannedSeconds(it.probe.soa, propagation: policy.propagationSeconds))
     }
+    limitSeconds = max(limitSeconds, min(distribution, 30 * 86_400) + 600)
     let low = moves.map(\.flipTTL).max() ?? policy.ttl
     let planned =
       usesRoute53
@@ -170,7 +173,9 @@ public struct CutoverPlanner {
         "\(move.name) has a TTL of \(ttl) s; the plan waits \(policy.resolverCapSeconds) s, as resolvers cap it, and a cache without a cap keeps the old answer for \(ttl) s"
       )
     }
+    try judgeServing()
     judgeRollback()
+    judgeMarkers()
     if policy.ttl < 30 {
       notes.append(
         "a TTL of \(policy.ttl) s is below 30: some resolvers raise it, and the zone's servers get many more queries"
@@ -189,6 +194,23 @@ public struct CutoverPlanner {
     }
     for move in moves.prefix(Self.sampleMax) { notes += move.notes }
     notes = notes.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+
+  /// Health is told by a header: a target that nobody could see it of proves nothing during the bake.
+  private mutating func judgeMarkers() {
+    guard let marker = input.health?.marker else { return }
+    let asked = observations.filter { !$0.name.isWildcard }.prefix(Self.sampleMax)
+    if let blind = asked.first(where: { $0.targetMarker == nil }) {
+      risk(
+        "marker-unknown",
+        "\(blind.target) did not answer for \(blind.name) with the header \(marker), so the bake cannot tell it from the source"
+      )
+    } else if let same = asked.first(where: { $0.targetMarker == $0.sourceMarker }) {
+      risk(
+        "marker-unknown",
+        "source and target of \(same.name) answer with the same header \(marker), so the bake cannot tell them apart"
+      )
+    }
   }
 
   private mutating func judgeRollback() {

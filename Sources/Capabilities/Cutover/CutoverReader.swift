@@ -3,11 +3,16 @@ import Foundation
 
 /// Looks at names before their cutover is planned; only reads.
 struct CutoverReader: Sendable {
+  /// Who changes a zone, the number of the account that does (nil outside AWS), and what to know of it.
+  typealias Place = (editor: any ZoneEditor, account: AccountID?, note: String?)
+
+  /// The zones of the settings.
   var zones: [ZoneSettings]
   /// What DNS says, in the order given.
   var probe: @Sendable ([DomainName]) async -> [ProbedName]
-  /// What changes a zone, and the number of the account that does; nil outside AWS.
-  var editor: @Sendable (ZoneSettings) async throws(FerryError) -> (any ZoneEditor, AccountID?)
+  /// Who has a zone that the settings do not name; nil for nobody that can be asked.
+  var owner: @Sendable (DomainName) async throws(FerryError) -> ZoneSettings?
+  var place: @Sendable (ZoneSettings) async throws(FerryError) -> Place
   var serving: (any ServingProbe)?
   var health: HealthPolicy?
 
@@ -16,53 +21,67 @@ struct CutoverReader: Sendable {
   /// Above this many names a zone that only its servers tell of is read by the probe alone.
   static let readMax = 100
 
-  /// - Throws: `unknown-zone` (64) for a name outside every zone of the settings; what the editor throws.
-  func observe(_ moves: [WantedMove]) async throws(FerryError) -> [CutoverObservation] {
-    var places: [ZoneSettings] = []
-    for move in moves { places.append(try zone(of: move.name)) }
+  /// - Throws: `unknown-zone` (64) for a name whose zone nothing knows; what `owner` and `place` throw.
+  func observe(_ moves: [WantedMove]) async throws(FerryError) -> (
+    observations: [CutoverObservation], notes: [String]
+  ) {
     let probed = await probe(moves.map(\.name))
     guard probed.count == moves.count else {
       throw FerryError(
         "no-probe", exit: .blocked, what: "could not look at the names",
         why: "\(probed.count) of \(moves.count) were looked at", next: "run the command again")
     }
+    var found: [DomainName: ZoneSettings] = [:]
     var out: [CutoverObservation] = []
     out.reserveCapacity(moves.count)
+    var order: [ZoneSettings] = []
     for (index, move) in moves.enumerated() {
+      let zone = try await zone(of: probed[index], &found)
+      if !order.contains(where: { $0.name == zone.name }) { order.append(zone) }
       out.append(
         CutoverObservation(
-          zone: places[index], current: Self.current(probed[index]), probe: probed[index],
+          zone: zone, current: Self.current(probed[index]), probe: probed[index],
           target: move.target))
     }
-    for zone in zones {
+    var notes: [String] = []
+    for zone in order {
       let own = out.indices.filter { out[$0].zone.name == zone.name }
-      if !own.isEmpty { try await read(zone, own, &out) }
+      if let note = try await read(zone, own, &out) { notes.append(note) }
     }
-    await learnMarkers(&out)
-    return out
+    await lookAtEdges(&out)
+    return (out, notes)
   }
 
-  func zone(of name: DomainName) throws(FerryError) -> ZoneSettings {
-    let found = zones.filter { name.isWithin($0.name) }.max {
+  /// That of the settings, else the one that the delegation says, with whoever has it.
+  private func zone(of probe: ProbedName, _ found: inout [DomainName: ZoneSettings])
+    async throws(FerryError) -> ZoneSettings
+  {
+    let given = zones.filter { probe.name.isWithin($0.name) }.max {
       $0.name.text.utf8.count < $1.name.text.utf8.count
     }
-    guard let found else {
+    if let given { return given }
+    guard let cut = probe.zone else {
       let known = zones.map(\.name.host).sorted().joined(separator: ", ")
-      throw .badInput(
-        "unknown-zone", what: "could not plan \(name)",
-        why: known.isEmpty
-          ? "no settings file names zones" : "it is in none of the zones of the settings: \(known)",
-        next: "name its zone under zones: in edgeferry.yaml")
+      throw FerryError(
+        "unknown-zone", exit: .usage, what: "could not plan \(probe.name)",
+        why: (known.isEmpty
+          ? "no settings file names zones" : "it is in none of the zones of the settings (\(known))")
+          + ", and its delegation was not found",
+        next: "name its zone under zones: in edgeferry.yaml", causes: probe.because)
     }
-    return found
+    if let known = found[cut] { return known }
+    let zone = try await owner(cut) ?? ZoneSettings(name: cut, provider: .manual)
+    found[cut] = zone
+    return zone
   }
 
   /// The provider's own values take the place of what its servers answer: only it knows of alias records.
+  /// - Returns: what a person should know of who changes the zone.
   private func read(_ zone: ZoneSettings, _ own: [Int], _ out: inout [CutoverObservation])
-    async throws(FerryError)
+    async throws(FerryError) -> String?
   {
-    guard zone.provider == .route53 || own.count <= Self.readMax else { return }
-    let (editor, account) = try await editor(zone)
+    let (editor, account, note) = try await place(zone)
+    guard zone.provider == .route53 || own.count <= Self.readMax else { return note }
     let types = CutoverMove.types + (own.count <= Self.readMax ? Self.otherTypes : [])
     let keys = own.flatMap { index in types.map { RecordKey(out[index].name, $0) } }
     let values = try await editor.read(keys)
@@ -76,6 +95,7 @@ struct CutoverReader: Sendable {
       // SOA and NS are at every apex, and no CNAME is planned there.
       if name == zone.name { out[index].current["NS"] = nil }
     }
+    return note
   }
   /// The RRsets that the first server in good order answers.
   static func current(_ probe: ProbedName) -> [RRType: RecordValue] {
@@ -87,16 +107,30 @@ struct CutoverReader: Sendable {
     return out
   }
 
-  /// What source and target call themselves, where health tells them apart by a header.
-  private func learnMarkers(_ out: inout [CutoverObservation]) async {
-    guard let health, let marker = health.marker, let serving else { return }
-    for index in out.indices.prefix(CutoverPlanner.sampleMax) where !out[index].name.isWildcard {
-      let it = out[index]
-      let url = health.url.replacingOccurrences(of: "{name}", with: it.name.host)
-      let source = await serving.look(url: url, at: nil, marker: marker)
-      let target = await serving.look(url: url, at: it.target.host, marker: marker)
-      out[index].sourceMarker = source.lazy.compactMap(\.marker).first
-      out[index].targetMarker = target.lazy.compactMap(\.marker).first
+  /// What source and target answer, and call themselves, where health is watched.
+  private func lookAtEdges(_ out: inout [CutoverObservation]) async {
+    guard let health, let serving else { return }
+    let asked = out.indices.filter { !out[$0].name.isWildcard }.prefix(CutoverPlanner.sampleMax)
+    let moves = asked.map {
+      ServingCheck.Move(
+        name: out[$0].name, source: out[$0].currentTarget, target: out[$0].target)
     }
+    let scenes = await ServingCheck(serving, health: health, now: Date()).scenes(of: moves)
+    for (index, scene) in zip(asked, scenes) {
+      out[index].serving = scene
+      guard health.marker != nil else { continue }
+      out[index].sourceMarker = scene.sourceMarker
+      out[index].targetMarker = scene.targetMarker
+    }
+  }
+}
+
+extension CutoverObservation {
+  /// Where the name leads now, by CNAME or alias record.
+  var currentTarget: DomainName? {
+    for value in CutoverMove.types.compactMap({ current[$0] }) {
+      if let alias = value.alias { return alias.dnsName }
+    }
+    return current[.cname]?.data.first.map(DomainName.init(wire:))
   }
 }

@@ -54,6 +54,11 @@ enum NamesFile {
             known[cells[1]] = to
           }
         }
+        guard name != to, name != .root, to != .root, !to.isWildcard else {
+          throw .badInput(
+            "bad-names", what: "could not plan \(name)", why: "it cannot point to \(to)",
+            next: "correct the line")
+        }
         out.append(WantedMove(name: name, target: to))
       } catch {
         throw refuse(index + 1, "\(error.what): \(error.why)")

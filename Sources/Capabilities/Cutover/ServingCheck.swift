@@ -1,4 +1,5 @@
 import FerryCore
+import FerryDNS
 import FerryHTTP
 import Foundation
 
@@ -6,14 +7,17 @@ import Foundation
 struct ServingCheck: Sendable {
   let probe: any ServingProbe
   let health: HealthPolicy?
-  let clock: any FerryClock
+  /// Days left of certificates are counted from here.
+  let now: Date
   /// Looks at every address through normal resolution; each resolves anew.
   var tries = 3
   /// What the lab's edge names itself by; real edges never send it.
   static let labMarker = "x-lab-distribution"
   private var marker: String { health?.marker ?? Self.labMarker }
 
-  private static let movesAtOnce = 16
+  private static let movesAtOnce = 32
+  /// More names than this are asked on request alone, and once each.
+  static let namesMax = 100
   /// What distributions answer to their own names is the same for every name that moves.
   private let ownLooks = Locked<[DomainName: Task<[ServingLook], Never>]>([:])
 
@@ -26,29 +30,31 @@ struct ServingCheck: Sendable {
     var isAbsent = false
   }
 
-  init(_ probe: any ServingProbe, health: HealthPolicy?, clock: any FerryClock) {
+  init(_ probe: any ServingProbe, health: HealthPolicy?, now: Date) {
     self.probe = probe
     self.health = health
-    self.clock = clock
+    self.now = now
   }
 
   /// `serving` of each move, in the order given.
   func verdicts(of moves: [Move]) async -> [ServingVerdict] {
-    await withTaskGroup(of: (Int, ServingVerdict).self) { group in
-      var out = [ServingVerdict](
-        repeating: ServingVerdict(.unknown, because: ["it was not asked"]), count: moves.count)
-      var next = 0
-      func start() {
-        let (index, move) = (next, moves[next])
-        group.addTask { (index, await verdict(of: move)) }
-        next += 1
+    await each(moves) { await verdict(of: $0) }
+  }
+  /// Both sides of each move, in the order given.
+  func scenes(of moves: [Move]) async -> [ServingScene] {
+    await each(moves) { await scene(of: $0.name, source: $0.source, target: $0.target) }
+  }
+  private func each<Result: Sendable>(
+    _ moves: [Move], _ body: @escaping @Sendable (Move) async -> Result
+  ) async -> [Result] {
+    await withTaskGroup(of: (Int, Result).self) { group in
+      var out: [(Int, Result)] = []
+      for (index, move) in moves.enumerated() {
+        if index >= Self.movesAtOnce, let done = await group.next() { out.append(done) }
+        group.addTask { (index, await body(move)) }
       }
-      while next < min(Self.movesAtOnce, moves.count) { start() }
-      while let (index, verdict) = await group.next() {
-        out[index] = verdict
-        if next < moves.count, !Task.isCancelled { start() }
-      }
-      return out
+      for await done in group { out.append(done) }
+      return out.sorted { $0.0 < $1.0 }.map(\.1)
     }
   }
 
@@ -84,12 +90,13 @@ struct ServingCheck: Sendable {
     }
     let scene = await scene(of: move.name, source: move.source, target: move.target)
     var looks: [ServingLook] = []
-    for _ in 0..<tries {
+    // Where nothing tells the sides apart, one look is shown and proves nothing.
+    for _ in 0..<(scene.tell == nil ? 1 : tries) {
       looks += await probe.look(url: url(for: move.name), at: nil, marker: marker)
     }
     return scene.verdict(
       through: looks, expectStatus: isHealthURL(of: move.name) ? health?.expectStatus : nil,
-      now: clock.now)
+      now: now)
   }
 
   /// The health check's URL where it is one of the name's own; else the name's root.
@@ -105,5 +112,18 @@ struct ServingCheck: Sendable {
   /// A wildcard is asked by a name below it that nobody else has.
   static func host(_ name: DomainName) -> String {
     name.isWildcard ? "edgeferry-check" + name.host.dropFirst() : name.host
+  }
+}
+
+extension ServingCheck.Move {
+  /// Without a source given, what the name's own servers still point at.
+  init(_ it: NameEvidence) {
+    let target = it.move?.target ?? it.probed.name
+    let known = it.probed.servers.filter { $0.verdict == .ok }
+    let seen = known.flatMap(\.answers).filter { $0.type == .cname && $0.name == it.probed.name }
+      .flatMap(\.data).map(DomainName.init(wire:)).first { $0 != target }
+    self.init(
+      name: it.probed.name, source: it.move?.source ?? seen, target: target,
+      isAbsent: !known.isEmpty && known.allSatisfy(\.answers.isEmpty))
   }
 }

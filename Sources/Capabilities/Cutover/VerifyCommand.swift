@@ -22,9 +22,16 @@ struct VerifyCommand: FerryCommand {
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
     try formats(.text, .json)
     let moves = try self.moves(context)
-    let evidence = try await context.prober().look(moves)
+    // Ten thousand questions are more than a resolver that nobody named should get.
+    let asksResolvers = context.settings.resolvers != nil || moves.count <= Prober.fewNames
+    if !asksResolvers {
+      context.terminal.talk(
+        "note: of more than \(Prober.fewNames) names the system's resolvers are not asked; name some under resolvers:"
+      )
+    }
+    let evidence = try await context.prober().look(moves, asksResolvers: asksResolvers)
     guard !Task.isCancelled else { throw .interruptedWhileReading }
-    let serving = try await ServingVerdict.of(evidence, context)
+    let serving = try await Self.serving(evidence, context)
     let document = CutoverVerdict(names: zip(evidence, serving).map(Self.verdict))
     try context.answer(
       global.output == .json ? FerryJSON.document(document) : Self.text(document))
@@ -35,8 +42,35 @@ struct VerifyCommand: FerryCommand {
     let dns = it.verdict
     let because = (dns.because + it.probed.because).map { "DNS: " + $0 }
     return .init(
-      name: it.probed.name, dns: dns.verdict.ofMove, serving: serving.verdict,
+      name: it.probed.name, dns: dns.verdict.ofMove, serving: serving.serving,
       because: because + serving.because.map { "serving: " + $0 })
+  }
+
+  /// Who serves each name, with what CloudFront counted beside it.
+  private static func serving(_ evidence: [NameEvidence], _ context: Context)
+    async throws(FerryError) -> [ServingVerdict]
+  {
+    guard evidence.count <= ServingCheck.namesMax || context.settings.health != nil else {
+      let why =
+        "not asked: of more than \(ServingCheck.namesMax) names it is when the settings have health:"
+      return evidence.map { _ in ServingVerdict(.unknown, because: [why]) }
+    }
+    let moves = evidence.map(ServingCheck.Move.init)
+    var check = ServingCheck(
+      try context.servingProbe(), health: context.settings.health, now: context.clock.now)
+    if moves.count > ServingCheck.namesMax { check.tries = 1 }
+    async let counted = RequestEvidence.read(
+      moves.prefix(100).flatMap { [$0.target] + ($0.source.map { [$0] } ?? []) }, context)
+    var out = await check.verdicts(of: moves)
+    let counts = await counted
+    for (index, move) in moves.enumerated() {
+      out[index].because += [move.source, move.target].compactMap {
+        $0.flatMap { counts.lines[$0] }
+      }
+      if let denied = counts.denied { out[index].because.append(denied) }
+    }
+    guard !Task.isCancelled else { throw .interruptedWhileReading }
+    return out
   }
 
   // MARK: What to verify
@@ -44,20 +78,18 @@ struct VerifyCommand: FerryCommand {
   private func moves(_ context: Context) throws(FerryError) -> [NameMove] {
     let source: DomainName? = try from.map { text throws(FerryError) in try DomainName(text) }
     if let names {
-      guard given.isEmpty, to == nil else {
-        throw Self.usage("--names FILE holds names and targets; NAME and --to are not for it")
-      }
-      let bytes = try Files.read(names, what: "names", limit: 64 << 20)
-      return try Self.moves(String(decoding: bytes, as: UTF8.self), from: source, file: names)
+      guard given.isEmpty else { throw Self.usage("--names FILE and NAME are not for each other") }
+      let target: DomainName? = try to.map { text throws(FerryError) in try DomainName(text) }
+      let bytes = try Files.read(names, what: "names", limit: NamesFile.bytesMax)
+      return try Self.moves(
+        NamesFile.read(bytes, named: names, target: target), from: source)
     }
     if let to {
       guard !given.isEmpty else { throw Self.usage("no name was given") }
       let target = try DomainName(to)
-      var out: [NameMove] = []
-      for text in given {
-        out.append(NameMove(name: try DomainName(text), target: target, source: source))
-      }
-      return out
+      var wanted: [WantedMove] = []
+      for text in given { wanted.append(WantedMove(name: try DomainName(text), target: target)) }
+      return try Self.moves(wanted, from: source)
     }
     guard given.count == 1, let plan = given.first, from == nil else {
       throw Self.usage("give one PLAN, or NAME… --to TARGET, or --names FILE")
@@ -70,40 +102,23 @@ struct VerifyCommand: FerryCommand {
     )
   }
 
-  /// `name,target` lines; empty ones and those that begin with # are passed over.
-  /// - Throws: `bad-names` (64) with the line.
-  static func moves(_ text: String, from source: DomainName?, file: String) throws(FerryError)
+  /// Each name once.
+  /// - Throws: `bad-names` (64) for a name with two targets.
+  static func moves(_ wanted: [WantedMove], from source: DomainName?) throws(FerryError)
     -> [NameMove]
   {
+    var targets: [DomainName: DomainName] = [:]
     var out: [NameMove] = []
-    var seen: Set<DomainName> = []
-    for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-      .enumerated()
-    {
-      let line = line.trimmingCharacters(in: .whitespaces)
-      if line.isEmpty || line.hasPrefix("#") { continue }
-      func refuse(_ why: String) -> FerryError {
-        .badInput(
-          "bad-names", what: "could not read \(file), line \(index + 1)", why: why,
-          next: "write one name,target on each line, without a head line")
+    for it in wanted {
+      let earlier = targets.updateValue(it.target, forKey: it.name)
+      guard earlier == nil || earlier == it.target else {
+        throw .badInput(
+          "bad-names", what: "could not verify \(it.name)", why: "it is there with two targets",
+          next: "name it once, with the one target that it should have")
       }
-      let cells = line.split(separator: ",", omittingEmptySubsequences: false).map {
-        $0.trimmingCharacters(in: .whitespaces)
+      if earlier == nil {
+        out.append(NameMove(name: it.name, target: it.target, source: source))
       }
-      guard cells.count == 2 else { throw refuse("\(line.debugDescription) is no name,target") }
-      do throws(FerryError) {
-        let move = NameMove(
-          name: try DomainName(cells[0]), target: try DomainName(cells[1]), source: source)
-        guard seen.insert(move.name).inserted else { throw refuse("\(move.name) is there twice") }
-        out.append(move)
-      } catch {
-        throw error.code == "bad-names" ? error : refuse("\(error.what): \(error.why)")
-      }
-    }
-    guard !out.isEmpty else {
-      throw .badInput(
-        "bad-names", what: "could not read \(file)", why: "it holds no name",
-        next: "write one name,target on each line")
     }
     return out
   }
@@ -146,19 +161,6 @@ struct VerifyCommand: FerryCommand {
     }
     let done = document.names.count(where: \.cutOver)
     return out + "\(done) of \(document.names.count) cut over\n"
-  }
-}
-
-/// What is served for a name, and how that is known.
-struct ServingVerdict {
-  var verdict: CutoverVerdict.Serving
-  var because: [String]
-
-  /// One for each name.
-  static func of(_ evidence: [NameEvidence], _ context: Context) async throws(FerryError)
-    -> [ServingVerdict]
-  {
-    evidence.map { _ in ServingVerdict(verdict: .unknown, because: ["it was not asked"]) }
   }
 }
 

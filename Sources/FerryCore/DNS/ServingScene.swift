@@ -117,7 +117,8 @@ extension ServingScene {
   /// What would go wrong if DNS pointed at the target.
   ///
   /// - Parameter until: when the plan ends; the certificate must live that long.
-  public func findings(now: Date, until: Date) -> [ServingFinding] {
+  /// - Parameter expectStatus: what a healthy answer has; nil takes any that is no server's error.
+  public func findings(now: Date, until: Date, expectStatus: Int? = nil) -> [ServingFinding] {
     let place = "\(target.domain.host), asked for \(name.host),"
     let heard = target.forName.filter { $0.certificate != nil || $0.status != nil }
     guard !heard.isEmpty else {
@@ -159,7 +160,7 @@ extension ServingScene {
           "the target's certificate ends at \(Timestamp.text(it.notAfter)), before the plan does")
       } else if it.isTrusted, days < Self.daysMin {
         add(
-          "certificate-ends-soon", .risk,
+          "certificate-ends-soon", .note,
           "the target's certificate ends at \(Timestamp.text(it.notAfter)), in \(days) d")
       }
     }
@@ -171,8 +172,10 @@ extension ServingScene {
           "alias-not-on-target", .block,
           "\(place) answers \(status): the alias is not on it yet, and between distributions it is the alias that switches, not DNS"
         )
-      } else if status >= 500 {
-        add("target-fails", .risk, "\(place) answers \(status)")
+      } else if status != expectStatus ?? (status >= 500 ? 0 : status) {
+        add(
+          "target-fails", .risk,
+          "\(place) answers \(status)" + (expectStatus.map { " instead of \($0)" } ?? ""))
       } else if case .marker(let source, _) = tell, let value = look.marker, source.contains(value)
       {
         add(

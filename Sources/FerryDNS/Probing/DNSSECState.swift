@@ -34,7 +34,11 @@ struct DNSSECState: Equatable {
       return
     }
     state = .signed
-    for records in [allKeys] + it.servers { check(records, keys, it) }
+    var checked: [[DNSRecord]] = []
+    for records in [allKeys] + it.servers where !checked.contains(records) {
+      check(records, keys, it)
+      checked.append(records)
+    }
     if let delegation = it.delegation, state == .signed {
       if delegation.isEmpty {
         findings.append(

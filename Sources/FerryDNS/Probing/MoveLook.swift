@@ -5,6 +5,8 @@ import FerryCore
 extension Prober {
   /// Names looked at one by one, where the first question did not settle it.
   private static let namesAtOnce = 64
+  /// Above this many names each resolver is read once, whatever it is.
+  public static let fewNames = 100
 
   /// What is known of one name while it is looked at.
   private struct Looked: Sendable {
@@ -17,8 +19,9 @@ extension Prober {
     var answers: [[ProbedName.RRset]] = []
   }
 
+  /// - Parameter asksResolvers: whether resolvers are read too; they are evidence, the servers decide.
   /// - Returns: the evidence for each move, in the order given; `verdict` judges it.
-  public func look(_ moves: [NameMove]) async -> [NameEvidence] {
+  public func look(_ moves: [NameMove], asksResolvers: Bool = true) async -> [NameEvidence] {
     let places = await inParallel(moves, atMost: Self.namesAtOnce) { move in
       // The settings' servers without a question whether a cut lies below: the answer will tell.
       if let given = delegation.given(for: move.name) { return Delegation.Place.found(given) }
@@ -30,7 +33,7 @@ extension Prober {
     }
     await askServers(&looked)
     looked = await inParallel(looked, atMost: Self.namesAtOnce) { await followed($0) }
-    await askResolvers(&looked)
+    if asksResolvers { await askResolvers(&looked) }
     let settled = looked
     let judged = await inParallel(Array(settled.indices), atMost: Self.namesAtOnce) { index in
       if case .lost(let because) = places[index] {
@@ -46,6 +49,7 @@ extension Prober {
   private static func question(_ name: DomainName, _ type: RRType) -> DNSQuery {
     var query = DNSQuery(name, type)
     query.dnssecOK = true
+    query.answersAlone = true
     return query
   }
 
@@ -120,12 +124,14 @@ extension Prober {
   private func askResolvers(_ looked: inout [Looked]) async {
     var asks: [(query: DNSQuery, server: DNSServer)] = []
     var counts: [[Int]] = []
+    let isMany = looked.count > Self.fewNames
     for it in looked {
       let types = it.answers.contains { !$0.isEmpty } ? Self.typesToRead(it.answers) : []
       counts.append(
         resolvers.map { resolver in
           let questions = types.flatMap { type in
-            [(Self.reading(it.move.name, type), resolver)].repeated(Self.reads(of: resolver))
+            [(Self.reading(it.move.name, type), resolver)].repeated(
+              isMany ? 1 : Self.reads(of: resolver))
           }
           asks += questions
           return questions.count
@@ -151,7 +157,8 @@ extension Prober {
   private func evidence(_ it: Looked) async -> NameEvidence {
     let zone = it.place.zone
     let dnssec = state(
-      of: it.reports, zone: zone, keys: await keys(of: zone, reports: it.reports), it.resolved)
+      of: it.reports, zone: zone,
+      keys: await keys(of: zone, reports: it.reports, asksParent: false), it.resolved)
     var probed = ProbedName(
       name: it.move.name, zone: zone, servers: it.reports.map(\.entry), chain: it.chain,
       dnssec: .init(state: dnssec.state, earliestExpiration: dnssec.earliestExpiration),

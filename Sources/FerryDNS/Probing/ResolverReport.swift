@@ -48,7 +48,11 @@ struct ResolverReport {
       guard message.rcode == .noError || message.rcode == .nxDomain else { continue }
       isStale = isStale || message.isStale
       let here = message.answer.filter { $0.name == name }
-      isOwn = isOwn || message.isAuthoritative && (!here.isEmpty || message.rcode == .nxDomain)
+      // A server of the zone itself, asked as a resolver, offers no recursion.
+      isOwn =
+        isOwn
+        || message.isAuthoritative && message.recursionAvailable
+          && (!here.isEmpty || message.rcode == .nxDomain)
       records += here.filter { !records.contains($0) }
       let sets = RRsets(here, at: name, types: ServerReport.types).sets
       if !sets.isEmpty { seen.append(sets) }

@@ -6,7 +6,7 @@ import FerryCore
 struct ViewRule: NameRule {
   func judge(_ it: NameEvidence) -> Judgement? {
     for resolver in it.probed.recursives {
-      if resolver.verdict == "overridden-by-view" {
+      if resolver.verdict == "overridden-by-view", it.side(of: resolver.answers) != .source {
         return Judgement(
           .overriddenByView,
           "resolver \(resolver.address) answers \(resolver.answers.words) from a view of its own")
