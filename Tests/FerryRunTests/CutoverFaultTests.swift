@@ -138,7 +138,7 @@ struct CutoverFaultTests {
   func `each fault at each change has its exit code, and the same command goes on to the same end`(
     _ back: Bool
   ) async throws {
-    let start = CutoverWorld(window: nil)
+    let start = CutoverWorld(window: nil, ttl: 300, bakeSeconds: 240)
     let store = try start.store()
     defer { KillTests.remove(store.path) }
     if back {
