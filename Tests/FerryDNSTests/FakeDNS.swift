@@ -9,6 +9,8 @@ struct FakeDNS: DNSTransport {
   enum Server: Sendable {
     /// Authoritative for a zone; NS records below the apex make referrals.
     case zone(FakeZone)
+    /// One after the other for each question, the second first.
+    case zones([FakeZone])
     /// Recursive: answers what it has, and says NXDOMAIN to the rest.
     case resolver([String], stale: Bool = false, validates: Bool = false)
     case silent, refuses, servfail, forges
@@ -46,6 +48,9 @@ struct FakeDNS: DNSTransport {
     case .servfail: message.rcode = .servFail
     case .lame: break
     case .zone(let zone): message = zone.answer(query, message)
+    case .zones(let zones):
+      let count = asked.all(server.description).count { $0.key == query.key }
+      message = zones[count % zones.count].answer(query, message)
     case .resolver(let lines, let stale, let validates):
       guard query.recursionDesired else {
         message.rcode = .refused

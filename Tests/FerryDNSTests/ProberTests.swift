@@ -150,6 +150,18 @@ struct ProberTests {
     #expect(it.because.contains { $0.contains("2147483648") } == (verdict == "unknown"))
   }
 
+  @Test func `addresses that change with every answer are no disagreement, others are`() async {
+    let one = FakeZone("example.com.", "cdn.example.com. 60 A 192.0.2.1")
+    let two = FakeZone("example.com.", "cdn.example.com. 60 A 192.0.2.2")
+    let name = DomainName(wire: "cdn.example.com.")
+    let rotating = await Self.probe(
+      name, [Self.one: .zones([two, one]), Self.two: .zones([one, two, two])])
+    #expect(rotating.verdict == "ok")
+    #expect(rotating.servers.allSatisfy { $0.answers[.a]?.data == ["192.0.2.1", "192.0.2.2"] })
+    let fixed = await Self.probe(name, [Self.one: .zone(one), Self.two: .zone(two)])
+    #expect(fixed.verdict == "disagree")
+  }
+
   @Test func `a name below a cut is in the zone that the referral names`() async {
     let sub = FakeZone(
       "sub.example.com.", "sub.example.com. 300 NS ns.sub.example.com.",

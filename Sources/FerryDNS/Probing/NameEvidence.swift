@@ -67,15 +67,17 @@ public struct NameEvidence: Sendable {
       return .unclear(
         because: "the name has addresses, and those of \(move.target) are not known")
     }
+    // A CDN gives a few of its many addresses at a time: one in common is enough.
     switch (
-      addresses.isSubset(of: move.targetAddresses), addresses.isSubset(of: move.sourceAddresses)
+      addresses.isDisjoint(with: move.targetAddresses),
+      addresses.isDisjoint(with: move.sourceAddresses)
     ) {
-    case (true, false): return .target
-    case (false, true): return .source
-    case (true, true):
+    case (false, true): return .target
+    case (true, false): return .source
+    case (false, false):
       return .unclear(
         because: "source and target have the same addresses; DNS cannot tell them apart")
-    case (false, false): return .other
+    case (true, true): return .other
     }
   }
   /// `0 target.` of an HTTPS record in alias mode; nil for service mode and for `0 .` (RFC 9460 §2.4.2, §2.5).

@@ -45,7 +45,7 @@ public struct Prober: Sendable {
       return ProbedName(name: name, zone: nil, verdict: "unknown", because: [because])
     case .found(let found): place = found
     }
-    let reports = await self.reports(of: name, at: place)
+    let reports = await steadied(self.reports(of: name, at: place), name)
     var it = ProbedName(name: name, zone: place.zone, verdict: "")
     it.servers = reports.map(\.entry)
     it.soa = reports.compactMap { $0.soa?.timers }.max { $0.refresh < $1.refresh }
@@ -110,6 +110,48 @@ public struct Prober: Sendable {
       outcomes.denial = await ask(zone, ServerReport.absentType)
       return ServerReport(
         address, named: server.name, of: name, in: zone, sibling: sibling, outcomes)
+    }
+  }
+
+  /// A CDN's addresses change from one answer to the next: servers that differ in them alone, and each with itself,
+  /// agree. All that were seen then stand for each.
+  private func steadied(_ reports: [ServerReport], _ name: DomainName) async -> [ServerReport] {
+    let known = reports.indices.filter { reports[$0].entry.verdict == .ok }
+    let answers = known.map { reports[$0].entry.answers }
+    let areAddresses = answers.allSatisfy { sets in
+      !sets.isEmpty && sets.allSatisfy { $0.type == .a || $0.type == .aaaa }
+        && sets.map { [$0.type.rawValue, "\($0.ttl)"] }
+          == answers[0].map { [$0.type.rawValue, "\($0.ttl)"] }
+    }
+    guard areAddresses, answers.contains(where: { $0 != answers[0] }) else { return reports }
+    var seen = answers[0]
+    for sets in answers { Self.add(sets, to: &seen) }
+    let changes = await inParallel(known, atMost: 20) { index -> [ProbedName.RRset]? in
+      guard let server = DNSServer(reports[index].entry.address) else { return nil }
+      var own = reports[index].entry.answers
+      let before = own
+      for type in before.map(\.type) {
+        for _ in 0..<3 {
+          guard case .reply(let message, _) = await asking.ask(DNSQuery(name, type), of: server)
+          else { continue }
+          Self.add(RRsets(message.answer, at: name, types: [type]).sets, to: &own)
+        }
+      }
+      return own == before ? nil : own
+    }
+    guard changes.contains(where: { $0 != nil }) else { return reports }
+    for sets in changes { Self.add(sets ?? [], to: &seen) }
+    var out = reports
+    for index in known { out[index].entry.answers = seen }
+    out[known[0]].findings.append(
+      "the addresses change from one answer to the next, as a CDN's do; all that were seen are shown"
+    )
+    return out
+  }
+  private static func add(_ sets: [ProbedName.RRset], to seen: inout [ProbedName.RRset]) {
+    for set in sets {
+      guard let index = seen.firstIndex(where: { $0.type == set.type }) else { continue }
+      seen[index].data = Set(seen[index].data + set.data).sorted()
     }
   }
 
