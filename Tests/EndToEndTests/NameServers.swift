@@ -115,6 +115,9 @@ struct NameServer: Sendable {
     refreshMaximum: Int? = nil, key: Key? = nil, port: UInt16? = nil
   ) async throws -> NameServer {
     try await start(ferry, port) { folder, port in
+      // Knot makes no journal in a folder that is not there, and then refuses updates.
+      try FileManager.default.createDirectory(
+        at: folder.appendingPathComponent("db"), withIntermediateDirectories: true)
       var conf = """
         server:
           rundir: "\(folder.path)"
