@@ -260,7 +260,10 @@ public actor Runner {
     try await settle(step)
     try journal(.verified, step: step)
     tell(.verified(step: step))
-    if let undoes = step.undoes, let of = plan.rollbackOf {
+    // Taken back only with the last step that takes it back: a wait of its own may follow the write.
+    if let undoes = step.undoes, let of = plan.rollbackOf,
+      plan.steps.last(where: { $0.undoes == undoes })?.id == step.id
+    {
       try stopping { () throws(FerryError) in
         _ = try store.append(.undone, plan: of, step: undoes, at: world.clock.now)
       }

@@ -73,8 +73,21 @@ extension Context {
       }
       options.maxWaitSeconds = seconds
     }
-    let clients = try await clients(for: plan)
-    let world = World(clock: clock, windows: settings.windows) { account throws(FerryError) in
+    // A run that undoes itself writes where its rollback plan says, too.
+    var steps = plan
+    steps.steps += options.rollback?.steps ?? []
+    let clients = try await clients(for: steps)
+    let dns = try steps.touchesDNS ? (engine: dnsTransport(), names: liveNames()) : nil
+    let zones: (@Sendable (DomainName) throws(FerryError) -> any ZoneEditor)?
+    if let dns {
+      zones = try await zoneEditors(for: steps, dns: dns.engine, names: dns.names)
+    } else {
+      zones = nil
+    }
+    let world = World(
+      clock: clock, windows: settings.windows, zones: zones, names: dns?.names,
+      serving: try steps.touchesEdges ? servingProbe() : nil
+    ) { account throws(FerryError) in
       guard let client = clients[account] else {
         throw FerryError(
           "other-account", exit: .blocked, what: "could not use account \(account)",
@@ -99,6 +112,18 @@ extension Context {
           ? Terminal.json(error) : Terminal.text(error, colour: terminal.colour), to: STDERR_FILENO)
     }
     return outcome.exit
+  }
+}
+
+extension Plan {
+  fileprivate var touchesDNS: Bool {
+    steps.contains { step in
+      step.action.dns != nil
+        || step.checks.contains { [.authoritative, .recursive].contains($0.type) }
+    }
+  }
+  fileprivate var touchesEdges: Bool {
+    steps.contains { $0.checks.contains { [.serving, .health].contains($0.type) } }
   }
 }
 
