@@ -99,7 +99,10 @@ let package = Package(
         swiftSettings: strict),
       .testTarget(
         name: "EndToEndTests",
-        dependencies: ["FerryTestSupport", "FerryCore", "FerryAWS", "FerryModel", "FerryHTTP"],
+        dependencies: [
+          "FerryTestSupport", "FerryCore", "FerryAWS", "FerryModel", "FerryHTTP", "FerryDNS",
+          "FerryZones",
+        ],
         exclude: ["clients"],
         swiftSettings: strict),
     ]

@@ -190,18 +190,22 @@ public actor ZoneSessions {
 }
 
 extension Context {
+  public func zoneSessions() throws(FerryError) -> ZoneSessions {
+    ZoneSessions(self, dns: try dnsTransport(), names: try liveNames())
+  }
+
   /// What the runner changes a plan's zones with; nil for a plan that touches no DNS.
   ///
   /// - Throws: what `ZoneSessions.place` throws: before any step, so that nothing is half done.
-  func zoneEditors(
-    for plan: Plan, dns: any DNSTransport & UpdateTransport, names: any NameObserver
-  ) async throws(FerryError) -> (@Sendable (DomainName) throws(FerryError) -> any ZoneEditor)? {
+  func zoneEditors(for plan: Plan) async throws(FerryError) -> (
+    @Sendable (DomainName) throws(FerryError) -> any ZoneEditor
+  )? {
     var wanted: [DomainName: AccountID?] = [:]
     for step in plan.steps {
       if let dns = step.action.dns { wanted.updateValue(step.account, forKey: dns.zone) }
     }
     guard !wanted.isEmpty else { return nil }
-    let sessions = ZoneSessions(self, dns: dns, names: names)
+    let sessions = try zoneSessions()
     var editors: [DomainName: any ZoneEditor] = [:]
     for (zone, account) in wanted.sorted(by: { $0.key < $1.key }) {
       let place = try await sessions.place(named: zone, account: account)

@@ -18,6 +18,8 @@ public final class DNSEngine: DNSTransport, UpdateTransport, Sendable {
     public var descriptorsMax = 512
     /// CAs (PEM) for DNS over TLS and HTTPS instead of the system's.
     public var caFile: String?
+    /// The clock of signatures.
+    public var now: @Sendable () -> Date = { Date() }
     public init(caFile: String? = nil) { self.caFile = caFile }
   }
   private struct Inbox {
@@ -28,10 +30,12 @@ public final class DNSEngine: DNSTransport, UpdateTransport, Sendable {
   private let inbox = Locked(Inbox())
   private let bell: Int32
   private let https: DNSOverHTTPS
+  private let now: @Sendable () -> Date
 
   /// - Throws: `.badInput` when the CA file cannot be read.
   public init(_ options: Options = Options()) throws(FerryError) {
     https = try DNSOverHTTPS(caFile: options.caFile)
+    now = options.now
     bell = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
     precondition(bell >= 0, "the system gives no file descriptors")
     let core = EngineCore(options, bell: bell)
@@ -139,7 +143,7 @@ public final class DNSEngine: DNSTransport, UpdateTransport, Sendable {
   {
     let id = UInt16(truncatingIfNeeded: RandomPool().next())
     let plain = try DNSWire.encode(update, id: id)
-    let signed = key.map { TSIG.sign(plain, key: $0, at: UInt64(Date().timeIntervalSince1970)) }
+    let signed = key.map { TSIG.sign(plain, key: $0, at: seconds()) }
     var query = DNSQuery(update.zone, .soa)
     query.timeoutSeconds = 10
     func unknown(_ why: String) -> FerryError {
@@ -154,7 +158,7 @@ public final class DNSEngine: DNSTransport, UpdateTransport, Sendable {
     case .reply: throw unknown("the answer is of another kind")
     }
     if let key, let signed {
-      let clock = UInt64(Date().timeIntervalSince1970)
+      let clock = seconds()
       switch TSIG.verify(reply, key: key, requestMAC: signed.mac, at: clock) {
       case .right: break
       case .worthless(let why): throw unknown("the answer does not count: \(why)")
@@ -163,6 +167,10 @@ public final class DNSEngine: DNSTransport, UpdateTransport, Sendable {
       }
     }
     return try DNSWire.decode(reply).rcode
+  }
+  /// Since 1970; a clock from before then signs as of then.
+  private func seconds() -> UInt64 {
+    UInt64(exactly: max(0, now().timeIntervalSince1970).rounded(.down)) ?? 0
   }
 }
 

@@ -132,8 +132,13 @@ struct ChangeTicket {
       var entries: [[String]] = []
       for change in own {
         guard let to = change.to, to.alias == nil else { continue }
-        var lines = ["ttl: \(to.ttl ?? 0)", "type: \(change.rrtype.rawValue)", "values:"]
-        for data in to.data { lines += octoValue(change.rrtype, data) }
+        var lines = ["ttl: \(to.ttl ?? 0)", "type: \(change.rrtype.rawValue)"]
+        if [.cname, "DNAME"].contains(change.rrtype), let data = to.data.first {
+          lines.append("value: \(quoted(data))")
+        } else {
+          lines.append("values:")
+          for data in to.data { lines += octoValue(change.rrtype, data) }
+        }
         entries.append(lines)
       }
       let aliases = own.compactMap { change in change.to?.alias.map { (change.rrtype, $0) } }

@@ -340,7 +340,12 @@ extension Route53Client {
 enum Route53Name {
   static func encoded(_ name: DomainName) -> String {
     var out = ""
-    for label in name.labels {
+    for (index, label) in name.labels.enumerated() {
+      // A wildcard goes out as people write it; it comes back as \052.
+      if label == "*", index == 0 {
+        out += "*."
+        continue
+      }
       for byte in octets(label) {
         switch byte {
         case 0x61...0x7A, 0x41...0x5A, 0x30...0x39, 0x2D, 0x5F:

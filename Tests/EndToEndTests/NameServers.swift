@@ -115,6 +115,9 @@ struct NameServer: Sendable {
     refreshMaximum: Int? = nil, key: Key? = nil, port: UInt16? = nil
   ) async throws -> NameServer {
     try await start(ferry, port) { folder, port in
+      // Knot makes no journal in a folder that is not there, and then refuses updates.
+      try FileManager.default.createDirectory(
+        at: folder.appendingPathComponent("db"), withIntermediateDirectories: true)
       var conf = """
         server:
           rundir: "\(folder.path)"
@@ -162,7 +165,8 @@ struct NameServer: Sendable {
 
   // MARK: Unbound
 
-  /// Unbound as a caching resolver that asks `stubs` for their zones and knows nothing else.
+  /// Unbound as a caching resolver that asks `stubs` for their zones; nothing else exists for it, and no packet
+  /// leaves this machine.
   ///
   /// - Parameters:
   ///   - stubs: zone with the trailing dot, and its servers as `address:port`.
@@ -185,10 +189,14 @@ struct NameServer: Sendable {
           do-not-query-localhost: no
           access-control: 127.0.0.0/8 allow
           module-config: "\(anchors.isEmpty ? "iterator" : "validator iterator")"
-          local-zone: "." transparent
           prefetch: no
+          local-zone: "." static
 
         """
+      for zone in stubs.keys.sorted()
+      where !options.contains(where: { $0.hasPrefix("local-zone: \"\(zone)\"") }) {
+        conf += "  local-zone: \"\(zone)\" transparent\n"
+      }
       for anchor in anchors { conf += "  trust-anchor: \"\(anchor)\"\n" }
       for line in options { conf += "  \(line)\n" }
       conf += "remote-control:\n  control-enable: no\n"

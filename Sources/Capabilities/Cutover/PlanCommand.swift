@@ -137,12 +137,13 @@ struct PlanCommand: FerryCommand {
   // MARK: The world
 
   private func reader(_ context: Context) throws(FerryError) -> CutoverReader {
-    let prober = try context.prober()
-    let sessions = ZoneSessions(
-      context, dns: try context.dnsEngine(), names: try context.liveNames())
+    let engine = try context.dnsEngine()
+    let look = BulkLook(
+      engine: engine, prober: try context.prober(), zones: context.settings.zones)
+    let sessions = ZoneSessions(context, dns: engine, names: try context.liveNames())
     let health = context.settings.health
     return CutoverReader(
-      zones: context.settings.zones, probe: { await prober.probe($0) },
+      zones: context.settings.zones, probe: { await look.probe($0) },
       owner: { zone throws(FerryError) in try await sessions.zone(of: zone) },
       place: { zone throws(FerryError) in
         let place = try await sessions.place(zone)

@@ -77,16 +77,11 @@ extension Context {
     var steps = plan
     steps.steps += options.rollback?.steps ?? []
     let clients = try await clients(for: steps)
-    let dns = try steps.touchesDNS ? (engine: dnsTransport(), names: liveNames()) : nil
-    let zones: (@Sendable (DomainName) throws(FerryError) -> any ZoneEditor)?
-    if let dns {
-      zones = try await zoneEditors(for: steps, dns: dns.engine, names: dns.names)
-    } else {
-      zones = nil
-    }
+    let zones = try await zoneEditors(for: steps)
     let world = World(
-      clock: clock, windows: settings.windows, zones: zones, names: dns?.names,
-      serving: try steps.touchesEdges ? servingProbe() : nil
+      clock: clock, windows: settings.windows, zones: zones,
+      names: try zones != nil || steps.looksAtDNS ? liveNames() : nil,
+      serving: try steps.looksAtEdges ? servingProbe() : nil
     ) { account throws(FerryError) in
       guard let client = clients[account] else {
         throw FerryError(
@@ -116,13 +111,10 @@ extension Context {
 }
 
 extension Plan {
-  fileprivate var touchesDNS: Bool {
-    steps.contains { step in
-      step.action.dns != nil
-        || step.checks.contains { [.authoritative, .recursive].contains($0.type) }
-    }
+  fileprivate var looksAtDNS: Bool {
+    steps.contains { $0.checks.contains { [.authoritative, .recursive].contains($0.type) } }
   }
-  fileprivate var touchesEdges: Bool {
+  fileprivate var looksAtEdges: Bool {
     steps.contains { $0.checks.contains { [.serving, .health].contains($0.type) } }
   }
 }

@@ -49,6 +49,7 @@ extension Prober {
   private static func question(_ name: DomainName, _ type: RRType) -> DNSQuery {
     var query = DNSQuery(name, type)
     query.dnssecOK = true
+    query.answersAlone = true
     return query
   }
 
