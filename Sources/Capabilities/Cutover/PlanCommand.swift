@@ -137,7 +137,7 @@ struct PlanCommand: FerryCommand {
   // MARK: The world
 
   private func reader(_ context: Context) throws(FerryError) -> CutoverReader {
-    let engine = try context.dnsEngine()
+    let engine = try context.dnsTransport()
     let look = BulkLook(
       engine: engine, prober: try context.prober(), zones: context.settings.zones)
     let sessions = ZoneSessions(context, dns: engine, names: try context.liveNames())
