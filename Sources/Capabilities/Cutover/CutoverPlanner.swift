@@ -200,12 +200,14 @@ public struct CutoverPlanner {
   private mutating func judgeMarkers() {
     guard let marker = input.health?.marker else { return }
     let asked = observations.filter { !$0.name.isWildcard }.prefix(Self.sampleMax)
-    if let blind = asked.first(where: { $0.targetMarker == nil }) {
+    func target(_ it: CutoverObservation) -> String? { it.targetMarker ?? it.serving?.targetMarker }
+    func source(_ it: CutoverObservation) -> String? { it.sourceMarker ?? it.serving?.sourceMarker }
+    if let blind = asked.first(where: { target($0) == nil }) {
       risk(
         "marker-unknown",
         "\(blind.target) did not answer for \(blind.name) with the header \(marker), so the bake cannot tell it from the source"
       )
-    } else if let same = asked.first(where: { $0.targetMarker == $0.sourceMarker }) {
+    } else if let same = asked.first(where: { target($0) == source($0) }) {
       risk(
         "marker-unknown",
         "source and target of \(same.name) answer with the same header \(marker), so the bake cannot tell them apart"

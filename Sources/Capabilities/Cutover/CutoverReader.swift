@@ -65,7 +65,7 @@ struct CutoverReader: Sendable {
       throw FerryError(
         "unknown-zone", exit: .usage, what: "could not plan \(probe.name)",
         why: (known.isEmpty
-          ? "no settings file names zones" : "it is in none of the zones of the settings (\(known))")
+          ? "no settings file names zones" : "it is in no zone of the settings (\(known))")
           + ", and its delegation was not found",
         next: "name its zone under zones: in edgeferry.yaml", causes: probe.because)
     }

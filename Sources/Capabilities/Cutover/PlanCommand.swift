@@ -23,7 +23,7 @@ struct PlanCommand: FerryCommand {
   var namesFile: String?
   @Option(
     name: .customLong("as"),
-    help: "cname or alias: what the names shall be made of (default: what they are, where it can be).")
+    help: "cname or alias: what the names shall be (default: what they are).")
   var form: String?
   @Option(help: "The plan's name; plans/NAME.plan.json is written (default: derived).") var name:
     String?
