@@ -92,7 +92,7 @@ struct LiveNamesTests {
       Issue.record("\(looks[1])")
       return
     }
-    #expect(fake.asked.all("192.0.2.53:53").allSatisfy(\.recursionDesired))
+    #expect(fake.asked.all("192.0.2.53:53").allSatisfy { $0.recursionDesired })
   }
   @Test func `no more than 20 questions are in flight, however many keys there are`() async throws {
     let counting = Counting()
