@@ -9,7 +9,7 @@ extension Context {
 
   private static let engines = Locked<DNSEngine?>(nil)
   /// One engine for the whole run; its thread sleeps while nothing is asked.
-  public func dnsEngine() throws(FerryError) -> DNSEngine {
+  public func dnsTransport() throws(FerryError) -> DNSEngine {
     if let made = Self.engines.withLock({ $0 }) { return made }
     let engine = try DNSEngine(.init(caFile: edgeCAFile))
     return Self.engines.withLock { slot in
@@ -20,10 +20,10 @@ extension Context {
   }
 
   public func prober() throws(FerryError) -> Prober {
-    Prober(try dnsEngine(), zones: settings.zones, resolvers: resolvers)
+    Prober(try dnsTransport(), zones: settings.zones, resolvers: resolvers)
   }
   /// What the planner and the runner look at DNS with.
   public func liveNames() throws(FerryError) -> LiveNames {
-    LiveNames(try dnsEngine(), zones: settings.zones, resolvers: resolvers)
+    LiveNames(try dnsTransport(), zones: settings.zones, resolvers: resolvers)
   }
 }

@@ -21,7 +21,7 @@ extension Context {
     }
     guard let resolvers = settings.resolvers else { return try EdgeProbe(options) }
     return try EdgeProbe(
-      options, resolve: AddressLookup(try dnsEngine(), resolvers: resolvers).addresses)
+      options, resolve: AddressLookup(try dnsTransport(), resolvers: resolvers).addresses)
   }
   /// A path in the settings is relative to their file, one in the environment to the current folder.
   var edgeCAFile: String? {

@@ -9,6 +9,8 @@ public struct Terminal: Sendable {
   public var colour: Bool
   public var errorIsTerminal: Bool
   public var inputIsTerminal: Bool
+  /// Whether lines of stderr can be written over.
+  public var rewrites: Bool
 
   public init(quiet: Bool, verbose: Bool, noColor: Bool, environment: [String: String]) {
     self.quiet = quiet
@@ -16,7 +18,8 @@ public struct Terminal: Sendable {
     errorIsTerminal = isatty(STDERR_FILENO) == 1
     inputIsTerminal = isatty(STDIN_FILENO) == 1
     let refused = noColor || !(environment["NO_COLOR"] ?? "").isEmpty
-    colour = errorIsTerminal && !refused && environment["TERM"] != "dumb"
+    rewrites = errorIsTerminal && environment["TERM"] != "dumb"
+    colour = rewrites && !refused
   }
 
   /// - Throws: `answer-lost` (1) when stdout takes no more, as on a full disk; a reader that went away is no
@@ -43,10 +46,15 @@ public struct Terminal: Sendable {
   public func progress(_ line: String?) {
     guard errorIsTerminal, !quiet else { return }
     // A line that wraps could not be rewritten.
+    Self.write("\r\u{1B}[K" + printable(line ?? "").prefix(size.columns - 1), to: STDERR_FILENO)
+  }
+  /// Columns and rows of the terminal; 80 by 24 where it does not say.
+  public var size: (columns: Int, rows: Int) {
     var size = winsize()
-    let columns =
-      ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
-    Self.write("\r\u{1B}[K" + printable(line ?? "").prefix(columns - 1), to: STDERR_FILENO)
+    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+      return (80, 24)
+    }
+    return (Int(size.ws_col), size.ws_row > 0 ? Int(size.ws_row) : 24)
   }
 
   /// A line typed on the terminal, or nil at its end or when the run was interrupted meanwhile.

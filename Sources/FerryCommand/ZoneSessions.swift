@@ -196,7 +196,7 @@ public actor ZoneSessions {
 
 extension Context {
   public func zoneSessions() throws(FerryError) -> ZoneSessions {
-    ZoneSessions(self, dns: try dnsEngine(), names: try liveNames())
+    ZoneSessions(self, dns: try dnsTransport(), names: try liveNames())
   }
 
   /// What the runner changes a plan's zones with; nil for a plan that touches no DNS.

@@ -41,20 +41,21 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
 extension JSONValue: Codable {
   public init(from decoder: any Decoder) throws {
     let box = try decoder.singleValueContainer()
-    if box.decodeNil() {
-      self = .null
-    } else if let it = try? box.decode(Bool.self) {
-      self = .bool(it)
-    } else if let it = try? box.decode(Int64.self) {
-      self = .int(it)
-    } else if let it = try? box.decode(Double.self) {
-      self = .double(it)
-    } else if let it = try? box.decode(String.self) {
+    // What there is most of comes first: each kind that it is not costs an error.
+    if let it = try? box.decode(String.self) {
       self = .string(it)
+    } else if box.decodeNil() {
+      self = .null
+    } else if let it = try? box.decode([String: JSONValue].self) {
+      self = .object(it)
     } else if let it = try? box.decode([JSONValue].self) {
       self = .array(it)
+    } else if let it = try? box.decode(Int64.self) {
+      self = .int(it)
+    } else if let it = try? box.decode(Bool.self) {
+      self = .bool(it)
     } else {
-      self = .object(try box.decode([String: JSONValue].self))
+      self = .double(try box.decode(Double.self))
     }
   }
   public func encode(to encoder: any Encoder) throws {

@@ -46,15 +46,15 @@ public enum DNSWire {
   public static func decode(_ octets: [UInt8]) throws(FerryError) -> DNSMessage {
     try octets.withUnsafeBufferPointer { (whole) throws(FerryError) in try decode(whole) }
   }
-  /// - Parameter question: what the message is known to answer, so that it need not be read.
-  static func decode(_ octets: UnsafeBufferPointer<UInt8>, to question: RecordKey? = nil)
+  /// - Parameter query: what the message is known to answer, so that the question need not be read.
+  static func decode(_ octets: UnsafeBufferPointer<UInt8>, to query: DNSQuery? = nil)
     throws(FerryError) -> DNSMessage
   {
     guard let frame = WireFrame(octets) else {
       throw unreadable("it is cut off, or its counts, lengths or name pointers are wrong")
     }
     let packet = try OwnedPacket(parsing: octets)
-    return try packet.message(frame, question)
+    return try packet.message(frame, query)
   }
 
   /// An update as it goes onto the wire, unsigned.
@@ -293,7 +293,7 @@ private struct OwnedPacket: ~Copyable {
 
   // MARK: reading
 
-  func message(_ frame: WireFrame, _ question: RecordKey?) throws(FerryError) -> DNSMessage {
+  func message(_ frame: WireFrame, _ query: DNSQuery?) throws(FerryError) -> DNSMessage {
     let extended = ldns_pkt_edns(raw) != 0 ? UInt16(ldns_pkt_edns_extended_rcode(raw)) << 4 : 0
     var message = DNSMessage(
       id: ldns_pkt_id(raw), isResponse: ldns_pkt_qr(raw) != 0,
@@ -305,8 +305,8 @@ private struct OwnedPacket: ~Copyable {
     message.recursionAvailable = ldns_pkt_ra(raw) != 0
     message.authenticData = ldns_pkt_ad(raw) != 0
     message.checkingDisabled = ldns_pkt_cd(raw) != 0
-    if let question {
-      message.question = question
+    if let query {
+      message.question = query.key
     } else if frame.questionCount == 1, frame.questionClass == 1,
       let record = ldns_rr_list_rr(ldns_pkt_question(raw), 0)
     {
@@ -315,8 +315,10 @@ private struct OwnedPacket: ~Copyable {
         RRType(rawValue: text(ldns_rr_type2str(ldns_rr_get_type(record)))))
     }
     message.answer = try records(ldns_pkt_answer(raw), message.opcode)
-    message.authority = try records(ldns_pkt_authority(raw), message.opcode)
-    message.additional = try records(ldns_pkt_additional(raw), message.opcode)
+    if query?.answersAlone != true || message.answer.isEmpty {
+      message.authority = try records(ldns_pkt_authority(raw), message.opcode)
+      message.additional = try records(ldns_pkt_additional(raw), message.opcode)
+    }
     if ldns_pkt_edns(raw) != 0 {
       var edns = DNSMessage.EDNS(
         udpSize: ldns_pkt_edns_udp_size(raw), dnssecOK: ldns_pkt_edns_do(raw) != 0)

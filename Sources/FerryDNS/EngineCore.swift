@@ -163,18 +163,23 @@ final class EngineCore: @unchecked Sendable {
     exchange.end(ending)
   }
   private func goOverStream(_ exchange: Exchange, because why: String) {
+    noteForeign(exchange)
     leave(exchange)
     exchange.detour = why
     exchange.overStream = true
     exchange.attempt = 0
     start(exchange, again: true)
   }
-  private func timedOut(_ exchange: Exchange) {
+  /// What came to its socket meanwhile and belonged to nobody was meant for it.
+  private func noteForeign(_ exchange: Exchange) {
     if case .datagram(let socket) = exchange.place, let foreign = socket.foreign,
       foreign.at >= exchange.sentAt
     {
       exchange.forged = exchange.forged ?? foreign.why
     }
+  }
+  private func timedOut(_ exchange: Exchange) {
+    noteForeign(exchange)
     if case .stream(let stream) = exchange.place { stream.isTired = true }
     leave(exchange)
     tryAgain(exchange, "no answer in \(exchange.query.timeoutSeconds) s")
@@ -320,7 +325,7 @@ final class EngineCore: @unchecked Sendable {
     case .ours where octets[2] & 2 != 0:
       goOverStream(exchange, because: "the answer over UDP was truncated")
     case .ours:
-      guard let message = try? DNSWire.decode(octets, to: exchange.query.key) else {
+      guard let message = try? DNSWire.decode(octets, to: exchange.query) else {
         exchange.forged = "a message came that cannot be read"
         return
       }
@@ -440,7 +445,7 @@ final class EngineCore: @unchecked Sendable {
         answer(exchange, .octets(Array(octets)))
         return
       }
-      guard let message = try? DNSWire.decode(octets) else {
+      guard let message = try? DNSWire.decode(octets, to: exchange.query) else {
         leave(exchange)
         exchange.end(.forged("a message came over TCP that cannot be read"))
         return

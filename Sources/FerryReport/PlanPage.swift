@@ -77,6 +77,10 @@ public struct PlanPage {
       fact("Begins", both(timeline.start))
       fact("Settled", both(timeline.end))
     }
+    if timeline.isFixed, let date = plan.schedule.allClear { fact("Last cache clean", both(date)) }
+    if timeline.isFixed, let date = plan.schedule.retire {
+      fact("Old target may go", both(date))
+    }
     fact("Takes about", "\(span(plan.schedule.criticalPathSeconds))")
     fact(
       "Viewers may see errors for",
@@ -223,16 +227,16 @@ public struct PlanPage {
     return out
       + grid(
         "If it is decided to undo",
-        "<th scope=\"col\">after step</th>\(head("decided"))<th scope=\"col\" class=\"n\">takes</th><th scope=\"col\">windows allow it</th>",
+        "<th scope=\"col\">after step</th>\(timeline.isFixed ? head("decided") : "<th scope=\"col\">decided</th>")<th scope=\"col\" class=\"n\">takes</th><th scope=\"col\">windows allow it</th>",
         points.prefix(Self.rowsMax).map { point in
           let allowed: Markup =
             switch point.nextAllowed {
             case nil: "<span class=\"bad-text\">never</span>"
             case let next? where next <= point.from: "at once"
-            case let next?: "<span class=\"bad-text\">from \(Runbook.times(next, clock))</span>"
+            case let next?: "<span class=\"bad-text\">from \(timeline.moment(next, clock))</span>"
             }
           return """
-            <th scope="row">\(point.step)</th>\(cell(point.from))<td class="n">\(span(point.seconds))</td><td>\(allowed)</td>
+            <th scope="row">\(point.step)</th>\(timeline.isFixed ? cell(point.from) : "<td>\(timeline.moment(point.from, clock))</td>")<td class="n">\(span(point.seconds))</td><td>\(allowed)</td>
             """
         })
   }
@@ -395,7 +399,7 @@ public struct PlanPage {
       undo.map { "<li>Undo: \($0)</li>" }
         ?? (step.action == .observe
           ? "<li>Nothing to undo</li>" : "<li class=\"bad-text\">Cannot be undone</li>"))
-    for line in PlanText.wayBack(step, plan, { Runbook.times($0, clock) }) {
+    for line in PlanText.wayBack(step, plan, { timeline.moment($0, clock) }) {
       points.append("<li>\(line.prefix(1).uppercased() + line.dropFirst())</li>")
     }
     out += "<ul>\(points)</ul>\n"

@@ -137,7 +137,7 @@ public enum PlanText {
         case let next?: "no window allows it before \(times(next))"
         }
       return
-        "undo from here, decided at \(times(point.from)): takes \(span(point.seconds)), \(allowed)"
+        "undo from here, decided \(times(point.from)): takes \(span(point.seconds)), \(allowed)"
     }
   }
   private static func marker(_ check: Step.Check) -> String {

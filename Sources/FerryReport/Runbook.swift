@@ -28,6 +28,12 @@ public enum Runbook {
     if timeline.isFixed {
       out += "| begins | \(times(timeline.start, clock)) |\n"
       out += "| settled | \(times(timeline.end, clock)) |\n"
+      if let date = plan.schedule.allClear {
+        out += "| the last cache is clean | \(times(date, clock)) |\n"
+      }
+      if let date = plan.schedule.retire {
+        out += "| the old target may go | \(times(date, clock)) |\n"
+      }
     }
     out += "| point of no return | \(plan.pointOfNoReturn.map(markdown) ?? "none") |\n"
     out += "| digest | `\(plan.digest)` |\n"
@@ -98,7 +104,9 @@ public enum Runbook {
       out +=
         "- undo: \(step.inverse.map { markdown(PlanText.undo($0)) } ?? (step.action == .observe ? "nothing to undo" : "**cannot be undone**"))"
       out += "\n"
-      for line in PlanText.wayBack(step, plan, { times($0, clock) }) { out += "- \(line)\n" }
+      for line in PlanText.wayBack(step, plan, { timeline.moment($0, clock) }) {
+        out += "- \(line)\n"
+      }
       let numbers = undone.indices.filter { number in
         plan.steps[...index].contains { $0.id == undone[number].undoes }
       }

@@ -16,6 +16,11 @@ public struct Site: Sendable {
   }
 
   func zone(_ name: DomainName) -> ZoneSettings? { zones.first { $0.name == name } }
+  /// Writes an instant of a plan as local time and UTC.
+  public func times(of plan: Plan) -> @Sendable (Date) -> String {
+    let clock = clock(for: plan)
+    return { Runbook.times($0, clock) }
+  }
   /// The clock of the plan's first windowed step, DNS before others; UTC where no window is set.
   func clock(for plan: Plan) -> LocalClock {
     let names = Set(plan.steps.compactMap(\.window))

@@ -60,8 +60,10 @@ struct TimeScale {
     return it.left + (it.right - it.left) * part
   }
 
-  /// Round clock times, at least `apart` from each other.
-  func ticks(_ zone: TimeZone, apart: Double) -> [(date: Date, x: Double)] {
+  /// Round clock times, or round spans since an instant, at least `apart` from each other.
+  func ticks(_ zone: TimeZone, since origin: Date? = nil, apart: Double) -> [(
+    date: Date, x: Double
+  )] {
     let steps = [
       1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
       172_800, 604_800, 2_592_000, 31_536_000,
@@ -72,7 +74,8 @@ struct TimeScale {
       guard perSecond > 0, let step = steps.first(where: { $0 * perSecond >= apart }) else {
         continue
       }
-      let offset = Double(zone.secondsFromGMT(for: it.from))
+      let offset =
+        origin.map { -$0.timeIntervalSince1970 } ?? Double(zone.secondsFromGMT(for: it.from))
       let local = it.from.timeIntervalSince1970 + offset
       var at = Date(timeIntervalSince1970: (local / step).rounded(.up) * step - offset)
       while at <= it.to, out.count < 200 {

@@ -19,18 +19,26 @@ struct Timeline {
 
   init(_ plan: Plan) {
     isFixed = plan.steps.contains { $0.earliest != nil }
+    let planned = Dictionary(
+      (plan.schedule.steps ?? []).map { ($0.step, $0) }, uniquingKeysWith: { first, _ in first })
     var now =
-      isFixed ? plan.steps.compactMap(\.earliest).min() ?? plan.schedule.start : plan.schedule.start
+      (plan.schedule.steps ?? []).map(\.start).min() ?? plan.steps.compactMap(\.earliest).min()
+      ?? plan.schedule.start
     start = now
     for (index, step) in plan.steps.enumerated() {
-      let begins = max(now, step.earliest ?? now)
+      let begins = max(now, planned[step.id]?.start ?? step.earliest ?? now)
       let seconds =
-        min(max(0, step.checks.compactMap(\.typicalSeconds).max() ?? 0), Self.spanMax)
+        planned[step.id].map { min(max(0, $0.end.since(begins)), Self.spanMax) }
+        ?? min(max(0, step.checks.compactMap(\.typicalSeconds).max() ?? 0), Self.spanMax)
         + min(max(0, step.wait?.seconds ?? 0), Self.spanMax)
       now = begins + Double(seconds)
       entries.append(Entry(step: step, number: index + 1, begins: begins, settles: now))
     }
     end = now
+  }
+  /// A moment of the plan: the clock time, or where there is none how long after the start.
+  func moment(_ date: Date, _ clock: LocalClock) -> String {
+    isFixed ? Runbook.times(date, clock) : "\(span(date.since(start))) after the start"
   }
   /// Ten years: a longer span is no schedule but a mistake in the file, and must not overflow.
   private static let spanMax = 10 * 366 * 86_400

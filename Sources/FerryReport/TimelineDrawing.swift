@@ -183,7 +183,7 @@ struct TimelineDrawing {
   }
 
   private func axis(bottom: Double) -> Markup {
-    let ticks = scale.ticks(clock.zone, apart: 62)
+    let ticks = scale.ticks(clock.zone, since: timeline.isFixed ? nil : timeline.start, apart: 62)
     var out: Markup =
       "<path class=\"thin s-line\" d=\"M\(Self.gutter) \(Self.top)H\(Self.right)M\(Self.gutter) \(bottom)H\(Self.right)\"/>"
     out +=
@@ -264,7 +264,7 @@ struct TimelineDrawing {
   /// Seconds until everything is as it was, by the moment of deciding; nil when the plan does not say.
   func rollback() -> Markup? {
     let points = (plan.schedule.rollback ?? []).sorted { $0.from < $1.from }
-    guard !points.isEmpty, timeline.isFixed else { return nil }
+    guard !points.isEmpty else { return nil }
     let top = 26.0
     let bottom = 196.0
     func total(_ point: Plan.RollbackPoint) -> Int? {
@@ -307,9 +307,9 @@ struct TimelineDrawing {
     }
     out += "<path class=\"thick s-bad dash\" d=\"\(line(total))\"/>"
     out += "<path class=\"thick s-write\" d=\"\(line { $0.seconds })\"/>"
-    for tick in scale.ticks(clock.zone, apart: 62) {
+    for tick in scale.ticks(clock.zone, since: timeline.isFixed ? nil : timeline.start, apart: 62) {
       out +=
-        "<text class=\"f-ink m\" x=\"\(tick.x)\" y=\"\(bottom + 16)\" text-anchor=\"middle\">\(clock.time(tick.date))</text>"
+        "<text class=\"f-ink m\" x=\"\(tick.x)\" y=\"\(bottom + 16)\" text-anchor=\"middle\">\(label(tick.date))</text>"
     }
     for it in scale.stretches where it.isCut {
       out += brake(x: (it.left + it.right) / 2, y: bottom - 8, height: 16)
@@ -317,7 +317,7 @@ struct TimelineDrawing {
     out += """
       <g transform="translate(12 60)"><path class="thick s-write" d="M0 -4H22"/><text class="f-ink m" x="30">undoing takes</text></g>\
       <g transform="translate(12 80)"><path class="thick s-bad dash" d="M0 -4H22"/><text class="f-ink m" x="30">with the wait for a window</text></g>\
-      <text class="f-muted m" x="12" y="\(bottom + 16)">decided at (\(clock.name))</text>
+      <text class="f-muted m" x="12" y="\(bottom + 16)">decided (\(timeline.isFixed ? clock.name : "after the start"))</text>
       """
     let text = points.prefix(60).map {
       "Decided at \(clock.text($0.from)), after \($0.step): \(span($0.seconds)). "

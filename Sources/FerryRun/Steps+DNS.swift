@@ -29,6 +29,10 @@ extension Runner {
     while true {
       attempt += 1
       try keepLease()
+      // A person was asked: from then on DNS is watched, however long its servers disagree.
+      if state.steps[step.id]?.phase == .intended, let ticket = editor.ticket(changes) {
+        return try await person(step, editor, changes, ticket: ticket)
+      }
       switch try await read(step, editor, changes) {
       case .goal:
         let ours = unresolvedSince != nil
@@ -155,27 +159,38 @@ extension Runner {
     tell(.ticket(step: step, text: ticket))
     let lines = ticket.split(separator: "\n").map(String.init)
     do throws(Stop) {
-      while try await !mayWrite(step) {}
+      var mayBegin = false
       while true {
-        switch try await read(step, editor, changes) {
-        case .goal:
-          try record(
-            Effect(resource: Self.resource(changes)), step: step, writes: 1, alreadyHeld: false)
-          tell(.applied(step: step, writes: 1))
-          return
-        case .moved(let causes):
-          throw stale(step, "the records are no longer what the plan was made for", causes)
-        case .ready: break
+        let answer = try await transient(step, absent: "") { () async throws(FerryError) in
+          try await editor.read(changes.map(\.key))
         }
-        let reason = "waiting for a person to change \(Self.resource(changes))"
+        var lastSeen = answer.text
+        if case .found(let found) = answer {
+          switch Self.compare(found, changes) {
+          case .goal:
+            try record(
+              Effect(resource: Self.resource(changes)), step: step, writes: 1, alreadyHeld: false)
+            tell(.applied(step: step, writes: 1))
+            return
+          case .moved(let causes):
+            throw stale(step, "the records are no longer what the plan was made for", causes)
+          case .ready: lastSeen = Self.shown(changes.first?.from)
+          }
+        }
+        if !mayBegin {
+          mayBegin = try await mayWrite(step)
+          continue
+        }
         let now = world.clock.now
         if options.mode == .advance {
-          throw notYet(reason, until: (now + options.authoritativePollSeconds).roundedUp)
+          throw notYet(
+            "waiting for a person to change \(Self.resource(changes))",
+            until: (now + options.authoritativePollSeconds).roundedUp)
         }
         tell(
           .waiting(
             step: step, for: "a person to make the change", since: now, atMost: .distantFuture,
-            lastSeen: Self.shown(changes.first?.from)))
+            lastSeen: lastSeen))
         try await sleep(max(0.05, options.authoritativePollSeconds))
       }
     } catch {

@@ -112,7 +112,9 @@ struct ClientTests {
     }
   }
 
-  @Test func `Terraform applies the trio, plans nothing more, and destroys it`() async throws {
+  @Test func `Terraform applies the trio and its zone, plans nothing more, and destroys it`()
+    async throws
+  {
     guard let terraform = Self.onPath("terraform") else {
       print("skipped: terraform is not installed")
       return
@@ -125,9 +127,11 @@ struct ClientTests {
       )
       return
     }
-    try FileManager.default.copyItem(
-      at: URL(fileURLWithPath: Ferry.client("trio.tf")),
-      to: ferry.folder.appendingPathComponent("trio.tf"))
+    for name in ["trio.tf", "zone.tf"] {
+      try FileManager.default.copyItem(
+        at: URL(fileURLWithPath: Ferry.client(name)),
+        to: ferry.folder.appendingPathComponent(name))
+    }
     try await ferry.withLab(["--propagation", "0.1s"]) { lab in
       let variables = Self.around(ferry, lab).merging([
         "TF_CLI_CONFIG_FILE": rc, "TF_VAR_lab": lab.api, "TF_IN_AUTOMATION": "1",
@@ -152,6 +156,15 @@ struct ClientTests {
       #expect(built["distributions"]?.array?.count == 2)
       #expect(
         primary?["policyId"] == built["continuousDeploymentPolicies"]?.array?.first?["id"])
+      let zone = built["hostedZones"]?.array?.first
+      let keys = zone?["records"]?.array?.map {
+        "\($0["name"]?.string ?? "") \($0["type"]?.string ?? "")"
+      }
+      #expect(
+        keys == [
+          "example.com. A", "example.com. AAAA", "example.com. NS", "example.com. SOA",
+          "*.example.com. TXT", "www.example.com. CNAME",
+        ])
       let destroyed = try await run(
         "destroy", "-auto-approve", "-refresh=false", "-var", "attach=true")
       #expect(destroyed.code == 0, "\(destroyed.out.suffix(2000)) \(destroyed.talk)")
@@ -164,7 +177,7 @@ struct ClientTests {
         if operation.hasPrefix("Create") { left[String(operation.dropFirst(6)), default: 0] += 1 }
         if operation.hasPrefix("Delete") { left[String(operation.dropFirst(6)), default: 0] -= 1 }
       }
-      #expect(left.count == 11 && left.values.allSatisfy { $0 == 0 }, "\(left)")
+      #expect(left.count == 12 && left.values.allSatisfy { $0 == 0 }, "\(left)")
     }
   }
 

@@ -57,7 +57,7 @@ struct NameServer: Sendable {
   ///   - zones: names with the trailing dot, and zone files.
   ///   - key: may update every zone and transfer it; nil for no updates.
   ///   - notify: secondaries that are told of changes, `address:port`.
-  ///   - listen: more loopback addresses than 127.0.0.1, on the same port.
+  ///   - listen: more addresses than 127.0.0.1, on the same port; BIND takes only what an interface has, such as ::1.
   ///   - port: one of `freePort`, where another server must know it beforehand.
   static func bind(
     _ ferry: Ferry, zones: [String: String], key: Key? = nil, notify: [String] = [],
@@ -165,7 +165,8 @@ struct NameServer: Sendable {
 
   // MARK: Unbound
 
-  /// Unbound as a caching resolver that asks `stubs` for their zones and knows nothing else.
+  /// Unbound as a caching resolver that asks `stubs` for their zones; nothing else exists for it, and no packet
+  /// leaves this machine.
   ///
   /// - Parameters:
   ///   - stubs: zone with the trailing dot, and its servers as `address:port`.
@@ -188,10 +189,14 @@ struct NameServer: Sendable {
           do-not-query-localhost: no
           access-control: 127.0.0.0/8 allow
           module-config: "\(anchors.isEmpty ? "iterator" : "validator iterator")"
-          local-zone: "." transparent
           prefetch: no
+          local-zone: "." static
 
         """
+      for zone in stubs.keys.sorted()
+      where !options.contains(where: { $0.hasPrefix("local-zone: \"\(zone)\"") }) {
+        conf += "  local-zone: \"\(zone)\" transparent\n"
+      }
       for anchor in anchors { conf += "  trust-anchor: \"\(anchor)\"\n" }
       for line in options { conf += "  \(line)\n" }
       conf += "remote-control:\n  control-enable: no\n"

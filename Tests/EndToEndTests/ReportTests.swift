@@ -112,4 +112,109 @@ struct ReportTests {
       #expect(run["calls"]?.array?.count == 2)
     }
   }
+
+  @Test func `a state machine carries a removal on the lab to its end, a call at a time`()
+    async throws
+  {
+    let run = try await RemovalRun(propagation: "1s")
+    let ferry = run.ferry
+    let made = try await ferry("export", "some", "--format", "stepfunctions", "--out", "sf.json")
+    #expect(made.code == 0, "\(made.talk)")
+    let answer = try await ferry.run(
+      [Ferry.client("stepfunctions_run.py"), "sf.json", "real", Ferry.binary.path],
+      extra: run.variables, program: Ferry.python)
+    let it = answer.json.array?.first
+    #expect(it?["status"] == "SUCCEEDED", "\(answer.out.suffix(2000)) \(answer.talk.suffix(2000))")
+    let codes = it?["calls"]?.array?.compactMap { $0["answer"]?["exit"]?.int } ?? []
+    // Each disabled or detached distribution has to be Deployed first.
+    #expect(codes.count > 1 && codes.dropLast().allSatisfy { $0 == 3 } && codes.last == 0)
+    #expect(it?["states"]?.array?.contains("WaitUntil") == true)
+    try await run.finishOnce()
+    await run.end()
+  }
+
+  @Test func `what a runbook takes from the plan file by jq is the whole change`() async throws {
+    defer { ferry.remove() }
+    try writePlans()
+    var plan = CutoverExample.plan
+    let names = (0..<40).map { DomainName(wire: "n\($0).example.com.") }
+    let alias = RecordValue(
+      alias: .init(
+        hostedZoneId: RecordValue.Alias.cloudFrontZone,
+        dnsName: DomainName(wire: "d2.cloudfront.net.")))
+    let changes = names.enumerated().map { index, name in
+      RecordChange(
+        RecordKey(name, .a),
+        from: index == 1 ? nil : .init(ttl: 60, data: ["192.0.2.1", "192.0.2.2"]),
+        to: index == 2 ? nil : index == 3 ? alias : .init(ttl: 300, data: ["192.0.2.9"]))
+    }
+    plan.steps = [
+      Step(
+        id: "many", title: "Many", account: nil,
+        action: .batch(zone: CutoverExample.zone, changes: changes))
+    ]
+    try ferry.write(FerryJSON.document(plan.sealed), to: "plans/many.plan.json")
+    guard try await ferry.run(["-c", "command -v jq"], program: "bash").code == 0 else {
+      return print("skipped: jq is not installed")
+    }
+    /// Runs the runbook's lines with that word in them, as a person would.
+    func run(_ word: String, _ settings: [String]) async throws -> String {
+      let book = try await ferry.run(["show", "many", "--output", "markdown"] + settings).out
+      let lines = book.split(separator: "\n").filter { $0.contains(word) }.map(String.init)
+      let line = try #require(lines.first)
+      return try await ferry.run(
+        ["-c", line.replacing(" > change.json", with: "").replacing("; echo send", with: "")],
+        program: "bash"
+      ).out
+    }
+    try ferry.write("version: 1\n", to: "none.yaml")
+    let batch = try JSONValue.read(
+      Array(try await run("change.json", ["--config", "none.yaml"]).utf8), what: "batch")
+    let entries = batch["Changes"]?.array ?? []
+    #expect(
+      entries.count { $0["Action"] == "DELETE" } == 39
+        && entries.count { $0["Action"] == "CREATE" } == 39)
+    #expect(
+      entries.first?["ResourceRecordSet"]
+        == [
+          "Name": "n0.example.com.", "Type": "A", "TTL": 60,
+          "ResourceRecords": [["Value": "192.0.2.1"], ["Value": "192.0.2.2"]],
+        ])
+    #expect(
+      entries.contains {
+        $0["ResourceRecordSet"]?["AliasTarget"]
+          == [
+            "HostedZoneId": "Z2FDTNDATAQYW2", "DNSName": "d2.cloudfront.net.",
+            "EvaluateTargetHealth": false,
+          ]
+      })
+    // An alias is no record that an update could add, so the script is looked at without it.
+    plan.steps[0].action = .batch(
+      zone: CutoverExample.zone, changes: changes.filter { $0.to?.alias == nil })
+    try ferry.write(FerryJSON.document(plan.sealed), to: "plans/many.plan.json")
+    let script = try await run("prereq", []).split(separator: "\n")
+    #expect(script.count { $0.hasPrefix("prereq yxrrset ") } == 76)
+    #expect(script.contains("prereq nxrrset n1.example.com. A"))
+    #expect(script.count { $0.hasPrefix("update delete ") } == 38)
+    #expect(script.count { $0.hasPrefix("update add ") } == 38)
+    #expect(script.contains("update add n0.example.com. 300 A 192.0.2.9"))
+  }
+
+  @Test
+  func `on a terminal the current wait stands below what was done, written over as it changes`()
+    async throws
+  {
+    let run = try await RemovalRun(propagation: "1s")
+    let shown = try await run.ferry.run(
+      [Ferry.client("pty_run.py"), "at most until", "", Ferry.binary.path] + run.apply,
+      extra: run.variables, program: "python3")
+    let text = shown.out
+    #expect(text.hasPrefix("0\n"), "\(text.suffix(1000))")
+    #expect(text.contains("waiting for ") && text.contains(" UTC\r\n"))
+    // What comes next is named, the block is taken away by its own height, and nothing of it is left at the end.
+    #expect(text.contains("    then 2. ") && text.contains("\u{1B}[J"))
+    let last = text.split(separator: "\u{1B}[J").last.map(String.init) ?? ""
+    #expect(last.contains("done") && !last.contains("at most until"))
+    await run.end()
+  }
 }

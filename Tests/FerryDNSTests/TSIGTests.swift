@@ -1,3 +1,4 @@
+import CLDNS
 import FerryCore
 import FerryTestSupport
 import Testing
@@ -101,6 +102,30 @@ struct TSIGTests {
       }
     }
     #expect(verify(reply) == .worthless(because: "it is not signed"))
+  }
+  // ldns 1.8.3 does not know hmac-sha384.
+  @Test(arguments: [TSIGKey.Algorithm.sha256, .sha512])
+  func `ldns finds the same signatures right, and another secret wrong`(
+    _ algorithm: TSIGKey.Algorithm
+  ) throws {
+    let (request, plain) = try Self.pair(algorithm)
+    let reply = TSIG.sign(
+      plain, key: try Self.key(algorithm), at: Self.now, answering: request.mac
+    ).octets
+    func isRight(_ octets: [UInt8], _ secret: String, _ mac: [UInt8]?) -> Bool {
+      var packet: UnsafeMutablePointer<ldns_pkt>?
+      guard ldns_wire2pkt(&packet, octets, octets.count) == LDNS_STATUS_OK else { return false }
+      defer { ldns_pkt_free(packet) }
+      // ldns reads the field as it is on the wire: its length before it.
+      let field = mac.map { [0, UInt8($0.count)] + $0 }
+      let data = field.flatMap { ldns_rdf_new_frm_data(LDNS_RDF_TYPE_INT16_DATA, $0.count, $0) }
+      defer { ldns_rdf_deep_free(data) }
+      return ldns_pkt_tsig_verify(packet, octets, octets.count, "edgeferry-key.", secret, data) != 0
+    }
+    #expect(isRight(request.octets, Self.secret, nil))
+    #expect(isRight(reply, Self.secret, request.mac))
+    #expect(!isRight(request.octets, "b3RoZXIgc2VjcmV0", nil))
+    #expect(!isRight(reply, Self.secret, nil))
   }
   @Test func `an answer to another request, with another key or of another time is worthless`()
     throws

@@ -212,7 +212,8 @@ struct HostedZoneTests {
       "DELETE www.example.com CNAME 300 old.example.net",
       "CREATE www.example.com CNAME 60 new.example.net",
     ]
-    #expect(world.change(id, swap).status == 200)
+    // With the last dot and without it, a name is one.
+    #expect(world.change(id, [swap[0] + "."] + swap.dropFirst()).status == 200)
     #expect(world.change(id, swap).code == "InvalidChangeBatch")
     // A TTL that somebody changed counts.
     #expect(world.change(id, "UPSERT www.example.com CNAME 61 new.example.net").status == 200)

@@ -20,6 +20,8 @@ public struct CutoverPlanner {
   var rollback: [Step] = []
   var risks: [Plan.Risk] = []
   var notes: [String] = []
+  /// How long a change is looked for on the servers: long enough for a secondary that polls.
+  var limitSeconds = 5400
   var isSingle: Bool { moves.count == 1 }
 
   /// More names than this leave out of the plan what is only there to be read: probes, observed RRsets.
@@ -95,6 +97,7 @@ public struct CutoverPlanner {
         distribution,
         ZoneDistribution.plannedSeconds(it.probe.soa, propagation: policy.propagationSeconds))
     }
+    limitSeconds = max(limitSeconds, min(distribution, 30 * 86_400) + 600)
     let low = moves.map(\.flipTTL).max() ?? policy.ttl
     let planned =
       usesRoute53

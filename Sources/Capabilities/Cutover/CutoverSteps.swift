@@ -166,16 +166,6 @@ extension CutoverPlanner {
     check.records = batch.changes.map { RecordState($0.key, undoing ? $0.from : $0.to) }
     return check
   }
-  /// Long enough for a secondary that polls.
-  private var limitSeconds: Int {
-    var seconds = 5400
-    for it in observations where it.zone.provider != .route53 {
-      let polled = ZoneDistribution.plannedSeconds(
-        it.probe.soa, propagation: policy.propagationSeconds)
-      seconds = max(seconds, min(polled, 30 * 86_400) + 600)
-    }
-    return seconds
-  }
   /// What resolvers must not answer any more, as a sample of the phase; alias records have no answer of
   /// their own to look for.
   private func recursive(_ batches: [CutoverBatch], zone: DomainName, undoing: Bool = false)

@@ -73,14 +73,15 @@ extension Context {
       }
       options.maxWaitSeconds = seconds
     }
-    let clients = try await clients(for: plan)
-    let kinds = Set(plan.steps.flatMap { $0.checks.map(\.type) })
-    let zones = try await zoneEditors(for: plan)
-    let looksAtDNS = zones != nil || !kinds.isDisjoint(with: [.authoritative, .recursive])
+    // A run that undoes itself writes where its rollback plan says, too.
+    var steps = plan
+    steps.steps += options.rollback?.steps ?? []
+    let clients = try await clients(for: steps)
+    let zones = try await zoneEditors(for: steps)
     let world = World(
       clock: clock, windows: settings.windows, zones: zones,
-      names: looksAtDNS ? try liveNames() : nil,
-      serving: kinds.isDisjoint(with: [.serving, .health]) ? nil : try servingProbe()
+      names: try zones != nil || steps.looksAtDNS ? liveNames() : nil,
+      serving: try steps.looksAtEdges ? servingProbe() : nil
     ) { account throws(FerryError) in
       guard let client = clients[account] else {
         throw FerryError(
@@ -89,7 +90,7 @@ extension Context {
       }
       return client
     }
-    let progress = Progress(terminal, total: plan.steps.count)
+    let progress = Progress(terminal, plan, site: site)
     let outcome = try await Runner.run(plan, store: store, world: world, options: options) {
       event in
       progress.show(event)
@@ -109,63 +110,12 @@ extension Context {
   }
 }
 
-/// Live progress: one line that changes on a terminal, one line per change elsewhere.
-final class Progress: Sendable {
-  private let terminal: Terminal
-  private let total: Int
-  private struct State {
-    var lastWait = ""
-    var open = false
+extension Plan {
+  fileprivate var looksAtDNS: Bool {
+    steps.contains { $0.checks.contains { [.authoritative, .recursive].contains($0.type) } }
   }
-  private let state = Locked(State())
-
-  init(_ terminal: Terminal, total: Int) {
-    self.terminal = terminal
-    self.total = total
-  }
-  func show(_ event: RunEvent) {
-    switch event {
-    case .began(let step, let number, let total):
-      line("\(number)/\(total) \(safe(step.title))")
-    case .alreadyHeld: line("    already so; nothing written")
-    case .applied(_, let writes):
-      line("    written and read back (\(writes) write\(writes == 1 ? "" : "s"))")
-    case .waiting(_, let what, let since, let atMost, let lastSeen):
-      let seconds = Int(Date().timeIntervalSince(since))
-      let most = "until \(Timestamp.text(atMost)) at most"
-      if terminal.errorIsTerminal {
-        terminal.progress(
-          "    waiting for \(safe(what)), \(span(max(0, seconds))) so far, \(most); last seen: \(safe(lastSeen))"
-        )
-        state.withLock { $0.open = true }
-      } else {
-        let text = "    waiting for \(safe(what)), \(most); last seen: \(safe(lastSeen))"
-        let isNew = state.withLock { state in
-          defer { state.lastWait = text }
-          return state.lastWait != text
-        }
-        if isNew { terminal.talk(text) }
-      }
-    case .verified(let step): line("    done: \(safe(step.id))")
-    case .skipped(let step, let because): line("\(safe(step.title)): skipped, \(safe(because))")
-    case .resolving(_, let because): line("    \(safe(because))")
-    case .observed: break
-    case .ticket(_, let text):
-      line("    a person has to make this change:")
-      for piece in text.split(separator: "\n", omittingEmptySubsequences: false) {
-        line("    \(safe(String(piece), limit: 4000))")
-      }
-    case .rollingBack(let because):
-      line("    taking everything back: \(safe(because, limit: 4000))")
-    }
-  }
-  func end() {
-    if state.withLock({ $0.open }) { terminal.progress(nil) }
-  }
-  private func line(_ text: String) {
-    end()
-    state.withLock { $0.open = false }
-    terminal.talk(text)
+  fileprivate var looksAtEdges: Bool {
+    steps.contains { $0.checks.contains { [.serving, .health].contains($0.type) } }
   }
 }
 

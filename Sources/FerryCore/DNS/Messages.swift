@@ -127,6 +127,8 @@ public struct DNSQuery: Hashable, Sendable {
   public var recursionDesired = false
   public var dnssecOK = false
   public var checkingDisabled = false
+  /// Of a reply with an answer only the answer section is wanted: tens of thousands are read in half the time.
+  public var answersAlone = false
   /// For each try, in seconds.
   public var timeoutSeconds = 2.0
   public var tries = 2

@@ -12,10 +12,14 @@ public struct ModelRecordSet: Equatable, Sendable {
   public var alias: RecordValue.Alias?
 
   public var key: RecordKey { RecordKey(name, type) }
-  /// Whether both are the same to Route 53, which asks a DELETE for every value and the TTL in any order.
+  /// Whether both are the same to Route 53, which asks a DELETE for the TTL and every value, in any order; a name
+  /// is the same with its last dot and without.
   func matches(_ other: ModelRecordSet) -> Bool {
-    key == other.key && ttl == other.ttl && alias == other.alias
-      && values.sorted() == other.values.sorted()
+    func plain(_ it: ModelRecordSet) -> [String] {
+      it.values.map { RecordData.presentation($0, it.type) }.sorted()
+    }
+    return key == other.key && ttl == other.ttl && alias == other.alias
+      && plain(self) == plain(other)
   }
 }
 

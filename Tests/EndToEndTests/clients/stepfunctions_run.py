@@ -7,6 +7,7 @@ from the call. Prints a line of JSON: for each execution {status, error, cause, 
 import datetime
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -19,10 +20,15 @@ from moto.awslambda_simple.models import LambdaSimpleBackend
 definition = open(sys.argv[1]).read()
 scenes = [None] if sys.argv[2] == "real" else json.loads(sys.argv[2])
 answers, calls = None, []
+# The variables of AWS are for the function: they may point at a lab.
+variables = dict(os.environ)
+for name in [it for it in os.environ if it.startswith("AWS_")]:
+    del os.environ[name]
 
 
 def handler(event, context):
-    done = subprocess.run([sys.argv[3], *event["arguments"]], capture_output=True, text=True)
+    done = subprocess.run([sys.argv[3], *event["arguments"]], capture_output=True, text=True,
+                          env=variables)
     status = json.loads(done.stdout) if done.stdout.strip() else {}
     reason = status.get("reason") or done.stderr[-2000:]
     return {"exit": done.returncode, "until": status.get("until"), "reason": reason}
@@ -40,27 +46,32 @@ def invoke(self, function_name, qualifier, body, headers, response_headers):
 
 LambdaSimpleBackend.invoke = invoke
 
-with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}):
+
+
+def execute():
     keys = dict(region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-    iam = boto3.client("iam", **keys)
-    role = iam.create_role(RoleName="ferry", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = boto3.client("iam", **keys).create_role(RoleName="ferry", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     code = io.BytesIO()
     zipfile.ZipFile(code, "w").writestr("f.py", "")
     boto3.client("lambda", **keys).create_function(
         FunctionName="ferry", Runtime="python3.12", Role=role, Handler="f.handler",
         Code={"ZipFile": code.getvalue()})
     client = boto3.client("stepfunctions", **keys)
-    results = []
-    for number, answers in enumerate(scenes):
-        calls = []
-        # A machine for each: moto copies a machine whole, its earlier executions and their locks too.
-        machine = client.create_state_machine(name=f"ferry{number}", definition=definition, roleArn=role)
-        run = client.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"function":"ferry"}')["executionArn"]
-        deadline = time.time() + 120
-        while (it := client.describe_execution(executionArn=run))["status"] == "RUNNING" and time.time() < deadline:
-            time.sleep(0.05)
-        events = client.get_execution_history(executionArn=run, maxResults=1000)["events"]
-        states = [e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e]
-        results.append({"status": it["status"], "error": it.get("error"), "cause": it.get("cause"),
-                        "calls": calls, "states": states})
+    machine = client.create_state_machine(name="ferry", definition=definition, roleArn=role)["stateMachineArn"]
+    run = client.start_execution(stateMachineArn=machine, input='{"function":"ferry"}')["executionArn"]
+    deadline = time.time() + 120
+    while (it := client.describe_execution(executionArn=run))["status"] == "RUNNING" and time.time() < deadline:
+        time.sleep(0.05)
+    events = client.get_execution_history(executionArn=run, maxResults=1000)["events"]
+    states = [e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e]
+    return {"status": it["status"], "error": it.get("error"), "cause": it.get("cause"), "calls": calls,
+            "states": states}
+
+
+results = []
+for answers in scenes:
+    # A moto of its own for each: it copies a machine whole, with the locks of its earlier executions.
+    calls = []
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}):
+        results.append(execute())
 print(json.dumps(results))

@@ -23,6 +23,7 @@ provider "aws" {
   skip_metadata_api_check = "true"
   endpoints {
     cloudfront = var.lab
+    route53    = var.lab
     sts        = var.lab
   }
 }
