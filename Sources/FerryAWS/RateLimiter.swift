@@ -205,8 +205,8 @@ struct RateCeiling: Equatable, Sendable {
   func wait(now: Double) -> Double? {
     guard left.count >= callsPerSecond, let oldest = left.first else { return nil }
     let wait = 1 - (now - oldest)
-    // A clock set back does not hold calls for longer than a second.
-    return wait > 0 ? min(wait, 1) : nil
+    // After a clock was set back nothing is known of the last second. No wait is too short to pass.
+    return wait > 0 && now >= oldest ? max(wait, 0.001) : nil
   }
   mutating func count(now: Double) {
     if let last = left.last, now < last { left = left.map { min($0, now) } }

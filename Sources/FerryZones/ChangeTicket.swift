@@ -53,7 +53,7 @@ struct ChangeTicket {
         }
         for data in it.data {
           out +=
-            "\(sign)\(change.name)\t\(it.ttl ?? 0)\tIN\t\(change.rrtype.rawValue)\t\(line(data))\n"
+            "\(sign)\(change.name)\t\(it.ttl ?? 0)\tIN\t\(change.rrtype.rawValue)\t\(oneLine(data))\n"
         }
       }
     }
@@ -71,7 +71,7 @@ struct ChangeTicket {
     for it in update.prerequisites {
       switch it {
       case .holds(let key, let data):
-        lines += data.map { "prereq yxrrset \(key.name) IN \(key.rrtype.rawValue) \(line($0))" }
+        lines += data.map { "prereq yxrrset \(key.name) IN \(key.rrtype.rawValue) \(oneLine($0))" }
       case .exists(let key): lines.append("prereq yxrrset \(key.name) IN \(key.rrtype.rawValue)")
       case .absent(let key): lines.append("prereq nxrrset \(key.name) IN \(key.rrtype.rawValue)")
       case .unused(let name): lines.append("prereq nxdomain \(name)")
@@ -80,9 +80,9 @@ struct ChangeTicket {
     for it in update.changes {
       switch it {
       case .add(let key, let ttl, let data):
-        lines.append("update add \(key.name) \(ttl) IN \(key.rrtype.rawValue) \(line(data))")
+        lines.append("update add \(key.name) \(ttl) IN \(key.rrtype.rawValue) \(oneLine(data))")
       case .remove(let key, let data):
-        lines.append("update delete \(key.name) IN \(key.rrtype.rawValue) \(line(data))")
+        lines.append("update delete \(key.name) IN \(key.rrtype.rawValue) \(oneLine(data))")
       case .removeAll(let key):
         lines.append("update delete \(key.name) IN \(key.rrtype.rawValue)")
       }
@@ -289,11 +289,6 @@ struct ChangeTicket {
 
   // MARK: Quoting
 
-  /// Data come from DNS: a line of ours must stay one line.
-  private func line(_ data: String) -> String {
-    String(
-      String.UnicodeScalarView(data.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }))
-  }
   private func quoted(_ text: String) -> String { Self.quote(text) }
   /// A string of JSON, which JavaScript and YAML read alike.
   private static func quote(_ text: String) -> String {

@@ -33,8 +33,14 @@ enum Standing: Equatable {
       let health = alias.evaluateTargetHealth ? " (evaluates its health)" : ""
       return "an alias of \(alias.dnsName) in \(alias.hostedZoneId)\(health)"
     }
-    return "\(value.data.joined(separator: ", ")) with a TTL of \(value.ttl ?? 0) s"
+    return "\(oneLine(value.data.joined(separator: ", "))) with a TTL of \(value.ttl ?? 0) s"
   }
+}
+
+/// Without control characters: data come from DNS, and a line of ours must stay one line.
+func oneLine(_ text: String) -> String {
+  String(
+    String.UnicodeScalarView(text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }))
 }
 
 extension FerryError {

@@ -36,7 +36,8 @@ struct ZoneApplyTests {
   /// - Returns: the plan's digest.
   private func plan(_ ferry: Ferry, extra: [String: String] = [:]) async throws -> String {
     let answer = try await ferry(
-      "cutover", "plan", "www.example.com", "--to", Self.target, "--name", "flip", "--output", "json",
+      "cutover", "plan", "www.example.com", "--to", Self.target, "--name", "flip", "--output",
+      "json",
       extra: extra)
     #expect(answer.code == 0, "\(answer.talk)")
     return answer.json["digest"]?.string ?? ""
@@ -90,7 +91,8 @@ struct ZoneApplyTests {
     }
   }
 
-  @Test func `apply hands a person the ticket, and goes on once DNS shows the change`() async throws {
+  @Test func `apply hands a person the ticket, and goes on once DNS shows the change`() async throws
+  {
     try await withBIND { ferry, server, key in
       try settings(ferry, "provider: manual, nameservers: [\"\(server.address)\"]")
       let digest = try await plan(ferry)
@@ -99,7 +101,7 @@ struct ZoneApplyTests {
       #expect(waiting.code == 3 || waiting.code == 4, "\(waiting.talk)")
       for part in [
         "prereq yxrrset www.example.com. IN CNAME d111111abcdef8.cloudfront.net.",
-        "+www.example.com.", "\"Action\": \"CREATE\"", "D_EXTEND(\"example.com\"",
+        "+www.example.com.", "CREATE", "D_EXTEND(\"example.com\"",
         "resource \"aws_route53_record\" \"www_example_com_cname\"",
       ] {
         #expect((waiting.talk + waiting.out).contains(part), "\(part) is not in \(waiting.talk)")
