@@ -62,7 +62,8 @@ enum PageStyle {
     figure,tr,.call,dl.facts div{break-inside:avoid}
     pre,code,table{font-size:8.5pt}
     td.t{white-space:normal}
-    th,td{padding-right:10px;overflow-wrap:anywhere}
+    th,td{padding-right:10px}
+    td{overflow-wrap:anywhere}
     a{color:inherit;text-decoration:none}
     *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
     }

@@ -121,6 +121,8 @@ public enum CutoverExample {
     plan.schedule.trafficShare = [
       (0, 1), (30, 0.9375), (60, 0.75), (90, 0.5), (120, 0.25), (150, 0.0625), (180, 0),
     ].map { .init(seconds: $0.0, old: $0.1) }
+    plan.schedule.allClear = time("2026-12-15T10:04:30Z")
+    plan.schedule.retire = time("2026-12-16T10:04:30Z")
     func point(_ step: String, _ from: String, _ seconds: Int, _ next: String?)
       -> Plan.RollbackPoint
     {

@@ -199,4 +199,22 @@ struct ReportTests {
     #expect(script.count { $0.hasPrefix("update add ") } == 38)
     #expect(script.contains("update add n0.example.com. 300 A 192.0.2.9"))
   }
+
+  @Test
+  func `on a terminal the current wait stands below what was done, written over as it changes`()
+    async throws
+  {
+    let run = try await RemovalRun(propagation: "1s")
+    let shown = try await run.ferry.run(
+      [Ferry.client("pty_run.py"), "at most until", "", Ferry.binary.path] + run.apply,
+      extra: run.variables, program: "python3")
+    let text = shown.out
+    #expect(text.hasPrefix("0\n"), "\(text.suffix(1000))")
+    #expect(text.contains("waiting for ") && text.contains(" UTC\r\n"))
+    // What comes next is named, the block is taken away by its own height, and nothing of it is left at the end.
+    #expect(text.contains("    then 2. ") && text.contains("\u{1B}[J"))
+    let last = text.split(separator: "\u{1B}[J").last.map(String.init) ?? ""
+    #expect(last.contains("done") && !last.contains("at most until"))
+    await run.end()
+  }
 }
