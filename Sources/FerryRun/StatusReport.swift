@@ -67,7 +67,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
       return StepStatus(
         id: step.id, state: it.phase, startedAt: it.startedAt, finishedAt: it.finishedAt,
         writes: it.writes,
-        observedChangeAt: step.action.dns == nil ? it.appliedAt : it.changedAt)
+        observedChangeAt: step.action.dns != nil || step.action == .observe
+          ? it.changedAt : it.appliedAt)
     }
     let open = plan.steps.first { run.steps[$0.id]?.isDone != true }
     step = open.map { StepReference(id: $0.id, title: $0.title) }

@@ -43,7 +43,8 @@ struct CutoverRunTests {
     let changed = try #require(done.report.steps[0].observedChangeAt)
     #expect(changed.timeIntervalSince(start) >= seen)
     #expect(changed.timeIntervalSince(start) <= seen + 11)
-    #expect(done.report.steps[1].observedChangeAt != nil)
+    #expect(done.report.steps[1].observedChangeAt == nil)
+    #expect(done.report.steps[2].observedChangeAt != nil)
   }
 
   @Test func `no resolver has the old answer when a step of its cutover is done`() async throws {
@@ -71,6 +72,32 @@ struct CutoverRunTests {
     #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
     // Without it the flip comes at about 4010 s.
     #expect(world.names.effectiveWrites[1].at > 4900)
+  }
+
+  @Test func `a rollback that is interrupted in a wait of its own waits the rest of it`()
+    async throws
+  {
+    var world = CutoverWorld(window: nil, ttl: 300, bakeSeconds: 240)
+    // As the planner has it: the copies with the restored TTL run out in a step of its own.
+    let drain = Step(
+      id: "drain", title: "Wait", account: nil, action: .observe, window: nil,
+      wait: .init(from: "last-authoritative-change", seconds: 2000, terms: []),
+      undoes: "restore-ttl")
+    world.rollback.steps.insert(drain, at: 2)
+    world.rollback = world.rollback.sealed
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    #expect(try await world.run(store: store).exit == .done)
+    var options = world.options()
+    options.maxWaitSeconds = 1200
+    let stopped = try await world.run(world.rollback, store: store, options: options)
+    #expect(stopped.exit == .notYet && stopped.report.step?.id == "drain")
+    let back = try await world.run(world.rollback, store: store)
+    #expect(back.exit == .done, "\(String(describing: back.error))")
+    #expect(back.report.steps.allSatisfy { $0.state == .verified })
+    let writes = world.names.effectiveWrites
+    try #require(writes.count == 6)
+    #expect(writes[5].at >= world.names.seenEverywhere(4) + 2000)
   }
 
   @Test func `with advance a cutover goes on whenever it is asked at the time that it names`()
