@@ -12,7 +12,8 @@ struct NamesFileTests {
 
   @Test func `lines are names and targets, in any line ending, with or without quotes`() throws {
     let moves = try read(
-      "\u{FEFF}www.example.com,d2.cloudfront.net\r\n\"api.example.com.\" , \"D2.cloudfront.net.\"\n\n")
+      "\u{FEFF}www.example.com,d2.cloudfront.net\r\n\"api.example.com.\" , \"D2.cloudfront.net.\"\n\n"
+    )
     #expect(moves.map(\.name.text) == ["www.example.com.", "api.example.com."])
     #expect(Set(moves.map(\.target.text)) == ["d2.cloudfront.net."])
     let alone = try read("www.example.com\n", to: "d2.cloudfront.net.")
@@ -79,7 +80,8 @@ struct ReaderTests {
     WantedMove(name: it.name, target: it.target)
   }
 
-  @Test func `the provider's own values count, since only it knows of alias records`() async throws {
+  @Test func `the provider's own values count, since only it knows of alias records`() async throws
+  {
     let it = Scene.records([.a: Scene.alias(Scene.old), .aaaa: Scene.alias(Scene.old)])
     let seen = try await reader(it).observe([move(it)])
     #expect(seen.observations.first?.current == it.current)
@@ -97,11 +99,14 @@ struct ReaderTests {
     #expect(error?.exit == .usage)
     let found = Scene.cname()
     let seen = try await reader(found, zones: []).observe([move(found)])
-    #expect(seen.observations.first?.zone == ZoneSettings(name: Scene.name("example.com."), provider: .manual))
+    #expect(
+      seen.observations.first?.zone
+        == ZoneSettings(name: Scene.name("example.com."), provider: .manual))
     let owned = try await reader(found, zones: [], owner: found.zone).observe([move(found)])
     #expect(owned.observations.first?.zone.provider == .route53)
   }
-  @Test func `the header's values are learned from source and target, only with health`() async throws
+  @Test func `the header's values are learned from source and target, only with health`()
+    async throws
   {
     let it = Scene.cname()
     let health = HealthPolicy(url: "https://{name}/", marker: "x-distribution")
