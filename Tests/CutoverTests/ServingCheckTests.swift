@@ -122,7 +122,8 @@ struct ServingCheckTests {
   private func codes(_ it: TargetDistribution, target: DomainName? = nil) -> [String] {
     it.findings(for: name, target: target ?? self.target, source: nil).map(\.code)
   }
-  @Test func `an alias that is missing blocks a move to CloudFront, and is noted between distributions`()
+  @Test
+  func `an alias that is missing blocks a move to CloudFront, and is noted between distributions`()
   {
     let bare = distribution(aliases: [])
     func weight(_ source: DomainName) -> ServingFinding.Weight? {

@@ -23,6 +23,7 @@ struct ServingPlanTests {
       source: .init(
         domain: DomainName(wire: Scene.old), forName: [look("E1")], own: [look("E1")]),
       target: .init(domain: it.target, forName: [atTarget], own: [look("E2")]))
+    (it.sourceMarker, it.targetMarker) = ("E1", "E2")
     return it
   }
   private func plan(_ atTarget: ServingLook, accept: Set<String> = []) throws -> Plan? {

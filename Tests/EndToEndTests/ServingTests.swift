@@ -65,7 +65,8 @@ struct ServingEndToEndTests {
     try ferry.write(Self.inventory(owner: "E2TARGET", leadsTo: "d222.cloudfront.net"), to: "b.json")
     try ferry.write(Self.inventory(owner: "E1SOURCE", leadsTo: "d222.cloudfront.net"), to: "c.json")
     try ferry.write(Self.inventory(owner: nil, leadsTo: "d222.cloudfront.net"), to: "d.json")
-    let lab = try await RunningLab(ferry, ["--load", "a.json", "--propagation", "0s"])
+    let lab = try await RunningLab(
+      ferry, ["--load", ferry.folder.appendingPathComponent("a.json").path, "--propagation", "0s"])
     try ferry.write(settings(lab), to: "edgeferry.yaml")
 
     // The alias has moved, the name has not.
@@ -116,7 +117,8 @@ struct ServingEndToEndTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     try ferry.write(Self.inventory(owner: "E2TARGET", leadsTo: "d222.cloudfront.net"), to: "a.json")
-    let lab = try await RunningLab(ferry, ["--load", "a.json", "--propagation", "0s"])
+    let lab = try await RunningLab(
+      ferry, ["--load", ferry.folder.appendingPathComponent("a.json").path, "--propagation", "0s"])
     try ferry.write(settings(lab), to: "edgeferry.yaml")
     var variables = edge(lab)
     variables["EDGEFERRY_EDGE_CA"] = nil
@@ -153,7 +155,8 @@ struct ServingEndToEndTests {
       {"name":"www.example.test.","type":"CNAME","ttl":60,"data":["lb.example.test."]},
       {"name":"lb.example.test.","type":"A","ttl":60,"data":["127.0.0.1"]}]}]}]}
       """, to: "a.json")
-    let lab = try await RunningLab(ferry, ["--load", "a.json", "--propagation", "0s"])
+    let lab = try await RunningLab(
+      ferry, ["--load", ferry.folder.appendingPathComponent("a.json").path, "--propagation", "0s"])
     let server = try Subprocess(
       [Ferry.python, Ferry.client("edge_server.py")], environment: ferry.environment)
     let ready = try JSONValue.read(Array(await server.firstLine().utf8), what: "ready line")
@@ -186,7 +189,11 @@ struct ServingEndToEndTests {
     defer { ferry.remove() }
     try ferry.write(Self.inventory(owner: "E1SOURCE", leadsTo: "d222.cloudfront.net"), to: "a.json")
     let lab = try await RunningLab(
-      ferry, ["--load", "a.json", "--propagation", "4s", "--pops", "8"])
+      ferry,
+      [
+        "--load", ferry.folder.appendingPathComponent("a.json").path, "--propagation", "4s",
+        "--pops", "8",
+      ])
     let first =
       (lab.ready["edge"]?.string ?? "").split(separator: ":").last.flatMap { Int($0) } ?? 0
     let probe = try EdgeProbe(.init(caFile: lab.ready["ca"]?.string))
