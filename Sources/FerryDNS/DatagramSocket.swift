@@ -19,16 +19,18 @@ final class DatagramSocket {
 
   /// - Throws: an error number in `SocketError`.
   init(_ route: Route) throws(SocketError) {
-    self.route = route
-    descriptor = try SocketError.open(SOCK_DGRAM, route.address)
+    let fresh = try SocketError.open(SOCK_DGRAM, route.address)
     // A flood must not push out the true answer.
     var size: Int32 = 2 << 20
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-    guard route.address.connect(descriptor) == 0 else {
+    setsockopt(fresh, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    guard route.address.connect(fresh) == 0 else {
       let error = SocketError(number: errno)
-      close(descriptor)
+      close(fresh)
       throw error
     }
+    self.route = route
+    // Last, so that a failed init has nothing that `deinit` would close again.
+    descriptor = fresh
   }
   deinit { close(descriptor) }
 

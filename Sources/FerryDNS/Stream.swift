@@ -38,15 +38,16 @@ final class Stream {
     self.route = route
     self.tls = tls
     self.isReserved = isReserved
-    descriptor = try SocketError.open(SOCK_STREAM, route.address)
+    let fresh = try SocketError.open(SOCK_STREAM, route.address)
     var one: Int32 = 1
-    setsockopt(
-      descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
-    guard route.address.connect(descriptor) == 0 || errno == EINPROGRESS else {
+    setsockopt(fresh, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    guard route.address.connect(fresh) == 0 || errno == EINPROGRESS else {
       let error = SocketError(number: errno)
-      close(descriptor)
+      close(fresh)
       throw error
     }
+    // Last, so that a failed init has nothing that `deinit` would close again.
+    descriptor = fresh
   }
   deinit { close(descriptor) }
 

@@ -13,13 +13,16 @@ final class TLSLink {
     fileprivate let context: OpaquePointer
     init?(caFile: String?) {
       guard let context = SSL_CTX_new(TLS_client_method()) else { return nil }
-      self.context = context
       SSL_CTX_ctrl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, Int(TLS1_2_VERSION), nil)
       SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
       let loaded =
         caFile.map { SSL_CTX_load_verify_file(context, $0) }
         ?? SSL_CTX_set_default_verify_paths(context)
-      guard loaded == 1 else { return nil }
+      guard loaded == 1 else {
+        SSL_CTX_free(context)
+        return nil
+      }
+      self.context = context
     }
     deinit { SSL_CTX_free(context) }
   }
@@ -32,11 +35,14 @@ final class TLSLink {
       return nil
     }
     SSL_set_bio(ssl, input, output)
+    guard X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), address) == 1 else {
+      SSL_free(ssl)
+      return nil
+    }
+    SSL_set_connect_state(ssl)
     self.ssl = ssl
     self.input = input
     self.output = output
-    guard X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), address) == 1 else { return nil }
-    SSL_set_connect_state(ssl)
   }
   deinit { SSL_free(ssl) }
 

@@ -292,9 +292,12 @@ public actor Runner {
         "too-late", "step \(step.id) had to begin before \(Timestamp.text(latest))",
         next: "plan again")
     }
-    // A rollback ends a bad state; no window makes it wait.
-    guard plan.rollbackOf == nil, let name = step.window, let window = world.windows[name] else {
-      return true
+    guard let name = step.window, var window = world.windows[name] else { return true }
+    if plan.rollbackOf != nil {
+      // Undoing a change of CloudFront ends a bad state and waits for nothing. Undoing one of DNS is a change
+      // of DNS like any other, in its hours; a freeze keeps new changes out, not the way back.
+      guard name == "dns" else { return true }
+      window.freezes = []
     }
     // A wall clock that was set during the run is believed only where the elapsed time agrees with it.
     for time in [now, steady] {
@@ -302,8 +305,10 @@ public actor Runner {
         continue
       }
       let next =
-        opens.map { "run the command again at \(Timestamp.text($0))" }
-        ?? "no opening was found within two years; correct windows.\(name)"
+        opens.map {
+          "run the command again at \(Timestamp.text($0))"
+            + (plan.rollbackOf == nil ? "" : ", or have windows.\(name) opened")
+        } ?? "no opening was found within two years; correct windows.\(name)"
       let doubt =
         time == now || abs(now.timeIntervalSince(steady)) < 1
         ? "" : " by the time that went by since the run began; the wall clock has been set"

@@ -127,6 +127,8 @@ public final class SimulatedNames: NameObserver, ServingProbe, @unchecked Sendab
       states.append((-1e9, records))
     }
   }
+  /// States that the zone has been in, edits by others included.
+  public var stateCount: Int { lock.withLock { states.count } }
   public var callCount: Int { lock.withLock { calls } }
   public var records: [RecordKey: RecordValue] { lock.withLock { states.last?.records ?? [:] } }
   /// The writes that had an effect, in order.

@@ -54,7 +54,9 @@ struct ReaderTests {
   }
   struct FakeEdge: ServingProbe {
     func look(url: String, at: String?, marker: String?) async -> [ServingLook] {
-      [ServingLook(peer: "192.0.2.1:443", status: 200, marker: at == nil ? "E1" : "E2")]
+      // Each distribution by its own name; the alias is the target's on both edges.
+      let isSource = at == nil && url.contains("://d111111")
+      return [ServingLook(peer: "192.0.2.1:443", status: 200, marker: isSource ? "E1" : "E2")]
     }
   }
   private func reader(

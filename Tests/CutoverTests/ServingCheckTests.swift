@@ -120,7 +120,16 @@ struct ServingCheckTests {
       id: "E2", domainName: "d222.cloudfront.net", status: status, config: config)
   }
   private func codes(_ it: TargetDistribution, target: DomainName? = nil) -> [String] {
-    it.findings(for: name, target: target ?? self.target).map(\.code)
+    it.findings(for: name, target: target ?? self.target, source: nil).map(\.code)
+  }
+  @Test func `an alias that is missing blocks a move to CloudFront, and is noted between distributions`()
+  {
+    let bare = distribution(aliases: [])
+    func weight(_ source: DomainName) -> ServingFinding.Weight? {
+      bare.findings(for: name, target: target, source: source).first?.weight
+    }
+    #expect(weight(source) == .note)
+    #expect(weight(DomainName(wire: "lb.example.net")) == .block)
   }
 
   @Test(arguments: [

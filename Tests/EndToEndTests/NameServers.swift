@@ -57,7 +57,7 @@ struct NameServer: Sendable {
   ///   - zones: names with the trailing dot, and zone files.
   ///   - key: may update every zone and transfer it; nil for no updates.
   ///   - notify: secondaries that are told of changes, `address:port`.
-  ///   - listen: more loopback addresses than 127.0.0.1, on the same port.
+  ///   - listen: more addresses than 127.0.0.1, on the same port; BIND takes only what an interface has, such as ::1.
   ///   - port: one of `freePort`, where another server must know it beforehand.
   static func bind(
     _ ferry: Ferry, zones: [String: String], key: Key? = nil, notify: [String] = [],

@@ -38,7 +38,8 @@ struct LiveNamesTests {
         == Array(repeating: .absent(negativeTTL: 300), count: 2))
     let gates = fake.asked.all(ProberTests.two).filter { $0.key.name != Self.zoneName }
     #expect(!gates.isEmpty)
-    #expect(gates.allSatisfy { $0.transport == .tcp && !$0.recursionDesired })
+    #expect(gates.map(\.transport) == [DNSQuery.Transport](repeating: .tcp, count: gates.count))
+    #expect(!gates.map(\.recursionDesired).contains(true))
   }
   @Test func `beside a CNAME there is no other type`() async throws {
     let (names, _) = Self.names([ProberTests.one: .zone(ProberTests.zone)])
@@ -92,8 +93,8 @@ struct LiveNamesTests {
       Issue.record("\(looks[1])")
       return
     }
-    let isRecursive = fake.asked.all("192.0.2.53:53").allSatisfy { $0.recursionDesired }
-    #expect(isRecursive)
+    let isRecursive = fake.asked.all("192.0.2.53:53").map(\.recursionDesired)
+    #expect(!isRecursive.isEmpty && !isRecursive.contains(false))
   }
   @Test func `no more than 20 questions are in flight, however many keys there are`() async throws {
     let counting = Counting()

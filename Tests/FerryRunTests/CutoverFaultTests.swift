@@ -64,7 +64,9 @@ struct CutoverFaultTests {
       case .serverSilent: names.changeServer(1) { $0.fault = .silent }
       case .serverLame: names.changeServer(1) { $0.fault = .lame }
       case .serverLying: names.changeServer(1) { $0.fault = .lying(CutoverFaultTests.other) }
-      case .serverBehind: names.changeServer(1) { $0.fault = .reverted(0) }
+      case .serverBehind:
+        let last = names.stateCount - 1
+        names.changeServer(1) { $0.fault = .reverted(last) }
       case .resolversSilent:
         for index in 0..<4 { names.changeResolver(index) { $0.isSilent = true } }
       default: break
@@ -89,7 +91,7 @@ struct CutoverFaultTests {
       }
     }
     private func error(_ code: FerryError.Code, _ exit: ExitCode = .failed) -> FerryError {
-      FerryError(code, exit: exit, what: "could not ask", why: "by the test", next: "")
+      FerryError(code, exit: exit, what: "could not ask", why: "by the test", next: "see the test")
     }
     private func service(_ status: Int, _ code: String, _ exit: ExitCode = .failed) -> FerryError {
       FerryError(
@@ -136,7 +138,7 @@ struct CutoverFaultTests {
   func `each fault at each change has its exit code, and the same command goes on to the same end`(
     _ back: Bool
   ) async throws {
-    let start = CutoverWorld(window: nil)
+    let start = CutoverWorld(window: nil, ttl: 300, bakeSeconds: 240)
     let store = try start.store()
     defer { KillTests.remove(store.path) }
     if back {
@@ -188,7 +190,7 @@ struct CutoverFaultTests {
       }
     }
     for fault in NameFault.allCases {
-      #expect((struck[fault] ?? 0) >= (fault == .resolversSilent ? 2 : 4), "\(fault) hardly struck")
+      #expect((struck[fault] ?? 0) >= (fault == .resolversSilent ? 1 : 4), "\(fault) hardly struck")
     }
     print(
       "fault matrix: \(struck.values.reduce(0, +)) cells of a cutover\(back ? "'s rollback" : "") struck"

@@ -15,16 +15,15 @@ struct CutoverKillTests {
     case undone
   }
 
-  static let day = 86_400.0
-  /// Looks are rare and there is one resolver and little to wait for, so that there are few points to kill at.
+  /// Looks are rare and there is little to wait for, so that there are few points to kill at.
   static func prepared(_ direction: Direction) async throws -> (
     world: CutoverWorld, store: StateStore
   ) {
-    let world = CutoverWorld(window: nil)
+    let world = CutoverWorld(window: nil, ttl: 300, bakeSeconds: 240)
     let store = try world.store()
     if direction == .undone {
       world.names.change {
-        $0.status = { target, at in target == CutoverWorld.target && at > 4300 ? 500 : 200 }
+        $0.status = { target, at in target == CutoverWorld.target && at > 800 ? 500 : 200 }
       }
     }
     if direction == .back {
@@ -81,26 +80,29 @@ struct CutoverKillTests {
   }
 
   static func check(_ direction: Direction, _ world: CutoverWorld, _ label: String) {
-    let forward = [CutoverWorld.lowered, CutoverWorld.flipped, CutoverWorld.restored]
+    let forward = [CutoverWorld.lowered, CutoverWorld.flipped, world.restored]
     let writes = world.names.effectiveWrites
     switch direction {
     case .forward:
       #expect(world.history == forward, "\(label)")
       guard writes.count == 3 else { return }
-      #expect(writes[1].at >= world.names.seenEverywhere(0) + 3960, "\(label)")
-      #expect(writes[2].at >= world.names.seenEverywhere(1) + 240 + 900, "\(label)")
+      #expect(
+        writes[1].at >= world.names.seenEverywhere(0) + Double(world.drainSeconds), "\(label)")
+      #expect(
+        writes[2].at >= world.names.seenEverywhere(1) + 240 + Double(world.bakeSeconds), "\(label)")
     case .back:
       #expect(
         world.history == forward + [
-          CutoverWorld.flipped, CutoverWorld.lowered, CutoverWorld.before,
+          CutoverWorld.flipped, CutoverWorld.lowered, world.before,
         ], "\(label)")
       guard writes.count == 6 else { return }
-      #expect(writes[4].at >= world.names.seenEverywhere(3) + 3960, "\(label)")
+      #expect(
+        writes[4].at >= world.names.seenEverywhere(3) + Double(world.drainSeconds), "\(label)")
       #expect(writes[5].at >= world.names.seenEverywhere(4) + 240, "\(label)")
     case .undone:
       #expect(
         world.history == [
-          CutoverWorld.lowered, CutoverWorld.flipped, CutoverWorld.lowered, CutoverWorld.before,
+          CutoverWorld.lowered, CutoverWorld.flipped, CutoverWorld.lowered, world.before,
         ], "\(label)")
       guard writes.count == 4 else { return }
       #expect(writes[3].at >= world.names.seenEverywhere(2) + 240, "\(label)")

@@ -328,6 +328,27 @@ struct CutoverRunTests {
     }
   }
 
+  @Test func `undoing DNS keeps to the hours of its window, but no freeze holds it up`()
+    async throws
+  {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    #expect(try await world.run(store: store).exit == .done)
+    let writes = world.history.count
+    let closed = try ChangeWindow(timeZone: "UTC", allow: ["Mon 10:00-12:00"], freeze: [])
+    let outcome = try await world.run(world.rollback, store: store, windows: ["dns": closed])
+    #expect(outcome.exit == .blocked)
+    #expect(outcome.error?.code == "window")
+    // The Monday after the model's first day, Thursday 2026-01-01.
+    #expect(outcome.report.until == Date(timeIntervalSince1970: 1_767_225_600 + 4 * 86_400 + 36_000))
+    #expect(world.history.count == writes)
+    let frozen = try ChangeWindow(
+      timeZone: "UTC", allow: [], freeze: ["2025-12-01/2026-02-01"])
+    #expect(try await world.run(world.rollback, store: store, windows: ["dns": frozen]).exit == .done)
+    #expect(world.isBefore)
+  }
+
   @Test func `of two operators exactly one goes on and no change is made twice`() async throws {
     let world = CutoverWorld()
     let store = try world.store()

@@ -19,23 +19,32 @@ struct CutoverWorld {
 
   let clock: VirtualClock
   let names: SimulatedNames
+  let before: RecordValue
+  let restored: RecordValue
+  /// How long the run waits after the lowering and while it bakes.
+  let drainSeconds: Int
+  let bakeSeconds: Int
   var plan: Plan
   var rollback: Plan
 
-  init(onFailure: Step.OnFailure? = .rollBack, window: String? = "dns") {
+  /// - Parameter ttl: the old TTL; a short one makes for short runs.
+  init(
+    onFailure: Step.OnFailure? = .rollBack, window: String? = "dns", ttl: Int = 3600,
+    bakeSeconds: Int = 900
+  ) {
+    before = RecordValue(ttl: ttl, data: [Self.source])
+    restored = RecordValue(ttl: ttl, data: [Self.target])
+    drainSeconds = ttl + max(60, ttl / 10)
+    self.bakeSeconds = bakeSeconds
     clock = VirtualClock()
-    names = SimulatedNames([Self.key: Self.before], lags: [0, 12, 33], resolvers: 4, clock: clock)
+    names = SimulatedNames([Self.key: before], lags: [0, 12, 33], resolvers: 4, clock: clock)
     names.change { $0.markers = [Self.source: "E111", Self.target: "E222"] }
-    (plan, rollback) = Self.plans(onFailure: onFailure, window: window, start: clock.now)
+    (plan, rollback) = Self.plans(
+      before: before, restored: restored, drain: drainSeconds, bake: bakeSeconds,
+      onFailure: onFailure, window: window, start: clock.now)
   }
-  private init(clock: VirtualClock, names: SimulatedNames, plan: Plan, rollback: Plan) {
-    self.clock = clock
-    self.names = names
-    self.plan = plan
-    self.rollback = rollback
-  }
-
   private static func plans(
+    before: RecordValue, restored: RecordValue, drain: Int, bake bakeSeconds: Int,
     onFailure: Step.OnFailure?, window: String?, start: Date
   ) -> (Plan, Plan) {
     func change(_ from: RecordValue, _ to: RecordValue) -> Action {
@@ -72,11 +81,12 @@ struct CutoverWorld {
         window: action == .observe ? nil : window, wait: wait, checks: checks, undoes: undoes)
     }
     var bake = step(
-      "bake", .observe, wait(900, from: "write"), [edge(.health, "E222"), edge(.serving, "E222")])
+      "bake", .observe, wait(bakeSeconds, from: "write"),
+      [edge(.health, "E222"), edge(.serving, "E222")])
     bake.onFailure = onFailure
     let steps = [
       step(
-        "lower-ttl", change(before, lowered), wait(3960), [seen(lowered), gone(before)]),
+        "lower-ttl", change(before, lowered), wait(drain), [seen(lowered), gone(before)]),
       step("prove-target", .observe, nil, [edge(.serving, "E222", at: target)]),
       step("flip", change(lowered, flipped), wait(240), [seen(flipped), gone(lowered)]),
       bake,
@@ -84,7 +94,8 @@ struct CutoverWorld {
     ]
     let back = [
       step(
-        "lower-again", change(restored, flipped), wait(3960), [seen(flipped)], undoes: "restore-ttl"
+        "lower-again", change(restored, flipped), wait(drain), [seen(flipped)],
+        undoes: "restore-ttl"
       ),
       step(
         "flip-back", change(flipped, lowered), wait(240),
@@ -104,21 +115,24 @@ struct CutoverWorld {
   }
 
   /// The same world at the same time, apart from now on.
-  func copy() -> CutoverWorld {
-    let clock = VirtualClock(clock.now)
-    clock.sync(passedSeconds: self.clock.passedSeconds)
-    return CutoverWorld(
-      clock: clock, names: SimulatedNames(names, clock: clock), plan: plan, rollback: rollback)
+  func copy() -> CutoverWorld { CutoverWorld(copyOf: self) }
+  private init(copyOf other: CutoverWorld) {
+    clock = VirtualClock(other.clock.now)
+    clock.sync(passedSeconds: other.clock.passedSeconds)
+    names = SimulatedNames(other.names, clock: clock)
+    (before, restored) = (other.before, other.restored)
+    (drainSeconds, bakeSeconds) = (other.drainSeconds, other.bakeSeconds)
+    (plan, rollback) = (other.plan, other.rollback)
   }
 
   func world(windows: [String: ChangeWindow] = [:]) -> World {
     let names = names
     return World(
       clock: clock, windows: windows, zones: { _ throws(FerryError) in names.zone() }, names: names,
-      serving: names
-    ) { _ throws(FerryError) in
-      throw .badInput("no-client", what: "no CloudFront here", why: "DNS alone moves", next: "")
-    }
+      serving: names,
+      client: { _ throws(FerryError) in
+        throw .badInput("no-client", what: "no CloudFront here", why: "DNS alone moves", next: "")
+      })
   }
   func options(_ mode: RunOptions.Mode = .apply) -> RunOptions {
     var options = RunOptions(path: "www")
@@ -138,8 +152,8 @@ struct CutoverWorld {
       options: options ?? self.options(), tell: tell)
   }
 
-  var isMoved: Bool { names.records[Self.key] == Self.restored }
-  var isBefore: Bool { names.records[Self.key] == Self.before }
+  var isMoved: Bool { names.records[Self.key] == restored }
+  var isBefore: Bool { names.records[Self.key] == before }
   /// What the effective writes made of the record, in order.
   var history: [RecordValue?] { names.effectiveWrites.map { $0.changes.first?.to } }
 }

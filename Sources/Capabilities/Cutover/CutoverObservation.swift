@@ -50,6 +50,8 @@ public struct CutoverInput: Sendable {
   public var form: Form?
   /// The distribution behind the target, where one was named.
   public var distribution: String?
+  /// Its configuration, where it could be read.
+  var targetDistribution: TargetDistribution?
   public var acceptedRisks: Set<String>
 
   public init(

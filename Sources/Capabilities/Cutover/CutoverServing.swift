@@ -6,9 +6,14 @@ extension CutoverPlanner {
   /// - Throws: exit 4 where viewers would get errors, unless that is accepted by its code.
   mutating func judgeServing() throws(FerryError) {
     for it in observations {
-      guard let scene = it.serving else { continue }
-      let found = scene.findings(
-        now: input.createdAt, until: schedule.end, expectStatus: input.health?.expectStatus)
+      var found: [ServingFinding] = []
+      if let target = input.targetDistribution {
+        found += target.findings(for: it.name, target: it.target, source: it.currentTarget)
+      }
+      if let scene = it.serving {
+        found += scene.findings(
+          now: input.createdAt, until: schedule.end, expectStatus: input.health?.expectStatus)
+      }
       for finding in found {
         switch finding.weight {
         case .note: notes.append(finding.text)

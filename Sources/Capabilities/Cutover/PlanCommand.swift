@@ -46,12 +46,20 @@ struct PlanCommand: FerryCommand {
     let (observations, notes) = try await reader(context).observe(moves)
     guard !Task.isCancelled else { throw .interruptedWhileReading }
     for note in notes { context.terminal.talk("note: \(safe(note))") }
-    let input = CutoverInput(
+    var input = CutoverInput(
       name: name ?? Self.derived(moves), accounts: Self.accounts(observations),
       createdAt: context.planningTime, start: start, tool: Context.tool,
       endpoint: try endpoint(context, observations), policy: context.settings.cutover,
       window: context.settings.windows["dns"], health: context.settings.health, form: form,
       distribution: toID, acceptedRisks: Set(acceptRisk))
+    if let toID {
+      input.targetDistribution = await TargetDistribution.find(toID, context)
+      if input.targetDistribution == nil {
+        context.terminal.talk(
+          "note: distribution \(safe(toID)) could not be read with the credentials at hand, so its aliases are not checked"
+        )
+      }
+    }
     if let start, input.start > start {
       context.terminal.warn(
         "nothing can be written before \(Timestamp.text(input.start)), so the plan begins then")
@@ -148,7 +156,7 @@ struct PlanCommand: FerryCommand {
       place: { zone throws(FerryError) in
         let place = try await sessions.place(zone)
         return (place.editor, place.account, place.note)
-      }, serving: health?.marker == nil ? nil : try context.servingProbe(), health: health)
+      }, serving: health == nil ? nil : try context.servingProbe(), health: health)
   }
   private static func accounts(_ observations: [CutoverObservation]) -> [String: AccountID] {
     var out: [String: AccountID] = [:]

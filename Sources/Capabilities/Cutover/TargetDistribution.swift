@@ -1,9 +1,10 @@
 import FerryCloudFront
+import FerryCommand
 import FerryCore
 import Foundation
 
 /// What the target's own configuration says about taking a name, where credentials let one read it.
-struct TargetDistribution: Sendable {
+struct TargetDistribution: Equatable, Sendable {
   let id: String
   let domainName: String
   let status: String
@@ -19,12 +20,16 @@ struct TargetDistribution: Sendable {
     isStaging = config.text(at: "Staging") == "true"
     aliases = config.at("Aliases/Items")?.children.map { $0.text.lowercased() } ?? []
   }
-  static func read(_ id: String, _ client: CloudFrontClient) async throws(FerryError)
-    -> TargetDistribution
-  {
-    let it = try await client.distribution(id)
-    return TargetDistribution(
-      id: it.id, domainName: it.domainName, status: it.status, config: it.config)
+  /// Looks for it in every account of the settings; nil where no credentials can read it.
+  static func find(_ id: String, _ context: Context) async -> TargetDistribution? {
+    for account in (try? context.accounts(named: [])) ?? [] {
+      guard let session = try? context.session(account),
+        let it = try? await CloudFrontClient(session.transport).distribution(id)
+      else { continue }
+      return TargetDistribution(
+        id: it.id, domainName: it.domainName, status: it.status, config: it.config)
+    }
+    return nil
   }
 
   /// Whether an alias is the name's, or a wildcard over it.
@@ -37,7 +42,8 @@ struct TargetDistribution: Sendable {
     }
   }
 
-  func findings(for name: DomainName, target: DomainName) -> [ServingFinding] {
+  /// - Parameter source: where the name leads now.
+  func findings(for name: DomainName, target: DomainName, source: DomainName?) -> [ServingFinding] {
     var out: [ServingFinding] = []
     if target.text.hasSuffix(".cloudfront.net."), target.host != domainName {
       out.append(
@@ -52,11 +58,15 @@ struct TargetDistribution: Sendable {
           "target-staging", .block, "\(id) is a staging distribution, which answers to no alias"))
     }
     if !answers(to: name) {
+      // Between distributions whoever holds the alias goes on serving, wherever DNS points.
+      let isBetween = source?.text.hasSuffix(".cloudfront.net.") == true
       out.append(
         .init(
-          "alias-not-on-target", .block,
-          "\(id) does not have the alias \(name.host): viewers would get 403, since between distributions it is the alias that switches, not DNS"
-        ))
+          "alias-not-on-target", isBetween ? .note : .block,
+          "\(id) does not have the alias \(name.host): "
+            + (isBetween
+              ? "between distributions it is the alias that switches, so DNS alone moves no traffic"
+              : "viewers would get 403")))
     }
     if status != "Deployed" {
       out.append(

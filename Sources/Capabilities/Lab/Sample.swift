@@ -269,6 +269,8 @@ enum Sample {
           cname("api.example.com.", 3600, "E1SAMPLESITE12"),
           cname("img.example.com.", 60, "E1SAMPLESITE13"),
           cname("shop01.example.com.", 300, "E1SAMPLESHOP01"),
+          // Its alias has moved to another distribution; DNS still points at the one before.
+          cname("video.example.com.", 5, "E1SAMPLESITE15"),
           [
             "name": "example.com.", "type": "TXT", "ttl": 3600, "data": ["\"v=spf1 -all\""],
           ],

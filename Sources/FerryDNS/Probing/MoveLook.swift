@@ -32,18 +32,35 @@ extension Prober {
       return Looked(move: move, place: ZoneServers(zone: move.name, servers: []))
     }
     await askServers(&looked)
-    looked = await inParallel(looked, atMost: Self.namesAtOnce) { await followed($0) }
+    let open = looked.indices.filter { Self.isOpen(looked[$0]) }
+    let more = await inParallel(open.map { looked[$0] }, atMost: Self.namesAtOnce) {
+      await followed($0)
+    }
+    for (index, it) in zip(open, more) { looked[index] = it }
     if asksResolvers { await askResolvers(&looked) }
-    let settled = looked
-    let judged = await inParallel(Array(settled.indices), atMost: Self.namesAtOnce) { index in
+    // The keys of a zone are asked for once; most zones have none, and then there is nothing to wait for.
+    var keys: [DomainName: ZoneKeys] = [:]
+    for it in looked
+    where keys[it.place.zone] == nil && it.reports.contains(where: { $0.entry.verdict == .ok }) {
+      keys[it.place.zone] = await self.keys(
+        of: it.place.zone, reports: it.reports, asksParent: false)
+    }
+    return looked.indices.map { index in
       if case .lost(let because) = places[index] {
         return NameEvidence(
           ProbedName(name: moves[index].name, zone: nil, verdict: "", because: [because]),
           move: moves[index])
       }
-      return await evidence(settled[index])
+      return evidence(looked[index], keys[looked[index].place.zone] ?? ZoneKeys())
     }
-    return judged
+  }
+
+  /// Whether more has to be asked than the one question for each server.
+  private static func isOpen(_ it: Looked) -> Bool {
+    it.reports.contains { $0.refersTo != nil }
+      || it.answers.contains {
+        $0.target.map { $0 != it.move.target && $0 != it.move.source } ?? true
+      }
   }
 
   private static func question(_ name: DomainName, _ type: RRType) -> DNSQuery {
@@ -154,11 +171,9 @@ extension Prober {
     }
   }
 
-  private func evidence(_ it: Looked) async -> NameEvidence {
+  private func evidence(_ it: Looked, _ keys: ZoneKeys) -> NameEvidence {
     let zone = it.place.zone
-    let dnssec = state(
-      of: it.reports, zone: zone,
-      keys: await keys(of: zone, reports: it.reports, asksParent: false), it.resolved)
+    let dnssec = state(of: it.reports, zone: zone, keys: keys, it.resolved)
     var probed = ProbedName(
       name: it.move.name, zone: zone, servers: it.reports.map(\.entry), chain: it.chain,
       dnssec: .init(state: dnssec.state, earliestExpiration: dnssec.earliestExpiration),
