@@ -25,6 +25,8 @@ struct TimeScale {
     let width = right - left
     let lengths = pairs.map { $1.timeIntervalSince($0) }
     let shares = pairs.map { width * (isIdle($0, $1) ? 0.09 : 0.22) }
+    // Stretches of one order need no cut.
+    let shortest = lengths.min() ?? 0
     var cut = Set<Int>()
     while cut.count < pairs.count - 1 {
       let open = pairs.indices.filter { !cut.contains($0) }
@@ -32,8 +34,10 @@ struct TimeScale {
       let seconds = open.reduce(0) { $0 + lengths[$1] }
       // The longest first: cutting it may leave room enough for the next.
       guard
-        let worst = open.filter({ lengths[$0] / seconds * room > shares[$0] * 1.6 })
-          .max(by: { lengths[$0] < lengths[$1] })
+        let worst = open.filter({
+          lengths[$0] > shortest * 8 && lengths[$0] / seconds * room > shares[$0] * 1.6
+        })
+        .max(by: { lengths[$0] < lengths[$1] })
       else { break }
       cut.insert(worst)
     }

@@ -176,10 +176,11 @@ struct HostileTextTests {
     try await run(
       ["orphans", "plan", "--name", "h", "--accept-risk", "policy-still-routing"], code: 0,
       extra: variables)
-    for output in ["text", "json", "markdown"] {
+    for output in ["text", "json", "markdown", "html", "svg"] {
       try await run(["show", "h", "--output", output], code: 0)
     }
     try await run(["runbook", "h"], code: 0)
+    try await run(["export", "h", "--format", "stepfunctions"], code: 0)
     try await run(["orphans", "detach", "E0H", "--name", "d"], code: 0, extra: variables)
     try await run(["show", "d", "--output", "markdown"], code: 0)
     // A stale step shows the differing fields of its config.
