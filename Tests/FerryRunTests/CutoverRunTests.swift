@@ -368,11 +368,13 @@ struct CutoverRunTests {
     #expect(outcome.exit == .blocked)
     #expect(outcome.error?.code == "window")
     // The Monday after the model's first day, Thursday 2026-01-01.
-    #expect(outcome.report.until == Date(timeIntervalSince1970: 1_767_225_600 + 4 * 86_400 + 36_000))
+    #expect(
+      outcome.report.until == Date(timeIntervalSince1970: 1_767_225_600 + 4 * 86_400 + 36_000))
     #expect(world.history.count == writes)
     let frozen = try ChangeWindow(
       timeZone: "UTC", allow: [], freeze: ["2025-12-01/2026-02-01"])
-    #expect(try await world.run(world.rollback, store: store, windows: ["dns": frozen]).exit == .done)
+    #expect(
+      try await world.run(world.rollback, store: store, windows: ["dns": frozen]).exit == .done)
     #expect(world.isBefore)
   }
 
