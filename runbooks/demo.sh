@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The main job on the embedded lab: find orphans, remove one and take that back, remove all, prove it.
+# The main jobs on the embedded lab: find orphans, remove one and take that back, remove all, prove it; then move a
+# name in DNS, prove that it moved, and take that back.
 set -euo pipefail
 
 ferry=$(realpath "${1:?usage: demo.sh PATH-OF-EDGEFERRY}")
@@ -19,15 +20,24 @@ digest() { sed -n 's/^  "digest" : "\(sha256:[0-9a-f]*\)".*/\1/p' "$1"; }
 cd "$folder"
 unset AWS_PROFILE AWS_SESSION_TOKEN AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE
 
-bold "1. A lab: CloudFront, STS and CloudFormation on loopback, with a sample account"
+bold "1. A lab: CloudFront, Route 53, STS, CloudFormation, DNS and an edge on loopback, with a sample account"
 "$ferry" lab serve --api 127.0.0.1:0 --propagation "${PROPAGATION:-1s}" --sample --ready-file ready.json >/dev/null &
 lab=$!
 for _ in $(seq 200); do [ -s ready.json ] && break; sleep 0.05; done
 eval "$("$ferry" lab env --ready-file ready.json --account 111111111111)"
-cat > edgeferry.yaml <<'YAML'
+servers=$(sed -n 's/.*"nameservers":\(\[[^]]*\]\).*/\1/p' ready.json)
+resolver=$(sed -n 's/.*"resolver":"\([^"]*\)".*/\1/p' ready.json)
+cat > edgeferry.yaml <<YAML
 version: 1
 regions: [us-east-1, eu-west-1]
-polling: { deployed: 1s }
+polling: { deployed: 1s, authoritative: 1s, rounds: 2 }
+zones:
+  example.com: { provider: route53, nameservers: $servers }
+  cloudfront.net: { provider: manual, nameservers: $servers }
+resolvers: ["$resolver"]
+# Spans for an afternoon, not for production: the defaults are in docs/settings.md.
+cutover: { ttl: 5, propagation: 2s, margin: { minimum: 1s }, resolverFloor: 1s, clientHold: 2s, staleHold: 1m, bake: 4s }
+health: { url: "https://{name}/", marker: { header: x-lab-distribution } }
 YAML
 show inventory take --out before.json
 
@@ -52,6 +62,24 @@ bold "7. Proof: the orphans are gone, and nothing else changed"
 show orphans discover --fail-on findings
 show inventory take --out after.json
 show inventory diff before.json after.json
+
+bold "8. A name whose alias has moved already while DNS lags behind: what does DNS say?"
+new=d1samplesite14.cloudfront.net
+show cutover probe video.example.com
+show cutover verify video.example.com --to $new || [ $? = 4 ]
+
+bold "9. Plan the cutover: waits from live TTLs, and the way back before the first write"
+show cutover plan video.example.com --to $new --name video
+
+bold "10. Flip, drain, watch; proved on every server, in the resolver's cache and at the edge"
+show apply video --approve "$(digest plans/video.plan.json)"
+show cutover verify video
+
+bold "11. Take it back, and prove that"
+show rollback video --approve "$(digest plans/video.rollback.plan.json)"
+show cutover verify video.example.com --to d1samplesite15.cloudfront.net --from $new || [ $? = 4 ]
+show show video --output html --out video.html
+ls -l video.html
 
 bold "Try next"
 cat <<'TEXT'
