@@ -163,7 +163,9 @@ extension CutoverPlanner {
     var check = Step.Check(
       .authoritative, typicalSeconds: policy.propagationSeconds, limitSeconds: limitSeconds)
     check.zone = batch.zone.name
-    check.records = batch.changes.map { RecordState($0.key, undoing ? $0.from : $0.to) }
+    if batch.changes.count <= Self.readableMax {
+      check.records = batch.changes.map { RecordState($0.key, undoing ? $0.from : $0.to) }
+    }
     return check
   }
   /// What resolvers must not answer any more, as a sample of the phase; alias records have no answer of
@@ -270,15 +272,15 @@ extension CutoverPlanner {
     own.steps = times
     own.allClear = schedule.allClear
     own.retire = schedule.retire
-    let plan = assemble(input.name, steps, own, of: nil, debts: debts).sealed
+    let (plan, bytes) = assemble(input.name, steps, own, of: nil, debts: debts).sealedBytes
     let seconds = rollback.reduce(0) {
       $0 + policy.propagationSeconds + ($1.wait?.seconds ?? 0)
     }
     let back = Plan.Schedule(
       start: start, end: start + Double(seconds), criticalPathSeconds: seconds, exposureSeconds: 0)
     let name = String(input.name.prefix(55)) + ".rollback"
-    return CutoverPlans(
-      plan: plan, rollback: assemble(name, rollback, back, of: plan.digest, debts: []).sealed)
+    let (undo, undoBytes) = assemble(name, rollback, back, of: plan.digest, debts: []).sealedBytes
+    return CutoverPlans(plan: plan, rollback: undo, bytes: bytes, rollbackBytes: undoBytes)
   }
   private func point(_ step: String, _ from: Date, _ seconds: Int) -> Plan.RollbackPoint {
     .init(
