@@ -18,6 +18,8 @@ public struct CutoverPlanner {
   let policy: CutoverPolicy
   let observations: [CutoverObservation]
   var moves: [CutoverMove] = []
+  var drains = LongestDrains()
+  var batches: [Phase: [CutoverBatch]] = [:]
   var schedule: CutoverSchedule
   var steps: [Step] = []
   var rollback: [Step] = []
@@ -94,6 +96,7 @@ public struct CutoverPlanner {
     input.window.flatMap { $0.everCloses ? $0 : nil }
   }
   private mutating func solve() throws(FerryError) {
+    drains = LongestDrains(moves)
     var distribution = policy.propagationSeconds
     for it in observations where it.zone.provider != .route53 && it.probe.servers.count > 1 {
       distribution = max(
@@ -106,8 +109,8 @@ public struct CutoverPlanner {
       usesRoute53
       ? max(ZoneDistribution.route53Seconds, policy.propagationSeconds) : policy.propagationSeconds
     var spans = CutoverSchedule.Spans(
-      lowerWait: moves.compactMap { $0.lowerDrain?.seconds }.max(),
-      flipWait: moves.map(\.flipDrain.seconds).max() ?? 0, bake: policy.bakeSeconds,
+      lowerWait: drains.lower?.seconds, flipWait: drains.flip?.seconds ?? 0,
+      bake: policy.bakeSeconds,
       restores: moves.contains { !$0.restore.isEmpty }, propagation: policy.propagationSeconds,
       distribution: distribution,
       reserve: policy.windowNeed(distribution: planned, ttl: low),
@@ -229,7 +232,7 @@ public struct CutoverPlanner {
   }
   /// From the first write that takes a flip back to the last cache with the old answer.
   var undoSeconds: Int {
-    policy.propagationSeconds + (moves.map(\.undoDrain.seconds).max() ?? 0)
+    policy.propagationSeconds + (drains.undo?.seconds ?? 0)
   }
 }
 
