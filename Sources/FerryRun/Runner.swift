@@ -149,7 +149,10 @@ public actor Runner {
       return try end(error, step: nil)
     }
     for (index, step) in plan.steps.enumerated() {
-      if isDone(step) { continue }
+      if isDone(step) {
+        try markUndone(step)
+        continue
+      }
       do throws(Stop) {
         if step.id == options.until {
           throw Stop(
@@ -260,14 +263,16 @@ public actor Runner {
     try await settle(step)
     try journal(.verified, step: step)
     tell(.verified(step: step))
-    // Taken back only with the last step that takes it back: a wait of its own may follow the write.
-    if let undoes = step.undoes, let of = plan.rollbackOf,
+    try stopping { () throws(FerryError) in try markUndone(step) }
+  }
+  /// Tells the original plan what is taken back: with the last step that takes it back, since a wait of its own
+  /// may follow the write. A run that was killed before it could say so says it in its next life.
+  private func markUndone(_ step: Step) throws(FerryError) {
+    guard let undoes = step.undoes, let of = plan.rollbackOf,
+      state.steps[step.id]?.phase == .verified, original?.steps[undoes]?.hadEffect == true,
       plan.steps.last(where: { $0.undoes == undoes })?.id == step.id
-    {
-      try stopping { () throws(FerryError) in
-        _ = try store.append(.undone, plan: of, step: undoes, at: world.clock.now)
-      }
-    }
+    else { return }
+    _ = try store.append(.undone, plan: of, step: undoes, at: world.clock.now)
   }
   /// A rollback step that was applied for an earlier round of the plan has to be applied anew.
   private func needsAgain(_ step: Step) -> Bool {
