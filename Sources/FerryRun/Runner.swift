@@ -194,11 +194,22 @@ public actor Runner {
     return RunOutcome(report: report, exit: .done, error: nil)
   }
 
-  /// A rollback step counts as done only if that was after the last effect of what it undoes.
+  /// A step that undoes or watches others counts as done only if that was after the last effect of those.
   private func isDone(_ step: Step) -> Bool {
     guard let it = state.steps[step.id], it.isDone else { return false }
-    guard let undoes = step.undoes, let effect = original?.steps[undoes] else { return true }
-    return !effect.hadEffect || it.verifiedSequence > effect.effectSequence
+    guard let effect = effectSequence(before: step) else { return true }
+    return it.verifiedSequence > effect
+  }
+  /// When what the step undoes or watches last changed the world; nil for a step that does neither, and for
+  /// one whose change is undone already.
+  private func effectSequence(before step: Step) -> Int64? {
+    if let undoes = step.undoes {
+      guard let effect = original?.steps[undoes], effect.hadEffect else { return nil }
+      return effect.effectSequence
+    }
+    guard step.action == .observe, plan.rollbackOf == nil else { return nil }
+    return plan.steps.prefix { $0.id != step.id }
+      .compactMap { $0.action == .observe ? nil : state.steps[$0.id]?.effectSequence }.max()
   }
 
   func end(_ stop: Stop, step: Step?) throws(FerryError) -> RunOutcome {
@@ -274,12 +285,12 @@ public actor Runner {
     else { return }
     _ = try store.append(.undone, plan: of, step: undoes, at: world.clock.now)
   }
-  /// A rollback step that was applied for an earlier round of the plan has to be applied anew.
+  /// A step that was applied for an earlier round of what it undoes or watches has to be applied anew.
   private func needsAgain(_ step: Step) -> Bool {
-    guard let undoes = step.undoes, let effect = original?.steps[undoes],
-      let own = state.steps[step.id]
-    else { return false }
-    return own.effectSequence < effect.effectSequence
+    guard let own = state.steps[step.id], let effect = effectSequence(before: step) else {
+      return false
+    }
+    return own.effectSequence < effect
   }
 
   /// Everything that may keep a write from beginning; asked again right before each.

@@ -80,9 +80,9 @@ struct CutoverKillEndToEndTests {
         $0["operation"]?.string == "ChangeResourceRecordSets" && $0["effective"] == true
       } ?? 0
     }
-    /// Runs a command until it ends by itself with 0, killed again and again on the way.
+    /// Runs a command until it ends by itself with `code`, killed again and again on the way.
     /// - Returns: how often it was killed.
-    func untilDone(_ arguments: [String], seed: UInt64) async throws -> Int {
+    func untilDone(_ arguments: [String], code: Int32 = 0, seed: UInt64) async throws -> Int {
       var random = SplitMix64(seed: seed)
       for round in 0..<200 {
         // Longer from round to round: a busy machine gets there too.
@@ -90,7 +90,7 @@ struct CutoverKillEndToEndTests {
         let answer = try await ferry.run(
           ["-s", "KILL", "\(seconds)", Ferry.binary.path] + arguments, extra: variables,
           program: "timeout")
-        if answer.code == 0 { return round }
+        if answer.code == code { return round }
         guard answer.code == 137 else {
           Issue.record("\(arguments.first ?? "") ended with \(answer.code): \(answer.talk)")
           return round
@@ -133,6 +133,28 @@ struct CutoverKillEndToEndTests {
     await scene.end()
     #expect(forward >= 5 && back >= 5, "killed only \(forward) and \(back) times")
     print("cutover kill test: \(forward) kills of the cutover, \(back) of the rollback")
+  }
+
+  @Test func `killed at random moments a run that undoes itself undoes each change once`()
+    async throws
+  {
+    let scene = try await Scene(
+      ttl: 3,
+      more: """
+        health: { url: "https://{name}/", marker: { header: x-lab-distribution }, onFailure: roll-back }
+        cutover: { ttl: 1, propagation: 1s, margin: { percent: 0, minimum: 0s, maximum: 0s }, resolverFloor: 0s, clientHold: 0s, staleHold: 0s, bake: 1s }
+        """)
+    let digest = try await scene.plan()
+    let kills = try await scene.untilDone(
+      ["apply", "move", "--approve", digest.apply], code: 6, seed: 6)
+    #expect(try await scene.record() == ["3", "d111.cloudfront.net."])
+    #expect(try await scene.batches() == 4)
+    let status = try await scene.ferry("status", "move", "--output", "json")
+    #expect(status.code == 0 && status.json["state"] == "rolled-back")
+    #expect(status.json["debts"] == [])
+    #expect(try await scene.ferry("state", "check").code == 0)
+    await scene.end()
+    #expect(kills >= 5, "killed only \(kills) times")
   }
 
   @Test(arguments: ["roll-back", "hold"])
