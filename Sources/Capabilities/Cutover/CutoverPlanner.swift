@@ -161,9 +161,10 @@ public struct CutoverPlanner {
     let silent = observations.flatMap { Seen.unverified($0.probe) }
     if !silent.isEmpty {
       let names = Set(silent.map { "\($0.address) (\($0.verdict.rawValue))" }).sorted()
+      let more = names.count > 8 ? " and \(names.count - 8) more" : ""
       risk(
         "server-unverified",
-        "\(names.prefix(8).joined(separator: ", ")) cannot be verified and may serve old answers again until the zone's EXPIRE; the waits are that much longer"
+        "\(names.prefix(8).joined(separator: ", "))\(more) cannot be verified and may serve old answers again until the zone's EXPIRE; the waits are that much longer"
       )
     }
     for move in moves.filter({ $0.extremeTTL != nil }).prefix(Self.sampleMax) {
