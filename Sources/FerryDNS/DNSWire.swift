@@ -363,6 +363,61 @@ private func text(_ raw: UnsafeMutablePointer<CChar>?) -> String {
 extension DNSRecord {
   /// nil when ldns cannot print it.
   fileprivate init?(reading record: UnsafeMutablePointer<ldns_rr>) {
+    if let plain = Self.plain(record) {
+      self = plain
+      return
+    }
+    self.init(printing: record)
+  }
+  /// A CNAME or NS of plain names, which is nearly every answer, without printing it first.
+  private static func plain(_ record: UnsafeMutablePointer<ldns_rr>) -> DNSRecord? {
+    let type: RRType
+    switch ldns_rr_get_type(record) {
+    case LDNS_RR_TYPE_CNAME: type = .cname
+    case LDNS_RR_TYPE_NS: type = .ns
+    default: return nil
+    }
+    guard ldns_rr_rd_count(record) == 1, let owner = plainName(ldns_rr_owner(record)),
+      let data = plainName(ldns_rr_rdf(record, 0))
+    else { return nil }
+    return DNSRecord(DomainName(wire: owner), type, ttl: ldns_rr_ttl(record), data)
+  }
+  /// In lower case; nil for the root and for what holds more than letters, digits, - and _.
+  private static func plainName(_ field: UnsafeMutablePointer<ldns_rdf>?) -> String? {
+    guard let field, ldns_rdf_get_type(field) == LDNS_RDF_TYPE_DNAME,
+      let start = ldns_rdf_data(field)
+    else { return nil }
+    let octets = UnsafeBufferPointer(start: start, count: ldns_rdf_size(field))
+    guard octets.count > 2 else { return nil }
+    var isPlain = true
+    // Each length becomes the dot behind the label before it.
+    let text = String(unsafeUninitializedCapacity: octets.count - 1) { out in
+      var at = 0
+      while at < octets.count {
+        let size = Int(octets[at])
+        if at > 0 { out[at - 1] = 0x2E }
+        if size == 0, at == octets.count - 1 { return octets.count - 1 }
+        guard size > 0, size < 64, at + size < octets.count else { break }
+        for index in (at + 1)...(at + size) {
+          var byte = octets[index]
+          if (0x41...0x5A).contains(byte) { byte += 32 }
+          guard
+            (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D
+              || byte == 0x5F
+          else {
+            isPlain = false
+            return 0
+          }
+          out[index - 1] = byte
+        }
+        at += size + 1
+      }
+      isPlain = false
+      return 0
+    }
+    return isPlain ? text : nil
+  }
+  private init?(printing record: UnsafeMutablePointer<ldns_rr>) {
     // Names inside the data in lower case; those of new types too, unlike DNSSEC's canonical form.
     for index in 0..<ldns_rr_rd_count(record) {
       let field = ldns_rr_rdf(record, index)

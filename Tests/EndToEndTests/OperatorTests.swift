@@ -95,8 +95,10 @@ struct OperatorTests {
       let code = answer.out.split(separator: "\n").first.flatMap { Int($0) } ?? -1
       #expect(codes.contains(code), "\(typed): \(answer.out) \(answer.talk)")
       // On a terminal, too, only our own colours and line rewriting are sent.
-      var shown = answer.out
-      for own in ["\r\u{1B}[K", "\u{1B}[31m", "\u{1B}[33m", "\u{1B}[0m", "\r\n"] {
+      var shown = answer.out.replacing(/\u{1B}\[[0-9]{1,2}A\r\u{1B}\[J/, with: "\n")
+      for own in [
+        "\r\u{1B}[K", "\u{1B}[31m", "\u{1B}[32m", "\u{1B}[33m", "\u{1B}[35m", "\u{1B}[0m", "\r\n",
+      ] {
         shown = shown.replacingOccurrences(of: own, with: "\n")
       }
       #expect(HostileText.intruder(in: shown) == nil)

@@ -19,6 +19,10 @@ public struct DomainName: Hashable, Comparable, Sendable, CustomStringConvertibl
   ///
   /// - Throws: `bad-name` (64), saying which label is wrong and why.
   public init(_ given: String) throws(FerryError) {
+    if let plain = Self.plain(given) {
+      text = plain
+      return
+    }
     func refuse(_ why: String) -> FerryError {
       .badInput(
         "bad-name", what: "could not read the name \(given.debugDescription)", why: why,
@@ -55,6 +59,43 @@ public struct DomainName: Hashable, Comparable, Sendable, CustomStringConvertibl
       throw refuse("it has more than 255 octets")
     }
     text = labels.joined(separator: ".") + "."
+  }
+  /// What nearly every name is, read in one pass: nothing but letters, digits, - and _ in fitting labels. Nil sends
+  /// all else, what is wrong included, the long way.
+  private static func plain(_ given: String) -> String? {
+    let count = given.utf8.count
+    guard count > 0, count <= 253 else { return nil }
+    var isPlain = true
+    let out = String(unsafeUninitializedCapacity: count + 1) { out in
+      var label = 0
+      var last: UInt8 = 0x2E
+      var index = 0
+      for byte in given.utf8 {
+        let lower = (0x41...0x5A).contains(byte) ? byte + 32 : byte
+        if byte == 0x2E {
+          if label == 0 || last == 0x2D { isPlain = false }
+          label = 0
+        } else {
+          if !Self.isPlain(lower) || (label == 0 && lower == 0x2D) { isPlain = false }
+          label += 1
+          if label > 63 { isPlain = false }
+        }
+        guard isPlain else { return 0 }
+        out[index] = lower
+        index += 1
+        last = byte
+      }
+      if last == 0x2D {
+        isPlain = false
+        return 0
+      }
+      if last != 0x2E {
+        out[index] = 0x2E
+        index += 1
+      }
+      return index
+    }
+    return isPlain ? out : nil
   }
   private static func isPlain(_ byte: UInt8) -> Bool {
     (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D || byte == 0x5F

@@ -22,6 +22,20 @@ extension Prober {
   /// - Parameter asksResolvers: whether resolvers are read too; they are evidence, the servers decide.
   /// - Returns: the evidence for each move, in the order given; `verdict` judges it.
   public func look(_ moves: [NameMove], asksResolvers: Bool = true) async -> [NameEvidence] {
+    // In pieces, so that one is judged while the answers to the next come in.
+    let pieces = stride(from: 0, to: moves.count, by: Self.piece).map {
+      Array(moves[$0..<min($0 + Self.piece, moves.count)])
+    }
+    return await inParallel(pieces, atMost: Self.piecesAtOnce) {
+      await lookAtOnce($0, isMany: moves.count > Self.fewNames, asksResolvers: asksResolvers)
+    }.flatMap { $0 }
+  }
+  private static let piece = 1000
+  private static let piecesAtOnce = 3
+
+  private func lookAtOnce(_ moves: [NameMove], isMany: Bool, asksResolvers: Bool) async
+    -> [NameEvidence]
+  {
     let places = await inParallel(moves, atMost: Self.namesAtOnce) { move in
       // The settings' servers without a question whether a cut lies below: the answer will tell.
       if let given = delegation.given(for: move.name) { return Delegation.Place.found(given) }
@@ -37,7 +51,7 @@ extension Prober {
       await followed($0)
     }
     for (index, it) in zip(open, more) { looked[index] = it }
-    if asksResolvers { await askResolvers(&looked) }
+    if asksResolvers { await askResolvers(&looked, isMany: isMany) }
     // The keys of a zone are asked for once; most zones have none, and then there is nothing to wait for.
     var keys: [DomainName: ZoneKeys] = [:]
     for it in looked
@@ -138,10 +152,9 @@ extension Prober {
   }
 
   /// Only names that a server has; each resolver as often as it is many caches.
-  private func askResolvers(_ looked: inout [Looked]) async {
+  private func askResolvers(_ looked: inout [Looked], isMany: Bool) async {
     var asks: [(query: DNSQuery, server: DNSServer)] = []
     var counts: [[Int]] = []
-    let isMany = looked.count > Self.fewNames
     for it in looked {
       let types = it.answers.contains { !$0.isEmpty } ? Self.typesToRead(it.answers) : []
       counts.append(

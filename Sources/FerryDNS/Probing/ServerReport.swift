@@ -38,7 +38,7 @@ struct ServerReport: Sendable {
     sibling: DomainName? = nil, _ outcomes: Outcomes
   ) {
     entry = .init(name: serverName, address: server.description, verdict: .ok)
-    let label = serverName.map { "\($0) (\(server))" } ?? "\(server)"
+    var label: String { serverName.map { "\($0) (\(server))" } ?? "\(server)" }
     let main = [outcomes.cname, outcomes.a, outcomes.aaaa, outcomes.https].compactMap { $0 }
     for (index, outcome) in main.enumerated() {
       switch Reading.of(outcome, about: name, in: zone) {
@@ -63,9 +63,9 @@ struct ServerReport: Sendable {
     }
     let sets = RRsets(records, at: name, types: Self.types)
     entry.answers = sets.sets
-    findings += sets.findings.map { "\($0) (\(label))" }
+    if !sets.findings.isEmpty { findings += sets.findings.map { "\($0) (\(label))" } }
     if sets.hasBadTTL { entry.verdict = .unknown }
-    readSOA(outcomes.soa, zone, label)
+    if outcomes.soa != nil { readSOA(outcomes.soa, zone, label) }
     if let sibling, let outcome = outcomes.sibling { readSibling(outcome, sibling, zone) }
     if negativeTTL == nil, let outcome = outcomes.denial { readDenial(outcome, zone) }
   }
