@@ -211,7 +211,7 @@ public struct CutoverPlanner {
     if let blind = asked.first(where: { target($0) == nil }) {
       risk(
         "marker-unknown",
-        "\(blind.target) did not answer for \(blind.name) with the header \(marker), so the bake cannot tell it from the source"
+        "\(blind.target) does not answer for \(blind.name) with a header \(marker) of its own, so the bake cannot tell it from the source"
       )
     } else if let same = asked.first(where: { target($0) == source($0) }) {
       risk(
