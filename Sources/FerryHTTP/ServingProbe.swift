@@ -45,7 +45,7 @@ public struct EdgeProbe: ServingProbe {
 
   public func look(url: String, at: String?, marker: String?) async -> [ServingLook] {
     guard let parts = URLComponents(string: url), parts.scheme?.lowercased() == "https",
-      let host = parts.host, !host.isEmpty, host.utf8.allSatisfy({ $0 < 0x80 }),
+      let host = parts.encodedHost, !host.isEmpty, host.utf8.allSatisfy({ $0 < 0x80 }),
       (try? HTTPEngine.check(url)) != nil
     else { return [ServingLook(peer: "", failure: "it is no https URL without a user")] }
     let given = parts.port.flatMap(UInt16.init(exactly:))

@@ -7,8 +7,8 @@ public enum PlanText {
     var out = "\(safe(plan.name)): \(plan.steps.count) step\(plan.steps.count == 1 ? "" : "s")"
     let accounts = plan.accounts.sorted { $0.key < $1.key }
       .map { $0.key == "default" ? $0.value : "\($0.key) \($0.value)" }
-    out +=
-      " in \(accounts.map { safe($0) }.joined(separator: ", ")), made \(Timestamp.text(plan.createdAt))\n"
+    if !accounts.isEmpty { out += " in \(accounts.map { safe($0) }.joined(separator: ", "))" }
+    out += ", made \(Timestamp.text(plan.createdAt))\n"
     if let endpoint = plan.observed.endpoint { out += "endpoint: \(safe(endpoint)), not AWS\n" }
     out += "\n"
     for (index, step) in plan.steps.enumerated() {

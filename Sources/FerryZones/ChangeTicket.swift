@@ -53,7 +53,7 @@ struct ChangeTicket {
         }
         for data in it.data {
           out +=
-            "\(sign)\(change.name)\t\(it.ttl ?? 0)\tIN\t\(change.rrtype.rawValue)\t\(oneLine(data))\n"
+            "\(sign)\(change.name) \(it.ttl ?? 0) IN \(change.rrtype.rawValue) \(oneLine(data))\n"
         }
       }
     }

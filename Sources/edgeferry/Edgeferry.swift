@@ -17,7 +17,7 @@ struct Edgeferry: RootCommand {
   static let configuration = CommandConfiguration(
     commandName: "edgeferry",
     abstract:
-      "Find and remove orphaned continuous-deployment policies on Amazon CloudFront, by plan.",
+      "Change Amazon CloudFront in production by plan: remove orphaned policies, move DNS names.",
     discussion: """
       Everything is a plan first: computed from live observation, approved by its digest, applied step \
       by step with verified waits, and reversible by a rollback plan written before the first write. \

@@ -1,4 +1,5 @@
 import FerryCore
+import FerryTestSupport
 import Foundation
 import Testing
 
@@ -40,6 +41,9 @@ import Testing
     try await ferry.run(
       ["cutover", "plan"] + words + ["--at", "2026-12-07T09:00:00Z", "--output", "json"])
   }
+  private func root(_ path: String) -> String {
+    Shared.package.appendingPathComponent(path).path
+  }
   private func hasPlans(_ ferry: Ferry) -> Bool {
     FileManager.default.fileExists(atPath: ferry.folder.appendingPathComponent("plans").path)
   }
@@ -70,6 +74,24 @@ import Testing
       #expect(steps.first?["gate"]?["reason"] != nil)
       #expect(plan["risks"]?.array?.first?["code"]?.string == "rollback-outside-window")
       #expect(plan["risks"]?.array?.first?["accepted"]?.bool == false)
+      let places = [
+        "plans/www-example-com.plan.json", "plans/www-example-com.rollback.plan.json",
+      ]
+      let shipped = ["cutover-www", "remove-orphaned-policy"].flatMap {
+        ["plans/\($0).plan.json", "plans/\($0).rollback.plan.json"]
+      }
+      let schema = try await ferry.run(
+        [Ferry.client("plan_schema.py"), root("plans/plan.schema.json")] + places
+          + shipped.map(root), program: Ferry.python)
+      #expect(schema.code == 0 && schema.out.isEmpty, "\(schema.out)\(schema.talk)")
+      // It does tell a plan that is none.
+      try ferry.write(
+        FerryJSON.document(plan).replacingOccurrences(of: "dns.replace", with: "dns.upsert"),
+        to: "odd.json")
+      let odd = try await ferry.run(
+        [Ferry.client("plan_schema.py"), root("plans/plan.schema.json"), "odd.json"],
+        program: Ferry.python)
+      #expect(odd.out.contains("steps/0/action"), "\(odd.out)\(odd.talk)")
       let text = try await ferry(
         "cutover", "plan", "www.example.com.", "--to", "d222222abcdef8.cloudfront.net", "--at",
         "2026-12-07T09:00:00Z", "--accept-risk", "rollback-outside-window", "--name", "again")

@@ -273,6 +273,63 @@ struct HostileTextTests {
     }
   }
 
+  // MARK: DNS
+
+  @Test func `no octet of DNS data reaches a terminal, a plan or a page as it is`() async throws {
+    defer { ferry.remove() }
+    // ESC, BEL, CSI, U+202E in UTF-8, a newline, markup: in a label of a target, as any server may send them.
+    let octets = "\\027]0\\;owned\\007\\027[2J\\155\\226\\128\\174\\010<b>\\`\\|"
+    let server = try await NameServer.script(
+      ferry, zone: "example.com.",
+      text: NameServer.zone(
+        "example.com.",
+        """
+        www 1 IN CNAME \(octets).example.com.
+        web 1 IN HTTPS 1 \(octets).example.com. alpn="h2"
+        text 1 IN TXT "\(octets)"
+        """), behaviour: "ok")
+    try ferry.write(
+      """
+      version: 1
+      zones: { example.com: { provider: manual, nameservers: ["\(server.address)"] } }
+      resolvers: ["\(server.address)"]
+      polling: { authoritative: 0.2s, rounds: 1 }
+      """, to: "edgeferry.yaml")
+    for name in ["www.example.com", "web.example.com", "text.example.com"] {
+      for output in ["text", "json", "markdown"] {
+        let probe = try await run(
+          ["cutover", "probe", name, "--output", output, "--verbose"], code: 0)
+        if name == "www.example.com" { #expect(probe.out.contains("owned"), "\(probe.out)") }
+      }
+      for output in ["text", "json"] {
+        try await run(
+          ["cutover", "verify", name, "--to", "d2.cloudfront.net", "--output", output], code: 4)
+      }
+    }
+    try await run(
+      ["cutover", "plan", "web.example.com", "--to", "d2.cloudfront.net", "--name", "web"])
+    let planned = try await run(
+      ["cutover", "plan", "www.example.com", "--to", "d2.cloudfront.net", "--name", "www"], code: 0)
+    #expect(planned.out.contains("owned"), "\(planned.out)")
+    for output in ["text", "json", "markdown", "html", "svg"] {
+      let shown = try await run(["show", "www", "--output", output], code: 0)
+      if ["html", "svg"].contains(output) { #expect(!shown.out.contains("<b>"), "\(output)") }
+    }
+    try await run(["export", "www", "--format", "stepfunctions"], code: 0)
+    try await run(["runbook", "www"], code: 0)
+    let digest = try ferry.read("plans/www.plan.json")["digest"]?.string ?? ""
+    for output in ["text", "json"] {
+      // The ticket names the old target.
+      try await run(
+        ["apply", "www", "--approve", digest, "--max-wait", "1s", "--output", output], code: 4)
+    }
+    await server.stop()
+    for name in ["plans/www.plan.json", "plans/www.rollback.plan.json", "runbooks/www.md"] {
+      let bytes = try Data(contentsOf: ferry.folder.appendingPathComponent(name))
+      #expect(HostileText.intruder(in: String(decoding: bytes, as: UTF8.self)) == nil, "\(name)")
+    }
+  }
+
   // MARK: What the operator's side holds
 
   @Test func `no settings, file name, variable or argument reaches a terminal as it is`()

@@ -252,6 +252,83 @@ struct SecretTests {
     #expect(Self.header.isIn(files.first { $0.path == "again.json" }?.bytes ?? []))
   }
 
+  @Test func `a planted TSIG secret is in no byte of a cutover, whether it is right or wrong`()
+    async throws
+  {
+    defer { ferry.remove() }
+    let key = NameServer.Key()
+    let wrong = "Y2FuYXJ5IG9mIGEgd3JvbmcgVFNJRyBzZWNyZXQsIDAwMTM="
+    // As it is in the file (base64, and that in hex and URLs), and as the octets that sign.
+    let canaries = [key.secret, wrong].flatMap { text in
+      let octets = String(decoding: Data(base64Encoded: text) ?? Data(), as: UTF8.self)
+      return [Canary("TSIG secret", text), Canary("TSIG secret, decoded", octets)]
+    }
+    #expect(canaries.allSatisfy { $0.secret.count > 30 })
+    let server = try await NameServer.bind(
+      ferry,
+      zones: [
+        "example.com.": NameServer.zone(
+          "example.com.", "www 1 IN CNAME d111111abcdef8.cloudfront.net.")
+      ], key: key)
+    try ferry.write(
+      """
+      version: 1
+      zones: { example.com: { provider: rfc2136, server: "\(server.address)", nameservers: ["\(server.address)"], tsig: { name: \(key.name), secretFile: planted/tsig.secret } } }
+      cutover: { ttl: 1, propagation: 1s, margin: { percent: 0, minimum: 0s, maximum: 0s }, resolverFloor: 0s, clientHold: 0s, staleHold: 0s, bake: 0s, restoreTTL: false }
+      polling: { authoritative: 0.2s, rounds: 1 }
+      resolvers: []
+      """, to: "edgeferry.yaml")
+    func plant(_ text: String) throws {
+      try ferry.write(text, to: "planted/tsig.secret")
+      chmod(ferry.folder.appendingPathComponent("planted/tsig.secret").path, 0o600)
+    }
+    var heard: [(command: String, bytes: [UInt8])] = []
+    func run(_ line: String, code: Int32 = 0) async throws {
+      let answer = try await ferry.run(line.split(separator: " ").map(String.init) + ["--verbose"])
+      #expect(answer.code == code, "\(line): \(answer.talk)")
+      heard.append((line, Array(answer.out.utf8) + Array(answer.talk.utf8)))
+    }
+    func digest(_ name: String) throws -> String {
+      try ferry.read("plans/\(name).plan.json")["digest"]?.string ?? ""
+    }
+    // What cannot be read as a secret is not quoted either.
+    try plant(wrong + " \(key.secret)")
+    try await run(
+      "cutover plan www.example.com --to d222222abcdef8.cloudfront.net --name flip", code: 64)
+    try plant("key \(key.name) { algorithm hmac-sha512; secret \"\(key.secret)\"; };")
+    try await run(
+      "cutover plan www.example.com --to d222222abcdef8.cloudfront.net --output json", code: 64)
+    try plant(wrong)
+    try await run("cutover probe www.example.com --output json")
+    try await run("cutover plan www.example.com --to d222222abcdef8.cloudfront.net --name flip")
+    try await run("apply flip --approve \(try digest("flip"))", code: 77)
+    try await run("status flip --output json", code: 4)
+    try plant("key \(key.name) { algorithm \(key.algorithm); secret \"\(key.secret)\"; };")
+    try await run("apply flip --approve \(try digest("flip")) --output json")
+    for output in ["text", "json", "markdown", "html", "svg"] {
+      try await run("show flip --output \(output)")
+    }
+    try await run("runbook flip")
+    try await run("export flip --format stepfunctions --out machine.json")
+    try await run("rollback flip --approve \(try digest("flip.rollback"))")
+    try await run("state show --output json")
+    try await run("state export state.json")
+    await server.stop()
+
+    for (command, bytes) in heard {
+      for canary in canaries { #expect(!canary.isIn(bytes), "\(canary.name) in \(command)") }
+    }
+    let conf = server.folder.lastPathComponent
+    let files = try written().filter { !$0.path.hasPrefix(conf) }
+    #expect(files.contains { $0.path == ".edgeferry/state.sqlite" })
+    #expect(files.contains { $0.path == "plans/flip.plan.json" })
+    for (path, bytes) in files {
+      for canary in canaries where canary.isIn(bytes) {
+        Issue.record("\(canary.name) in \(path)")
+      }
+    }
+  }
+
   @Test func `a service that repeats the request in its refusal gives nothing away`() async throws {
     defer { ferry.remove() }
     let script = Ferry.client("hostile_server.py")

@@ -152,8 +152,9 @@ struct ServingEndToEndTests {
       """
       {"schema":"edgeferry.inventory/1","takenAt":"2026-01-01T00:00:00Z","complete":true,"gaps":[],"accounts":[{"id":"111111111111",
       "distributions":[],"hostedZones":[{"id":"Z1","name":"example.test.","records":[
-      {"name":"www.example.test.","type":"CNAME","ttl":60,"data":["lb.example.test."]},
-      {"name":"lb.example.test.","type":"A","ttl":60,"data":["127.0.0.1"]}]}]}]}
+      {"name":"www.example.test.","type":"CNAME","ttl":1,"data":["lb.example.test."]},
+      {"name":"lb.example.test.","type":"A","ttl":60,"data":["127.0.0.1"]},
+      {"name":"new.example.test.","type":"A","ttl":60,"data":["127.0.0.1"]}]}]}]}
       """, to: "a.json")
     let lab = try await RunningLab(
       ferry, ["--load", ferry.folder.appendingPathComponent("a.json").path, "--propagation", "0s"])
@@ -165,6 +166,8 @@ struct ServingEndToEndTests {
         lab, zone: "example.test",
         more: """
           health: { url: "https://{name}/hostile", marker: { header: X-Marker } }
+          cutover: { ttl: 1, propagation: 1s, margin: { percent: 0, minimum: 0s, maximum: 0s }, resolverFloor: 0s, clientHold: 0s, staleHold: 0s, bake: 1s, restoreTTL: false }
+          polling: { authoritative: 0.2s, rounds: 1 }
           """), to: "edgeferry.yaml")
     let extra = lab.variables().merging([
       "EDGEFERRY_EDGE_PORT": "\(ready["ports"]?["good"]?.int ?? 0)",
@@ -180,6 +183,28 @@ struct ServingEndToEndTests {
       let steering: [Unicode.Scalar] = ["\u{1B}", "\u{07}", "\u{202E}"]
       #expect(!answer.out.unicodeScalars.contains { steering.contains($0) })
     }
+    // Nor does it from a plan, its pages and the progress of its run.
+    func run(_ words: String...) async throws -> Ferry.Answer {
+      let answer = try await ferry.run(words, extra: extra)
+      #expect(answer.code == 0, "\(words): \(answer.talk)")
+      let found = HostileText.intruder(in: answer.out) ?? HostileText.intruder(in: answer.talk)
+      #expect(found == nil, "\(words)")
+      return answer
+    }
+    let made = try await run(
+      "cutover", "plan", "www.example.test", "--to", "new.example.test", "--name", "www",
+      "--accept-risk", "marker-unknown")
+    // Both sides call themselves the same.
+    #expect(
+      made.out.contains("does not answer for www.example.test. with a header X-Marker of its own"))
+    for output in ["text", "json", "markdown", "html", "svg"] {
+      _ = try await run("show", "www", "--output", output)
+    }
+    _ = try await run("runbook", "www", "--out", "-")
+    _ = try await run("export", "www", "--format", "stepfunctions")
+    let digest = try ferry.read("plans/www.plan.json")["digest"]?.string ?? ""
+    let applied = try await run("apply", "www", "--approve", digest)
+    #expect(applied.talk.contains("owned"), "\(applied.talk)")
     server.signal(SIGTERM)
     await lab.stop()
   }

@@ -96,27 +96,64 @@ struct ZoneApplyTests {
     try await withBIND { ferry, server, key in
       try settings(ferry, "provider: manual, nameservers: [\"\(server.address)\"]")
       let digest = try await plan(ferry)
-      let waiting = try await ferry(
-        "apply", "flip", "--approve", digest, "--max-wait", "1s", "--output", "json")
-      #expect(waiting.code == 3 || waiting.code == 4, "\(waiting.talk)")
+      let plan = try ferry.read("plans/flip.plan.json")
+      #expect(plan["steps"]?.array?.map { $0["id"]?.string } == ["flip-www"])
+      #expect(plan["steps"]?.array?.first?["gate"]?["reason"]?.string != nil)
+      let shown = try await ferry("show", "flip")
+      #expect(shown.out.contains("gate  a person changes example.com."), "\(shown.out)")
+
+      let gate = try await ferry("apply", "flip", "--approve", digest)
+      #expect(gate.code == 4, "\(gate.talk)")
       for part in [
+        "now:    d111111abcdef8.cloudfront.net. with a TTL of 1 s",
+        "-www.example.com. 1 IN CNAME d111111abcdef8.cloudfront.net.",
+        "+www.example.com. 1 IN CNAME \(Self.target).",
         "prereq yxrrset www.example.com. IN CNAME d111111abcdef8.cloudfront.net.",
-        "+www.example.com.", "CREATE", "D_EXTEND(\"example.com\"",
-        "resource \"aws_route53_record\" \"www_example_com_cname\"",
+        "\"Action\" : \"DELETE\"", "\"Action\" : \"CREATE\"", "value: \"\(Self.target).\"",
+        "D_EXTEND(\"example.com\"", "resource \"aws_route53_record\" \"www_example_com_cname\"",
+        "edgeferry approve flip --step flip-www --reference TEXT",
       ] {
-        #expect((waiting.talk + waiting.out).contains(part), "\(part) is not in \(waiting.talk)")
+        #expect(gate.talk.contains(part), "\(part) is not in \(gate.talk)")
       }
+      // Once is enough, and what is to be copied is not escaped.
+      #expect(gate.talk.components(separatedBy: "== In Terraform ==").count == 2, "\(gate.talk)")
+      #expect(!gate.talk.contains("\\u{"), "\(gate.talk)")
+      let again = try await ferry("advance", "flip", "--approve", digest, "--output", "json")
+      #expect(again.code == 4)
+      // A program gets the ticket with the error.
+      let causes = again.error["causes"]?.array?.compactMap(\.string) ?? []
+      #expect(causes.contains("== With nsupdate =="), "\(again.error)")
+
+      let approved = try await ferry("approve", "flip", "--step", "flip-www", "--reference", "CHG1")
+      #expect(approved.code == 0, "\(approved.talk)")
+      let waiting = try await ferry("advance", "flip", "--approve", digest)
+      #expect(waiting.code == 3 && waiting.talk.contains("person"), "\(waiting.talk)")
+      #expect(try await ferry("status", "flip").code == 3)
       try await nsupdate(
         ferry, server, key,
-        "update add www.example.com. 1 CNAME \(Self.target).\nsend")
-      // A manual step may stand behind an approval, whose reference is the ticket's.
-      for step in try ferry.read("plans/flip.plan.json")["steps"]?.array ?? []
-      where step["gate"] != .null {
-        _ = try await ferry(
-          "approve", "flip", "--step", step["id"]?.string ?? "", "--reference", "CHG1")
-      }
+        "update delete www.example.com. CNAME\nupdate add www.example.com. 1 CNAME \(Self.target).\nsend"
+      )
       let done = try await ferry("apply", "flip", "--approve", digest)
       #expect(done.code == 0, "\(done.talk)")
+
+      let back = try ferry.read("plans/flip.rollback.plan.json")["digest"]?.string ?? ""
+      let blocked = try await ferry("rollback", "flip", "--approve", back)
+      #expect(blocked.code == 4, "\(blocked.talk)")
+      #expect(
+        blocked.talk.contains("edgeferry approve flip --step undo-flip-www --reference TEXT"),
+        "\(blocked.talk)")
+      let second = try await ferry(
+        "approve", "flip", "--step", "undo-flip-www", "--reference", "CHG2")
+      #expect(second.code == 0, "\(second.talk)")
+      let patient = try await ferry("rollback", "flip", "--approve", back, "--max-wait", "1s")
+      #expect(patient.code == 3, "\(patient.talk)")
+      try await nsupdate(
+        ferry, server, key,
+        "update delete www.example.com. CNAME\nupdate add www.example.com. 1 CNAME d111111abcdef8.cloudfront.net.\nsend"
+      )
+      let undone = try await ferry("rollback", "flip", "--approve", back)
+      #expect(undone.code == 0, "\(undone.talk)")
+      #expect(try await ferry("status", "flip", "--output", "json").json["state"] == "rolled-back")
     }
   }
 

@@ -189,4 +189,16 @@ struct ServingProbeTests {
         "2001:db8::3 0",
       ])
   }
+
+  @Test func `a name in Unicode is asked for by its A-labels`() async throws {
+    let probe = try EdgeProbe(resolve: { host throws(FerryError) in
+      throw FerryError("no-address", what: host, why: "asked for \(host)", next: "")
+    })
+    let looks = await probe.look(
+      url: "https://xn--bcher-kva.example.test/", at: nil, marker: nil)
+    #expect(
+      looks.map(\.failure) == [
+        "xn--bcher-kva.example.test: asked for xn--bcher-kva.example.test"
+      ])
+  }
 }

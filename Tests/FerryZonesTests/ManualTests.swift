@@ -60,7 +60,7 @@ struct ManualTests {
     let ticket = try #require(zone.ticket([change]))
     for part in [
       "now:    d111.cloudfront.net. with a TTL of 3600 s",
-      "-www.example.com.\t3600\tIN\tCNAME\td111.cloudfront.net.",
+      "-www.example.com. 3600 IN CNAME d111.cloudfront.net.",
       "prereq yxrrset www.example.com. IN CNAME d111.cloudfront.net.", "DELETE", "\"www\":",
       "D_EXTEND(\"example.com\", CNAME(\"www\", \"d222.cloudfront.net.\", TTL(60)));",
       "resource \"aws_route53_record\" \"www_example_com_cname\" {",

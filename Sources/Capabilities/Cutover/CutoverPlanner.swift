@@ -167,9 +167,10 @@ public struct CutoverPlanner {
     let silent = observations.flatMap { Seen.unverified($0.probe) }
     if !silent.isEmpty {
       let names = Set(silent.map { "\($0.address) (\($0.verdict.rawValue))" }).sorted()
+      let more = names.count > 8 ? " and \(names.count - 8) more" : ""
       risk(
         "server-unverified",
-        "\(names.prefix(8).joined(separator: ", ")) cannot be verified and may serve old answers again until the zone's EXPIRE; the waits are that much longer"
+        "\(names.prefix(8).joined(separator: ", "))\(more) cannot be verified and may serve old answers again until the zone's EXPIRE; the waits are that much longer"
       )
     }
     for move in moves.filter({ $0.extremeTTL != nil }).prefix(Self.sampleMax) {
@@ -198,7 +199,12 @@ public struct CutoverPlanner {
         "the target is distribution \(distribution); CloudFront routes by who owns the alias, whichever dxxxx.cloudfront.net name DNS points at"
       )
     }
-    for move in moves.prefix(Self.sampleMax) { notes += move.notes }
+    for move in moves.prefix(Self.sampleMax) {
+      notes += [move.name, move.target].compactMap { name in
+        name.unicode.map { "\(name) is \($0) in Unicode" }
+      }
+      notes += move.notes
+    }
     notes = notes.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 
@@ -211,7 +217,7 @@ public struct CutoverPlanner {
     if let blind = asked.first(where: { target($0) == nil }) {
       risk(
         "marker-unknown",
-        "\(blind.target) did not answer for \(blind.name) with the header \(marker), so the bake cannot tell it from the source"
+        "\(blind.target) does not answer for \(blind.name) with a header \(marker) of its own, so the bake cannot tell it from the source"
       )
     } else if let same = asked.first(where: { target($0) == source($0) }) {
       risk(
@@ -242,18 +248,45 @@ enum Admission {
 
   /// - Throws: 4: no server that can be trusted, servers that disagree, a bogus zone, a chain too long.
   static func check(_ it: CutoverObservation) throws(FerryError) {
+    try checkProbe(it)
+    for server in it.probe.servers where server.verdict == .ok {
+      for type in CutoverMove.types {
+        let found = server.answers.first { $0.type == type && $0.name == it.name }
+        guard let value = it.current[type] else {
+          guard let found else { continue }
+          throw refusal(
+            it, "servers-disagree",
+            "\(server.address) answers \(type.rawValue) \(found.data.joined(separator: ", ")), and the provider has none",
+            "wait until they agree")
+        }
+        if value.alias != nil { continue }
+        guard let found, found.data.sorted() == value.data else {
+          throw refusal(
+            it, "servers-disagree",
+            "\(server.address) answers \(found.map { $0.data.joined(separator: ", ") } ?? "no \(type.rawValue)"), and the provider has \(value.data.joined(separator: ", "))",
+            "wait until they agree")
+        }
+      }
+    }
+  }
+  private static func refusal(
+    _ it: CutoverObservation, _ code: FerryError.Code, _ why: String, _ next: String
+  ) -> FerryError {
+    FerryError(
+      code, exit: .blocked, what: "could not plan \(it.name)", why: why,
+      next: "\(next); `edgeferry cutover probe \(it.name.host)` shows what was seen")
+  }
+  /// What the probe alone tells, before the zone's provider is asked.
+  static func checkProbe(_ it: CutoverObservation) throws(FerryError) {
     func refuse(_ code: FerryError.Code, _ why: String, _ next: String) -> FerryError {
-      FerryError(
-        code, exit: .blocked, what: "could not plan \(it.name)", why: why,
-        next: "\(next); `edgeferry cutover probe \(it.name.host)` shows what was seen")
+      refusal(it, code, why, next)
     }
     if let zone = it.probe.zone, zone != it.zone.name {
       throw refuse(
         "other-zone", "it is in the zone \(zone), not in \(it.zone.name) of the settings",
         "name that zone under zones: in edgeferry.yaml")
     }
-    let verified = it.probe.servers.filter { $0.verdict == .ok }
-    guard !verified.isEmpty else {
+    guard it.probe.servers.contains(where: { $0.verdict == .ok }) else {
       throw refuse(
         "no-server", "no authoritative server of \(it.zone.name) gave an answer that counts",
         "mend the zone or the network first")
@@ -267,25 +300,6 @@ enum Admission {
       throw refuse(
         "chain-too-long", "its chain has \(it.probe.chain.count) links; \(chainMax) are the most",
         "shorten the chain first")
-    }
-    for server in verified {
-      for type in CutoverMove.types {
-        let found = server.answers.first { $0.type == type && $0.name == it.name }
-        guard let value = it.current[type] else {
-          guard let found else { continue }
-          throw refuse(
-            "servers-disagree",
-            "\(server.address) answers \(type.rawValue) \(found.data.joined(separator: ", ")), and the provider has none",
-            "wait until they agree")
-        }
-        if value.alias != nil { continue }
-        guard let found, found.data.sorted() == value.data else {
-          throw refuse(
-            "servers-disagree",
-            "\(server.address) answers \(found.map { $0.data.joined(separator: ", ") } ?? "no \(type.rawValue)"), and the provider has \(value.data.joined(separator: ", "))",
-            "wait until they agree")
-        }
-      }
     }
   }
 }

@@ -21,10 +21,16 @@ struct CutoverReader: Sendable {
   /// Above this many names a zone that only its servers tell of is read by the probe alone.
   static let readMax = 100
 
-  /// - Throws: `unknown-zone` (64) for a name whose zone nothing knows; what `owner` and `place` throw.
+  /// - Throws: `unknown-zone` (64) for a name whose zone nothing knows; what `Admission.checkProbe`, `owner` and
+  ///   `place` throw.
   func observe(_ moves: [WantedMove]) async throws(FerryError) -> (
     observations: [CutoverObservation], notes: [String]
   ) {
+    // A secret that cannot be read is told before anything is asked.
+    let named = Set(moves.compactMap { given($0.name)?.name })
+    for zone in zones where zone.provider == .rfc2136 && named.contains(zone.name) {
+      _ = try await place(zone)
+    }
     let probed = await probe(moves.map(\.name))
     guard probed.count == moves.count else {
       throw FerryError(
@@ -42,6 +48,7 @@ struct CutoverReader: Sendable {
         CutoverObservation(
           zone: zone, current: Self.current(probed[index]), probe: probed[index],
           target: move.target))
+      try Admission.checkProbe(out[index])
     }
     var notes: [String] = []
     for zone in order {
@@ -52,14 +59,16 @@ struct CutoverReader: Sendable {
     return (out, notes)
   }
 
+  private func given(_ name: DomainName) -> ZoneSettings? {
+    zones.filter { name.isWithin($0.name) }.max {
+      $0.name.text.utf8.count < $1.name.text.utf8.count
+    }
+  }
   /// That of the settings, else the one that the delegation says, with whoever has it.
   private func zone(of probe: ProbedName, _ found: inout [DomainName: ZoneSettings])
     async throws(FerryError) -> ZoneSettings
   {
-    let given = zones.filter { probe.name.isWithin($0.name) }.max {
-      $0.name.text.utf8.count < $1.name.text.utf8.count
-    }
-    if let given { return given }
+    if let given = given(probe.name) { return given }
     guard let cut = probe.zone else {
       let known = zones.map(\.name.host).sorted().joined(separator: ", ")
       throw FerryError(

@@ -80,6 +80,8 @@ extension CutoverPlanner {
         terms: [.init(term: "bake", seconds: policy.bakeSeconds, source: "settings")]),
       checks: checks, inverse: .observe)
     if !checks.isEmpty { step.onFailure = input.health?.onFailure }
+    // Until users are back, as for the flip; the old TTL comes after that.
+    step.rollbackSeconds = undoSeconds
     return step
   }
   private func health() -> [Step.Check] {

@@ -13,19 +13,20 @@ enum NamesFile {
   static let namesMax = 100_000
 
   /// - Parameter target: for lines that have a name alone.
-  /// - Throws: `bad-names` (64) with the line.
+  /// - Throws: `bad-names` (64) with the line; `two-targets` (64) for a name that an earlier line gave another.
   static func read(_ bytes: [UInt8], named file: String, target: DomainName?)
     throws(FerryError) -> [WantedMove]
   {
-    func refuse(_ line: Int, _ why: String) -> FerryError {
+    func refuse(_ line: Int, _ why: String, _ code: FerryError.Code = "bad-names") -> FerryError {
       .badInput(
-        "bad-names", what: "could not read line \(line) of \(file)", why: why,
+        code, what: "could not read line \(line) of \(file)", why: why,
         next: "write each line as name,target, without a head line")
     }
     var bytes = bytes[...]
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
     var out: [WantedMove] = []
     var known: [Substring: DomainName] = [:]
+    var targets: [DomainName: DomainName] = [:]
     for (index, line) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated()
     {
       guard let text = String(validating: line, as: UTF8.self) else {
@@ -59,9 +60,16 @@ enum NamesFile {
             "bad-names", what: "could not plan \(name)", why: "it cannot point to \(to)",
             next: "correct the line")
         }
+        guard (targets.updateValue(to, forKey: name) ?? to) == to else {
+          throw .badInput(
+            "two-targets", what: "could not plan \(name)",
+            why: "an earlier line gives it another target than \(to)", next: "name it once")
+        }
         out.append(WantedMove(name: name, target: to))
       } catch {
-        throw refuse(index + 1, "\(error.what): \(error.why)")
+        throw refuse(
+          index + 1, "\(error.what): \(error.why)",
+          error.code == "two-targets" ? error.code : "bad-names")
       }
     }
     guard !out.isEmpty else {

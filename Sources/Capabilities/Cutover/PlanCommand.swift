@@ -9,9 +9,12 @@ struct PlanCommand: FerryCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
     abstract: "Plan the move of names to another target, with clock times and a rollback plan.",
-    discussion:
-      "Reads DNS and the zones' providers; nothing is changed. The waits follow from the TTLs that the zones' own servers give."
-  )
+    discussion: """
+      Reads DNS and the zones' providers; nothing is changed. The waits follow from the TTLs that the zones' own \
+      servers give.
+
+      Example: edgeferry cutover plan www.example.com --to d222222abcdef8.cloudfront.net
+      """)
   @Argument(help: "A DNS name (repeatable), such as www.example.com.") var names: [String] = []
   @Option(help: "Where the names shall point: any DNS name, such as d222.cloudfront.net.") var to:
     String?

@@ -9,9 +9,11 @@ struct ProbeCommand: FerryCommand {
   static let configuration = CommandConfiguration(
     commandName: "probe",
     abstract: "Ask every server of the zone, follow the chain, look at the resolvers.",
-    discussion:
-      "Reads only. Servers are those of the settings (zones: NAME: nameservers:) or of the delegation."
-  )
+    discussion: """
+      Reads only. Servers are those of the settings (zones: NAME: nameservers:) or of the delegation.
+
+      Example: edgeferry cutover probe www.example.com
+      """)
   @Argument(help: "A DNS name (repeatable), such as www.example.com.") var names: [String]
   @OptionGroup var global: GlobalOptions
 

@@ -107,7 +107,7 @@ struct ServingCheck: Sendable {
   private func isHealthURL(of name: DomainName) -> Bool {
     guard let health else { return false }
     let url = health.url.replacing("{name}", with: Self.host(name))
-    return URLComponents(string: url)?.host?.lowercased() == Self.host(name)
+    return URLComponents(string: url)?.encodedHost?.lowercased() == Self.host(name)
   }
   /// A wildcard is asked by a name below it that nobody else has.
   static func host(_ name: DomainName) -> String {

@@ -10,9 +10,13 @@ struct VerifyCommand: FerryCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Prove that names have moved: in DNS, and in what is served.",
-    discussion:
-      "Ends with 0 when every name has moved in both, else with 4. Reads only, and never waits.")
-  @Argument(help: "DNS names with --to; or one plan.") var given: [String] = []
+    discussion: """
+      Ends with 0 when every name has moved in both, else with 4. Reads only, and never waits.
+
+      Example: edgeferry cutover verify www.example.com --to d222222abcdef8.cloudfront.net
+      """)
+  @Argument(help: ArgumentHelp("DNS names with --to; or one plan.", valueName: "name-or-plan"))
+  var given: [String] = []
   @Option(help: "Where the names should point.") var to: String?
   @Option(help: "Where they pointed before; tells an old answer from a foreign one.")
   var from: String?

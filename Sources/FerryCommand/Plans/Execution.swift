@@ -104,7 +104,8 @@ extension Context {
     if let error = outcome.error {
       Terminal.write(
         self.options.output == .json
-          ? Terminal.json(error) : Terminal.text(error, colour: terminal.colour), to: STDERR_FILENO)
+          ? Terminal.json(error)
+          : Terminal.text(progress.unrepeated(error), colour: terminal.colour), to: STDERR_FILENO)
     }
     return outcome.exit
   }

@@ -275,19 +275,24 @@ struct ApproveCommand: FerryCommand {
   @OptionGroup var global: GlobalOptions
 
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
-    let (plan, _) = try context.plan(argument.plan)
+    let (plan, path) = try context.plan(argument.plan)
     var body = Record.Body()
     body.by = NSUserName()
     switch (step, reference, digest) {
     case (let step?, let reference?, nil):
-      guard plan.steps.contains(where: { $0.id == step }) else {
+      // The gates on the way back are those of the rollback plan.
+      let owner = [plan, context.rollbackPlan(of: path)].compactMap { $0 }.first {
+        $0.steps.contains { $0.id == step }
+      }
+      guard let owner else {
         throw .badInput(
-          "unknown-step", what: "could not approve \(step)", why: "the plan has no step of that id",
+          "unknown-step", what: "could not approve \(step)",
+          why: "neither the plan nor its rollback plan has a step of that id",
           next: "see `edgeferry show \(shellWord(argument.plan))`")
       }
       body.reference = reference
       try context.stateStore().append(
-        .gate, plan: plan.digest, step: step, at: context.clock.now, body: body)
+        .gate, plan: owner.digest, step: step, at: context.clock.now, body: body)
       try context.answer("approved: step \(step)\n")
     case (nil, nil, let digest?):
       try context.check(digest, is: plan)

@@ -12,6 +12,8 @@ final class Progress: Sendable {
     var text: ProgressText
     /// Lines of the block that stands at the cursor.
     var drawn = 0
+    /// The lines of tickets that were shown.
+    var tickets: Set<String> = []
   }
   private let state: Locked<State>
 
@@ -23,6 +25,9 @@ final class Progress: Sendable {
     guard !terminal.quiet else { return }
     state.withLock { state in
       let told = state.text.tell(event, at: Date())
+      if case .ticket(_, let text) = event {
+        state.tickets.formUnion(text.split(separator: "\n").map(String.init))
+      }
       guard terminal.rewrites else {
         for line in told.lines + told.changes { terminal.talk(line) }
         return
@@ -33,6 +38,13 @@ final class Progress: Sendable {
       }
       if let wait = told.wait { draw(wait, &state) }
     }
+  }
+  /// The error without the lines of a ticket that stands above it already.
+  func unrepeated(_ error: FerryError) -> FerryError {
+    var out = error
+    let tickets = state.withLock { $0.tickets }
+    out.causes.removeAll { tickets.contains($0) }
+    return out
   }
   /// Takes the block away; what was told in lines stays.
   func end() { state.withLock { erase(&$0) } }
