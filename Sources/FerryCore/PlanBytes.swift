@@ -8,7 +8,7 @@ extension Plan {
 
   /// - Returns: what `JSONValue.of(self).canonical` says.
   public var canonicalBytes: [UInt8] { canonicalParts.bytes }
-  /// The plan with its digest, and its canonical JSON; written once, the digest put in afterwards.
+  /// The plan with its digest, and its canonical JSON with a line end; written once, the digest put in afterwards.
   public var sealedBytes: (plan: Plan, bytes: [UInt8]) {
     var plan = self
     plan.digest = Self.noDigest
@@ -20,6 +20,7 @@ extension Plan {
     let text = Array(plan.digest.utf8)
     let start = member.upperBound - 2 - text.count
     bytes.replaceSubrange(start..<(start + text.count), with: text)
+    bytes.append(0x0A)
     return (plan, bytes)
   }
   private static let noDigest = "sha256:" + String(repeating: "0", count: 64)
@@ -61,13 +62,11 @@ extension Plan {
   }
 
   /// The file's bytes: pretty where a person may read it, one line where it is too much for that.
-  /// - Parameter canonical: the canonical JSON, where it is at hand.
+  /// - Parameter canonical: the canonical JSON with its line end, where it is at hand.
   public func fileBytes(_ canonical: [UInt8]? = nil) -> [UInt8] {
     let changes = steps.reduce(0) { $0 + ($1.action.dns?.changes.count ?? 0) }
     guard changes > Self.prettyMax else { return Array(FerryJSON.document(self).utf8) }
-    var bytes = canonical ?? canonicalBytes
-    bytes.append(0x0A)
-    return bytes
+    return canonical ?? canonicalBytes + [0x0A]
   }
 }
 

@@ -29,7 +29,7 @@ struct PlanBytesTests {
     for plan in [made.plan, made.rollback] {
       let bytes = plan.canonicalBytes
       #expect(plan.sealedBytes.plan == plan)
-      #expect(plan.sealedBytes.bytes == bytes)
+      #expect(plan.sealedBytes.bytes == bytes + [0x0A])
       #expect(String(decoding: bytes, as: UTF8.self) == JSONValue.of(plan).canonical)
       #expect(try Plan.read(plan.fileBytes(), named: "x") == plan)
     }

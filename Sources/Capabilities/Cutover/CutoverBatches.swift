@@ -24,8 +24,11 @@ struct CutoverBatch: Equatable, Sendable {
     changes.count == 1
       ? .replace(zone: zone.name, changes[0]) : .batch(zone: zone.name, changes: changes)
   }
-  var inverse: Action {
-    changes.count == 1
+  /// What takes it back; one value for the plan and its rollback plan.
+  private(set) var inverse = Action.observe
+  private mutating func close() {
+    inverse =
+      changes.count == 1
       ? .replace(zone: zone.name, changes[0].inverse)
       : .batch(zone: zone.name, changes: changes.map(\.inverse))
   }
@@ -57,6 +60,7 @@ struct CutoverBatch: Equatable, Sendable {
       out[at].elements += size.0
       out[at].characters += size.1
     }
+    for index in out.indices { out[index].close() }
     return out
   }
   /// As an UPSERT or as DELETE and CREATE, whichever is more.
