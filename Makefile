@@ -11,12 +11,13 @@ PREFIX ?= /usr/local
 PACKAGES := libcurl4-openssl-dev libssl-dev libldns-dev libsqlite3-dev pkg-config ca-certificates
 VENV := .build-venv
 # botocore is the oracle of some tests: they are made for this version of it.
-PYTHON_PACKAGES := boto3==1.43.11 botocore==1.43.11 awscli==1.45.11 'moto[server,stepfunctions]==5.2.1' dnspython pyyaml
-HAS_PYTHON := python3 -c 'import boto3,dns,moto,flask,yaml,sys; sys.exit(boto3.__version__ != "1.43.11")' 2>/dev/null
+PYTHON_PACKAGES := boto3==1.43.11 botocore==1.43.11 awscli==1.45.11 'moto[server,stepfunctions]==5.2.1' dnspython pyyaml jsonschema octodns==1.22.0
+HAS_PYTHON := python3 -c 'import boto3,dns,moto,flask,yaml,octodns,jsonschema,sys; sys.exit(boto3.__version__ != "1.43.11")' 2>/dev/null
 PYTHON = $$($(HAS_PYTHON) && command -v python3 || echo $(CURDIR)/$(VENV)/bin/python3)
 # What the tests run, and the Debian package that it is in.
-TOOLS := curl:curl openssl:openssl python3:python3 named:bind9 dig:bind9-dnsutils knotd:knot kdig:knot-dnsutils \
-  unbound:unbound ldns-signzone:ldnsutils
+TOOLS := curl:curl openssl:openssl python3:python3 jq:jq named:bind9 named-compilezone:bind9-utils dig:bind9-dnsutils \
+  knotd:knot kdig:knot-dnsutils unbound:unbound ldns-signzone:ldnsutils
+BENCH_TOOLS := dnsperf:dnsperf nsd:nsd
 
 .PHONY: setup setup-test build release test sanitize demo bench lint format golden docs install ci clean
 
@@ -27,16 +28,20 @@ setup: ## install the -dev packages that are missing
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$missing >/dev/null; fi
 
-# A server that is installed for the tests must not start by itself.
-setup-test: setup ## and what the tests need: Python with boto3 and moto, DNS servers and their tools
-	@missing=$$(for it in $(TOOLS); do PATH="$$PATH:/usr/sbin:/sbin" command -v $${it%%:*} >/dev/null || echo $${it##*:}; done); \
-	if [ -z "$$missing" ]; then echo "setup: the tools of the tests are there"; else \
+# Installs what is missing of a list of tool:package. A server that comes that way must not start by itself.
+define install_tools
+	@missing=$$(for it in $(1); do PATH="$$PATH:/usr/sbin:/sbin" command -v $${it%%:*} >/dev/null || echo $${it##*:}; done); \
+	if [ -z "$$missing" ]; then echo "setup: the tools of the $(2) are there"; else \
 	  echo "setup: installing" $$missing; \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; policy=/usr/sbin/policy-rc.d; made=; \
 	  [ -e $$policy ] || { printf '#!/bin/sh\nexit 101\n' | $$sudo install -m 755 /dev/stdin $$policy; made=1; }; \
 	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$missing >/dev/null; done=$$?; \
 	  [ -z "$$made" ] || $$sudo rm -f $$policy; exit $$done; fi
-	@if $(HAS_PYTHON) || $(VENV)/bin/python3 -c 'import boto3,dns,moto' 2>/dev/null; then echo "setup: Python's packages are there"; else \
+endef
+
+setup-test: setup ## and what the tests need: Python with boto3 and moto, DNS servers and their tools
+	$(call install_tools,$(TOOLS),tests)
+	@if $(HAS_PYTHON) || $(VENV)/bin/python3 -c 'import boto3,dns,moto,octodns,jsonschema' 2>/dev/null; then echo "setup: Python's packages are there"; else \
 	  echo "setup: installing Python's packages into $(VENV)"; \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	  python3 -c 'import ensurepip, venv' 2>/dev/null || { $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; }; \
@@ -71,7 +76,10 @@ demo: release ## the main job on the embedded lab
 	@runbooks/demo.sh $(RELEASE)
 
 bench: release setup-test ## ratios to named rivals in one run
+	$(call install_tools,$(BENCH_TOOLS),bench)
 	@$(PYTHON) Tests/Bench/bench.py $(RELEASE)
+	@$(PYTHON) Tests/Bench/dns.py $(RELEASE)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PYTHON) Tests/Bench/plan.py $(RELEASE)
 
 format:
 	$(SWIFT) format -i -r Package.swift Sources Tests

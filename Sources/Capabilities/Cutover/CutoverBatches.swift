@@ -55,6 +55,7 @@ struct CutoverBatch: Equatable, Sendable {
         out.append(CutoverBatch(zone: moves[place].zone, account: moves[place].account))
       }
       last[zone] = at
+      if index == nil { out[at].changes.reserveCapacity(min(moves.count, elementsMax / 2)) }
       out[at].changes += changes
       out[at].names += 1
       out[at].elements += size.0

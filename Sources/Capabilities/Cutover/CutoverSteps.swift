@@ -351,14 +351,14 @@ extension CutoverPlanner {
   /// How long viewers of a move between two distributions would see errors, by order of alias and DNS.
   private var methods: [Plan.Method]? {
     let edge = ".cloudfront.net."
-    let both = moves.filter { move in
-      move.target.text.hasSuffix(edge)
-        && move.flip.compactMap(\.from).contains {
+    let both = moves.indices.lazy.filter { index in
+      moves[index].target.text.hasSuffix(edge)
+        && moves[index].flip.lazy.compactMap(\.from).contains {
           ($0.alias?.dnsName.text ?? $0.data.first ?? "").hasSuffix(edge)
         }
-    }
+    }.prefix(Self.sampleMax).map { moves[$0] }
     guard !both.isEmpty else { return nil }
-    return both.prefix(Self.sampleMax).map { move in
+    return both.map { move in
       var considered: [Plan.Method.Considered] = []
       for (accounts, word) in [(Exposure.Accounts.same, "same account"), (.cross, "cross account")]
       {
