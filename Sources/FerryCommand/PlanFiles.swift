@@ -61,14 +61,20 @@ extension Context {
     }
   }
 
-  private static func write(_ plan: Plan, to path: String) throws(FerryError) {
-    let bytes = plan.fileBytes
+  private static func write(_ plan: Plan, _ canonical: [UInt8]?, to path: String)
+    throws(FerryError)
+  {
+    let bytes = plan.fileBytes(canonical)
     let isPlain = bytes.allSatisfy { (0x20...0x7E).contains($0) || $0 == 0x0A }
     try Files.write(
       isPlain ? bytes : Array(jsonSafe(String(decoding: bytes, as: UTF8.self)).utf8), to: path)
   }
   /// Writes a plan and its rollback plan, saves the images, and prints path and digest last.
-  public func save(_ plan: Plan, rollback: Plan, images: [String: String]) throws(FerryError) {
+  /// - Parameter written: the canonical JSON of both, where it is at hand.
+  public func save(
+    _ plan: Plan, rollback: Plan, images: [String: String],
+    written: (plan: [UInt8], rollback: [UInt8])? = nil
+  ) throws(FerryError) {
     guard Plan.isName(plan.name) else { throw Self.badName(plan.name) }
     try plan.checkNames("\(plan.name)")
     let path: String
@@ -82,8 +88,8 @@ extension Context {
     let store = try stateStore()
     try store.saveImages(images)
     // The rollback plan first: no plan is ever there without its way back.
-    try Self.write(rollback, to: rollbackPath)
-    try Self.write(plan, to: path)
+    try Self.write(rollback, written?.rollback, to: rollbackPath)
+    try Self.write(plan, written?.plan, to: path)
     if options.output == .json {
       try say(
         FerryJSON.document(

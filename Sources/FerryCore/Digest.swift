@@ -9,6 +9,19 @@ public enum Digest {
     precondition(done == 1 && length == 32, "libcrypto has no SHA-256")
     return out
   }
+  /// Of the pieces one after the other.
+  public static func sha256(of pieces: [ArraySlice<UInt8>]) -> [UInt8] {
+    var out = [UInt8](repeating: 0, count: 32)
+    let context = EVP_MD_CTX_new()
+    defer { EVP_MD_CTX_free(context) }
+    var done = EVP_DigestInit_ex(context, EVP_sha256(), nil)
+    for piece in pieces {
+      done &= piece.withUnsafeBytes { EVP_DigestUpdate(context, $0.baseAddress, $0.count) }
+    }
+    done &= EVP_DigestFinal_ex(context, &out, nil)
+    precondition(done == 1, "libcrypto has no SHA-256")
+    return out
+  }
   public static func hmac(key: [UInt8], _ bytes: [UInt8]) -> [UInt8] {
     var out = [UInt8](repeating: 0, count: 32)
     var length = 0

@@ -529,11 +529,7 @@ extension Action: Codable {
 
 extension Plan {
   /// The plan with its digest filled in.
-  public var sealed: Plan {
-    var out = self
-    out.digest = "sha256:" + Digest.hex(Digest.sha256(canonicalBytes(withDigest: false)))
-    return out
-  }
+  public var sealed: Plan { sealedBytes.plan }
   static func digest(of document: JSONValue) -> String {
     guard case .object(var members) = document else { return "" }
     members["digest"] = nil

@@ -6,8 +6,27 @@ extension Plan {
   /// Plans of more changes than this are files of one line.
   private static let prettyMax = 2000
 
-  /// - Returns: what `JSONValue.of(self).canonical` says, without the digest where that is asked for.
-  public func canonicalBytes(withDigest: Bool) -> [UInt8] {
+  /// - Returns: what `JSONValue.of(self).canonical` says.
+  public var canonicalBytes: [UInt8] { canonicalParts.bytes }
+  /// The plan with its digest, and its canonical JSON with a line end; written once, the digest put in afterwards.
+  public var sealedBytes: (plan: Plan, bytes: [UInt8]) {
+    var plan = self
+    plan.digest = Self.noDigest
+    var (bytes, member) = plan.canonicalParts
+    plan.digest =
+      "sha256:"
+      + Digest.hex(Digest.sha256(of: [bytes[..<member.lowerBound], bytes[member.upperBound...]]))
+    // `"digest":"…",`
+    let text = Array(plan.digest.utf8)
+    let start = member.upperBound - 2 - text.count
+    bytes.replaceSubrange(start..<(start + text.count), with: text)
+    bytes.append(0x0A)
+    return (plan, bytes)
+  }
+  private static let noDigest = "sha256:" + String(repeating: "0", count: 64)
+
+  /// - Returns: and where the digest's member stands, the comma behind it included.
+  private var canonicalParts: (bytes: [UInt8], digest: Range<Int>) {
     var rest = self
     var bulky: Set<Int> = []
     for (index, step) in steps.enumerated()
@@ -18,10 +37,18 @@ extension Plan {
       rest.steps[index].expects.records = nil
       for check in step.checks.indices { rest.steps[index].checks[check].records = nil }
     }
-    guard case .object(var members) = JSONValue.of(rest) else { return [] }
-    if !withDigest { members["digest"] = nil }
+    guard case .object(let members) = JSONValue.of(rest) else { return ([], 0..<0) }
     var out = JSONBytes()
+    out.bytes.reserveCapacity(
+      bulky.reduce(0) { $0 + (steps[$1].action.dns?.changes.count ?? 0) } * 500)
+    var digest = 0..<0
     out.object(members) { key, value, out in
+      if key == "digest" {
+        let start = out.bytes.count - "\"digest\":".utf8.count
+        out.value(value)
+        digest = start..<(out.bytes.count + 1)
+        return true
+      }
       guard key == "steps", let written = value.array else { return false }
       out.list(Array(written.enumerated())) { item, out in
         guard bulky.contains(item.offset), case .object(let members) = item.element else {
@@ -31,16 +58,15 @@ extension Plan {
       }
       return true
     }
-    return out.bytes
+    return (out.bytes, digest)
   }
 
   /// The file's bytes: pretty where a person may read it, one line where it is too much for that.
-  public var fileBytes: [UInt8] {
+  /// - Parameter canonical: the canonical JSON with its line end, where it is at hand.
+  public func fileBytes(_ canonical: [UInt8]? = nil) -> [UInt8] {
     let changes = steps.reduce(0) { $0 + ($1.action.dns?.changes.count ?? 0) }
     guard changes > Self.prettyMax else { return Array(FerryJSON.document(self).utf8) }
-    var bytes = canonicalBytes(withDigest: true)
-    bytes.append(0x0A)
-    return bytes
+    return canonical ?? canonicalBytes + [0x0A]
   }
 }
 

@@ -70,7 +70,7 @@ public enum PlanText {
     case .absent: return "read back: \(resource) is gone"
     case .authoritative:
       return
-        "every authoritative server of \(safe(check.zone?.text ?? "")) answers \(some(check.records ?? []))"
+        "every authoritative server of \(safe(check.zone?.text ?? "")) answers \(check.records.map(some) ?? "what the step makes")"
     case .recursive: return "no resolver still has \(some(check.records ?? []))"
     case .serving:
       return

@@ -38,12 +38,15 @@ extension Runner {
 
   /// A change of DNS is looked for on every server even where the plan does not say so.
   func authoritativeChecks(_ step: Step) -> [Step.Check] {
-    let given = step.checks.filter { $0.type == .authoritative }
-    guard given.isEmpty, let (zone, changes) = step.action.dns else { return given }
-    var check = Step.Check(.authoritative)
-    check.zone = zone
-    check.records = changes.map { RecordState($0.key, $0.to) }
-    return [check]
+    var given = step.checks.filter { $0.type == .authoritative }
+    guard let (zone, changes) = step.action.dns else { return given }
+    if given.isEmpty { given.append(Step.Check(.authoritative)) }
+    // Without records of its own a check is about what the step makes; large batches do not say it twice.
+    for index in given.indices where given[index].records == nil {
+      given[index].zone = zone
+      given[index].records = changes.map { RecordState($0.key, $0.to) }
+    }
+    return given
   }
 
   /// Waits for agreeing rounds, one after another and far enough apart, and writes down when the first was.

@@ -149,7 +149,10 @@ public actor Runner {
       return try end(error, step: nil)
     }
     for (index, step) in plan.steps.enumerated() {
-      if isDone(step) { continue }
+      if isDone(step) {
+        try markUndone(step)
+        continue
+      }
       do throws(Stop) {
         if step.id == options.until {
           throw Stop(
@@ -191,11 +194,22 @@ public actor Runner {
     return RunOutcome(report: report, exit: .done, error: nil)
   }
 
-  /// A rollback step counts as done only if that was after the last effect of what it undoes.
+  /// A step that undoes or watches others counts as done only if that was after the last effect of those.
   private func isDone(_ step: Step) -> Bool {
     guard let it = state.steps[step.id], it.isDone else { return false }
-    guard let undoes = step.undoes, let effect = original?.steps[undoes] else { return true }
-    return !effect.hadEffect || it.verifiedSequence > effect.effectSequence
+    guard let effect = effectSequence(before: step) else { return true }
+    return it.verifiedSequence > effect
+  }
+  /// When what the step undoes or watches last changed the world; nil for a step that does neither, and for
+  /// one whose change is undone already.
+  private func effectSequence(before step: Step) -> Int64? {
+    if let undoes = step.undoes {
+      guard let effect = original?.steps[undoes], effect.hadEffect else { return nil }
+      return effect.effectSequence
+    }
+    guard step.action == .observe, plan.rollbackOf == nil else { return nil }
+    return plan.steps.prefix { $0.id != step.id }
+      .compactMap { $0.action == .observe ? nil : state.steps[$0.id]?.effectSequence }.max()
   }
 
   func end(_ stop: Stop, step: Step?) throws(FerryError) -> RunOutcome {
@@ -260,21 +274,23 @@ public actor Runner {
     try await settle(step)
     try journal(.verified, step: step)
     tell(.verified(step: step))
-    // Taken back only with the last step that takes it back: a wait of its own may follow the write.
-    if let undoes = step.undoes, let of = plan.rollbackOf,
-      plan.steps.last(where: { $0.undoes == undoes })?.id == step.id
-    {
-      try stopping { () throws(FerryError) in
-        _ = try store.append(.undone, plan: of, step: undoes, at: world.clock.now)
-      }
-    }
+    try stopping { () throws(FerryError) in try markUndone(step) }
   }
-  /// A rollback step that was applied for an earlier round of the plan has to be applied anew.
+  /// Tells the original plan what is taken back: with the last step that takes it back, since a wait of its own
+  /// may follow the write. A run that was killed before it could say so says it in its next life.
+  private func markUndone(_ step: Step) throws(FerryError) {
+    guard let undoes = step.undoes, let of = plan.rollbackOf,
+      state.steps[step.id]?.phase == .verified, original?.steps[undoes]?.hadEffect == true,
+      plan.steps.last(where: { $0.undoes == undoes })?.id == step.id
+    else { return }
+    _ = try store.append(.undone, plan: of, step: undoes, at: world.clock.now)
+  }
+  /// A step that was applied for an earlier round of what it undoes or watches has to be applied anew.
   private func needsAgain(_ step: Step) -> Bool {
-    guard let undoes = step.undoes, let effect = original?.steps[undoes],
-      let own = state.steps[step.id]
-    else { return false }
-    return own.effectSequence < effect.effectSequence
+    guard let own = state.steps[step.id], let effect = effectSequence(before: step) else {
+      return false
+    }
+    return own.effectSequence < effect
   }
 
   /// Everything that may keep a write from beginning; asked again right before each.

@@ -27,9 +27,11 @@ struct PlanBytesTests {
   func `the bytes are those of the canonical JSON`(_ count: Int) throws {
     let made = try plans(count)
     for plan in [made.plan, made.rollback] {
-      let bytes = plan.canonicalBytes(withDigest: true)
+      let bytes = plan.canonicalBytes
+      #expect(plan.sealedBytes.plan == plan)
+      #expect(plan.sealedBytes.bytes == bytes + [0x0A])
       #expect(String(decoding: bytes, as: UTF8.self) == JSONValue.of(plan).canonical)
-      #expect(try Plan.read(plan.fileBytes, named: "x") == plan)
+      #expect(try Plan.read(plan.fileBytes(), named: "x") == plan)
     }
   }
 }

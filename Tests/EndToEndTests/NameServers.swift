@@ -309,7 +309,7 @@ struct NameServer: Sendable {
       next: "install bind9, knot, unbound and dnsutils")
   }
   /// Debian keeps the servers in sbin, which is not on everybody's PATH.
-  private static let path =
+  static let path =
     (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin") + ":/usr/sbin:/sbin"
 
   /// Whether it answers: for `zone`'s SOA with data, or at all where there is none to expect.

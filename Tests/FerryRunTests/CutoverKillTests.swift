@@ -15,11 +15,22 @@ struct CutoverKillTests {
     case undone
   }
 
+  /// Longer than everything else of the way back takes.
+  static let copiesSeconds = 2000
+
   /// Looks are rare and there is little to wait for, so that there are few points to kill at.
   static func prepared(_ direction: Direction) async throws -> (
     world: CutoverWorld, store: StateStore
   ) {
-    let world = CutoverWorld(window: nil, ttl: 300, bakeSeconds: 240)
+    var world = CutoverWorld(window: nil, ttl: 300, bakeSeconds: 240)
+    // As the planner has it: two steps undo the restored TTL, and users are back before its copies run out.
+    let drain = Step(
+      id: "drain", title: "Wait", account: nil, action: .observe, window: nil,
+      wait: .init(from: "last-authoritative-change", seconds: copiesSeconds, terms: []),
+      undoes: "restore-ttl")
+    world.rollback.steps[0].wait = nil
+    world.rollback.steps.insert(drain, at: 2)
+    world.rollback = world.rollback.sealed
     let store = try world.store()
     if direction == .undone {
       world.names.change {
@@ -97,7 +108,7 @@ struct CutoverKillTests {
         ], "\(label)")
       guard writes.count == 6 else { return }
       #expect(
-        writes[4].at >= world.names.seenEverywhere(3) + Double(world.drainSeconds), "\(label)")
+        writes[5].at >= world.names.seenEverywhere(3) + Double(copiesSeconds), "\(label)")
       #expect(writes[5].at >= world.names.seenEverywhere(4) + 240, "\(label)")
     case .undone:
       #expect(
@@ -144,6 +155,15 @@ struct CutoverKillTests {
       defer { KillTests.remove(path) }
       #expect(try await Self.run(direction, world, path: path, kill: kill) == end, "\(kill)")
       Self.check(direction, world, "\(direction) \(kill)")
+      guard direction != .forward else { continue }
+      // What is taken back says so, or the plan could not be run again.
+      let state = RunState(
+        try StateStore(path: path, durable: false).records(plan: world.plan.digest))
+      #expect(state.isRolledBack, "\(direction) \(kill)")
+      for step in world.plan.steps where step.action != .observe {
+        guard let own = state.steps[step.id] else { continue }
+        #expect(own.phase == .undone, "\(direction) \(kill): \(step.id) is \(own.phase)")
+      }
     }
     print("kill test: \(kills.count) points of a cutover, \(direction)")
   }

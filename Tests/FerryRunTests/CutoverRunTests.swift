@@ -100,6 +100,24 @@ struct CutoverRunTests {
     #expect(writes[5].at >= world.names.seenEverywhere(4) + 2000)
   }
 
+  @Test func `a plan that is run again after its rollback bakes again`() async throws {
+    let world = CutoverWorld(window: nil, ttl: 300)
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    for plan in [world.plan, world.rollback, world.plan] {
+      let outcome = try await world.run(plan, store: store)
+      #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
+    }
+    #expect(world.isMoved)
+    let writes = world.names.effectiveWrites
+    try #require(writes.count == 9)
+    // The TTL goes up again only after the second bake.
+    #expect(
+      writes[8].at >= world.names.seenEverywhere(7) + 240 + Double(world.bakeSeconds))
+    let back = try await world.run(world.rollback, store: store)
+    #expect(back.exit == .done && world.isBefore)
+  }
+
   @Test func `with advance a cutover goes on whenever it is asked at the time that it names`()
     async throws
   {

@@ -24,36 +24,43 @@ struct CutoverBatch: Equatable, Sendable {
     changes.count == 1
       ? .replace(zone: zone.name, changes[0]) : .batch(zone: zone.name, changes: changes)
   }
-  var inverse: Action {
-    changes.count == 1
+  /// What takes it back; one value for the plan and its rollback plan.
+  private(set) var inverse = Action.observe
+  private mutating func close() {
+    inverse =
+      changes.count == 1
       ? .replace(zone: zone.name, changes[0].inverse)
       : .batch(zone: zone.name, changes: changes.map(\.inverse))
   }
 
   /// One phase of all moves in as few batches as the limits allow; one name's changes stay together.
-  static func of(_ moves: [CutoverMove], _ phase: (CutoverMove) -> [RecordChange])
+  static func of(_ moves: [CutoverMove], _ phase: KeyPath<CutoverMove, [RecordChange]>)
     -> [CutoverBatch]
   {
     var out: [CutoverBatch] = []
     var last: [DomainName: Int] = [:]
-    for move in moves {
-      let changes = phase(move)
+    for place in moves.indices {
+      let changes = moves[place][keyPath: phase]
       guard !changes.isEmpty else { continue }
       let size = changes.map(cost).reduce((0, 0)) { ($0.0 + $1.0, $0.1 + $1.1) }
-      var index = last[move.zone.name]
+      let zone = moves[place].zone.name
+      var index = last[zone]
       if let at = index,
         out[at].elements + size.0 > elementsMax || out[at].characters + size.1 > charactersMax
       {
         index = nil
       }
       let at = index ?? out.count
-      if index == nil { out.append(CutoverBatch(zone: move.zone, account: move.account)) }
-      last[move.zone.name] = at
+      if index == nil {
+        out.append(CutoverBatch(zone: moves[place].zone, account: moves[place].account))
+      }
+      last[zone] = at
       out[at].changes += changes
       out[at].names += 1
       out[at].elements += size.0
       out[at].characters += size.1
     }
+    for index in out.indices { out[index].close() }
     return out
   }
   /// As an UPSERT or as DELETE and CREATE, whichever is more.

@@ -5,6 +5,9 @@ import Foundation
 public struct CutoverPlans: Equatable, Sendable {
   public var plan: Plan
   public var rollback: Plan
+  /// Their canonical JSON, as it was sealed.
+  var bytes: [UInt8]
+  var rollbackBytes: [UInt8]
 }
 
 /// Plans the move of names to their targets: lower the TTL, wait it out, flip, bake, restore the TTL.
@@ -15,6 +18,8 @@ public struct CutoverPlanner {
   let policy: CutoverPolicy
   let observations: [CutoverObservation]
   var moves: [CutoverMove] = []
+  var drains = LongestDrains()
+  var batches: [Phase: [CutoverBatch]] = [:]
   var schedule: CutoverSchedule
   var steps: [Step] = []
   var rollback: [Step] = []
@@ -91,6 +96,7 @@ public struct CutoverPlanner {
     input.window.flatMap { $0.everCloses ? $0 : nil }
   }
   private mutating func solve() throws(FerryError) {
+    drains = LongestDrains(moves)
     var distribution = policy.propagationSeconds
     for it in observations where it.zone.provider != .route53 && it.probe.servers.count > 1 {
       distribution = max(
@@ -103,8 +109,8 @@ public struct CutoverPlanner {
       usesRoute53
       ? max(ZoneDistribution.route53Seconds, policy.propagationSeconds) : policy.propagationSeconds
     var spans = CutoverSchedule.Spans(
-      lowerWait: moves.compactMap { $0.lowerDrain?.seconds }.max(),
-      flipWait: moves.map(\.flipDrain.seconds).max() ?? 0, bake: policy.bakeSeconds,
+      lowerWait: drains.lower?.seconds, flipWait: drains.flip?.seconds ?? 0,
+      bake: policy.bakeSeconds,
       restores: moves.contains { !$0.restore.isEmpty }, propagation: policy.propagationSeconds,
       distribution: distribution,
       reserve: policy.windowNeed(distribution: planned, ttl: low),
@@ -232,7 +238,7 @@ public struct CutoverPlanner {
   }
   /// From the first write that takes a flip back to the last cache with the old answer.
   var undoSeconds: Int {
-    policy.propagationSeconds + (moves.map(\.undoDrain.seconds).max() ?? 0)
+    policy.propagationSeconds + (drains.undo?.seconds ?? 0)
   }
 }
 

@@ -10,8 +10,12 @@ extension CutoverPlanner {
   }
 
   mutating func build() {
-    let lower = phase(.lower, slot: schedule.lower, drain: moves.compactMap(\.lowerDrain).longest)
-    let flip = phase(.flip, slot: schedule.flip, drain: moves.map(\.flipDrain).longest)
+    batches = [
+      .lower: CutoverBatch.of(moves, \.lower), .flip: CutoverBatch.of(moves, \.flip),
+      .restore: CutoverBatch.of(moves, \.restore),
+    ]
+    let lower = phase(.lower, slot: schedule.lower, drain: drains.lower)
+    let flip = phase(.flip, slot: schedule.flip, drain: drains.flip)
     let restore = phase(.restore, slot: schedule.restore, drain: nil)
     steps = lower + flip
     if let bake = bake() { steps.append(bake) }
@@ -19,7 +23,7 @@ extension CutoverPlanner {
     var back = undo(restore, .restore)
     back += undo(flip, .flip)
     // The copies with the restored TTL run out meanwhile; nothing waits for them before users are back.
-    if let first = restore.first, let drain = moves.compactMap(\.undoRestoredDrain).longest {
+    if let first = restore.first, let drain = drains.undoRestored {
       let step = Step(
         id: "drain-\(first.id)", title: "Wait until the copies with the restored TTL have run out",
         account: nil, action: .observe, window: nil,
@@ -39,17 +43,10 @@ extension CutoverPlanner {
 
   // MARK: Forward
 
-  private func changes(_ phase: Phase, _ move: CutoverMove) -> [RecordChange] {
-    switch phase {
-    case .lower: move.lower
-    case .flip: move.flip
-    case .restore: move.restore
-    }
-  }
   private func phase(_ phase: Phase, slot: CutoverSchedule.Slot?, drain: CutoverMove.Drain?)
     -> [Step]
   {
-    let batches = CutoverBatch.of(moves) { changes(phase, $0) }
+    let batches = self.batches[phase] ?? []
     return batches.enumerated().map { index, batch -> Step in
       let isLast = index == batches.count - 1
       var step = Step(
@@ -65,8 +62,7 @@ extension CutoverPlanner {
       step.rollbackSeconds =
         policy.propagationSeconds
         + (phase == .restore
-          ? moves.compactMap(\.undoRestoredDrain).longest?.seconds ?? 0
-          : moves.map(\.undoDrain).longest?.seconds ?? 0)
+          ? drains.undoRestored?.seconds ?? 0 : drains.undo?.seconds ?? 0)
       return step
     }
   }
@@ -165,7 +161,9 @@ extension CutoverPlanner {
     var check = Step.Check(
       .authoritative, typicalSeconds: policy.propagationSeconds, limitSeconds: limitSeconds)
     check.zone = batch.zone.name
-    check.records = batch.changes.map { RecordState($0.key, undoing ? $0.from : $0.to) }
+    if batch.changes.count <= Self.readableMax {
+      check.records = batch.changes.map { RecordState($0.key, undoing ? $0.from : $0.to) }
+    }
     return check
   }
   /// What resolvers must not answer any more, as a sample of the phase; alias records have no answer of
@@ -173,17 +171,25 @@ extension CutoverPlanner {
   private func recursive(_ batches: [CutoverBatch], zone: DomainName, undoing: Bool = false)
     -> Step.Check?
   {
-    let all = batches.flatMap(\.changes).filter {
-      let gone = undoing ? $0.to : $0.from
-      return gone?.alias == nil && !$0.name.isWildcard
+    let count = batches.reduce(0) { $0 + $1.changes.count }
+    let stride = max(1, count / Self.sampleMax)
+    var records: [RecordState] = []
+    var place = 0
+    for batch in batches {
+      for index in batch.changes.indices {
+        defer { place += 1 }
+        guard place % stride == 0, records.count < Self.sampleMax else { continue }
+        let change = batch.changes[index]
+        let gone = undoing ? change.to : change.from
+        guard gone?.alias == nil, !change.name.isWildcard else { continue }
+        records.append(RecordState(change.key, gone))
+      }
     }
-    guard !all.isEmpty else { return nil }
-    let stride = max(1, all.count / Self.sampleMax)
+    guard !records.isEmpty else { return nil }
     var check = Step.Check(
       .recursive, typicalSeconds: 0, limitSeconds: limitSeconds)
     check.zone = zone
-    check.records = all.enumerated().filter { $0.offset % stride == 0 }.prefix(Self.sampleMax)
-      .map { RecordState($0.element.key, undoing ? $0.element.to : $0.element.from) }
+    check.records = records
     return check
   }
 
@@ -191,7 +197,7 @@ extension CutoverPlanner {
 
   /// The inverse of a phase, last step first. The last of them carries the wait: it is run whenever any is.
   private func undo(_ forward: [Step], _ phase: Phase) -> [Step] {
-    let batches = CutoverBatch.of(moves) { changes(phase, $0) }
+    let batches = self.batches[phase] ?? []
     return zip(forward, batches).enumerated().reversed().map { index, pair -> Step in
       let (step, batch) = pair
       var out = Step(
@@ -203,7 +209,7 @@ extension CutoverPlanner {
       out.checks = [authoritative(batch, undoing: true)]
       guard phase != .restore else { return out }
       if index == 0 {
-        out.wait = moves.map(\.undoDrain).longest?.wait
+        out.wait = drains.undo?.wait
         if phase == .flip,
           let check = recursive(batches, zone: batch.zone.name, undoing: true)
         {
@@ -272,15 +278,15 @@ extension CutoverPlanner {
     own.steps = times
     own.allClear = schedule.allClear
     own.retire = schedule.retire
-    let plan = assemble(input.name, steps, own, of: nil, debts: debts).sealed
+    let (plan, bytes) = assemble(input.name, steps, own, of: nil, debts: debts).sealedBytes
     let seconds = rollback.reduce(0) {
       $0 + policy.propagationSeconds + ($1.wait?.seconds ?? 0)
     }
     let back = Plan.Schedule(
       start: start, end: start + Double(seconds), criticalPathSeconds: seconds, exposureSeconds: 0)
     let name = String(input.name.prefix(55)) + ".rollback"
-    return CutoverPlans(
-      plan: plan, rollback: assemble(name, rollback, back, of: plan.digest, debts: []).sealed)
+    let (undo, undoBytes) = assemble(name, rollback, back, of: plan.digest, debts: []).sealedBytes
+    return CutoverPlans(plan: plan, rollback: undo, bytes: bytes, rollbackBytes: undoBytes)
   }
   private func point(_ step: String, _ from: Date, _ seconds: Int) -> Plan.RollbackPoint {
     .init(
@@ -290,8 +296,7 @@ extension CutoverPlanner {
   private var criticalPath: Int {
     let phases = [schedule.lower != nil, true, schedule.restore != nil].count { $0 }
     return phases * policy.propagationSeconds + policy.bakeSeconds
-      + (moves.compactMap(\.lowerDrain).longest?.seconds ?? 0)
-      + (moves.map(\.flipDrain).longest?.seconds ?? 0)
+      + (drains.lower?.seconds ?? 0) + (drains.flip?.seconds ?? 0)
   }
   private func span(of step: Step) -> (start: Date, end: Date) {
     let own = Double(policy.propagationSeconds + (step.wait?.seconds ?? 0))
@@ -376,6 +381,23 @@ extension CutoverPlanner {
   static let aliasSeconds = 300
 }
 
-extension [CutoverMove.Drain] {
-  var longest: CutoverMove.Drain? { self.max { $0.seconds < $1.seconds } }
+/// The longest drain of each kind over all names: the phase's last batch waits for it.
+struct LongestDrains: Equatable, Sendable {
+  var lower: CutoverMove.Drain?
+  var flip: CutoverMove.Drain?
+  var undo: CutoverMove.Drain?
+  var undoRestored: CutoverMove.Drain?
+
+  init(_ moves: [CutoverMove] = []) {
+    func longest(_ one: CutoverMove.Drain?, _ other: CutoverMove.Drain?) -> CutoverMove.Drain? {
+      guard let one, let other else { return one ?? other }
+      return other.seconds > one.seconds ? other : one
+    }
+    for index in moves.indices {
+      lower = longest(lower, moves[index].lowerDrain)
+      flip = longest(flip, moves[index].flipDrain)
+      undo = longest(undo, moves[index].undoDrain)
+      undoRestored = longest(undoRestored, moves[index].undoRestoredDrain)
+    }
+  }
 }
