@@ -289,7 +289,7 @@ extension Runner {
       }
       switch look.answer {
       case .unknown(let because): seen(.unknown, because)
-      case .absent: seen(value == nil && goal != nil ? .old : .new, "(none)")
+      case .absent: seen(value == nil && goal != nil ? .old : .new, "none")
       case .value(let it):
         // The same data with a lower TTL: a copy that lives longer than that is an old one.
         let sameData = goal?.data == it.data

@@ -217,7 +217,7 @@ public actor Runner {
     body.reason = stop.reason
     body.until = stop.until
     body.exit = stop.exit.rawValue
-    if stop.error.code == "gate" { body.next = stop.error.next }
+    if ["gate", "risk-not-accepted"].contains(stop.error.code) { body.next = stop.error.next }
     // A run that could not write its journal ends with that error; nothing further was sent.
     if stop.error.code != "journal-write", stop.error.code != "lease-lost" {
       try append(.stopped, step: step?.id, body: body)

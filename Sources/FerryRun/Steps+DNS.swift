@@ -95,7 +95,7 @@ extension Runner {
       })
   }
   static func shown(_ value: RecordValue?) -> String {
-    guard let value else { return "(none)" }
+    guard let value else { return "none" }
     if let alias = value.alias { return "alias \(alias.dnsName)" }
     let data = value.data.prefix(8).joined(separator: ", ")
     return "\(value.ttl ?? 0) \(data)" + (value.data.count > 8 ? ", …" : "")

@@ -72,6 +72,16 @@ struct ServingCheckTests {
     #expect(verdict.serving == .neither)
     #expect(verdict.because.first?.contains("status 503, not 200") == true)
   }
+  @Test func `a name in Unicode is asked at the path of the health check too`() async throws {
+    let edge = FakeEdge([:])
+    let name = DomainName(wire: "xn--bcher-kva.example.com")
+    _ = await check(edge, HealthPolicy(url: "https://{name}/healthz")).scene(
+      of: name, source: nil, target: target)
+    #expect(
+      edge.asked.withLock { $0 }.contains {
+        $0.hasPrefix("https://xn--bcher-kva.example.com/healthz at d222.cloudfront.net")
+      })
+  }
   @Test func `a health URL of another host gives no path and no status for the name`() async throws
   {
     let health = HealthPolicy(

@@ -177,6 +177,12 @@ import Testing
     #expect(risk?["text"]?.string?.contains("2147483647") == true, "\(ever.plan["risks"] ?? .null)")
     #expect(risk?["text"]?.string?.contains("604800") == true, "\(ever.plan["risks"] ?? .null)")
     #expect(risk?["accepted"]?.bool == false)
+    let digest = ever.plan["digest"]?.string ?? ""
+    let refused = try await ferry("apply", "ever", "--approve", digest, "--output", "json")
+    // The answer and the error name the same way on.
+    #expect(refused.code == 4 && refused.error["code"] == "risk-not-accepted", "\(refused.talk)")
+    #expect(refused.json["next"]?.string?.contains("--accept-risk ttl-extreme") == true)
+    #expect(refused.json["next"] == refused.error["next"])
 
     let empty = try await planned(["www.empty.test", "--to", Self.target], "empty")
     #expect(ids(empty.plan) == ["flip-www", "bake-www"])
