@@ -132,7 +132,10 @@ public struct RunState: Equatable, Sendable {
       isStarted = true
       stop = nil
       stoppedStep = nil
-      if record.kind != .waiting { isRolledBack = false }
+      if record.kind != .waiting {
+        isRolledBack = false
+        isFinished = false
+      }
       if step?.startedAt == nil { step?.startedAt = record.at }
     }
     if let reading = record.reading {

@@ -119,8 +119,9 @@ public actor Runner {
         next: "see `edgeferry show \(options.path)`")
     }
     try store.savePlan(plan)
+    // One lease for a plan and its rollback plan: nobody takes back what somebody still does.
     let lease = try store.acquireLease(
-      plan: plan.digest, owner: options.owner, now: world.clock.now)
+      plan: plan.rollbackOf ?? plan.digest, owner: options.owner, now: world.clock.now)
     let original = try plan.rollbackOf.map { (digest: String) throws(FerryError) in
       RunState(try store.records(plan: digest))
     }

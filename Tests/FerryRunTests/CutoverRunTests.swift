@@ -100,7 +100,9 @@ struct CutoverRunTests {
     #expect(writes[5].at >= world.names.seenEverywhere(4) + 2000)
   }
 
-  @Test func `a plan that is run again after its rollback bakes again`() async throws {
+  @Test func `a plan that is run again after its rollback bakes again, and is rolled back again`()
+    async throws
+  {
     let world = CutoverWorld(window: nil, ttl: 300)
     let store = try world.store()
     defer { KillTests.remove(store.path) }
@@ -114,8 +116,13 @@ struct CutoverRunTests {
     // The TTL goes up again only after the second bake.
     #expect(
       writes[8].at >= world.names.seenEverywhere(7) + 240 + Double(world.bakeSeconds))
+    // The rollback that was finished once is under way again.
+    var options = world.options()
+    options.maxWaitSeconds = 100
+    let stopped = try await world.run(world.rollback, store: store, options: options)
+    #expect(stopped.exit == .notYet && stopped.report.state == .waiting)
     let back = try await world.run(world.rollback, store: store)
-    #expect(back.exit == .done && world.isBefore)
+    #expect(back.exit == .done && back.report.state == .done && world.isBefore)
   }
 
   @Test func `with advance a cutover goes on whenever it is asked at the time that it names`()
@@ -394,6 +401,25 @@ struct CutoverRunTests {
     #expect(
       try await world.run(world.rollback, store: store, windows: ["dns": frozen]).exit == .done)
     #expect(world.isBefore)
+  }
+
+  @Test func `nobody takes a plan back while somebody else still carries it out`() async throws {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    let rival = StateStore.Owner(name: "you 2 b", host: "elsewhere", pid: 1)
+    let lease = try store.acquireLease(
+      plan: world.plan.digest, owner: rival, now: world.clock.now)
+    do throws(FerryError) {
+      _ = try await Runner.run(
+        world.rollback, store: store, world: world.world(), options: world.options())
+      Issue.record("the rollback began")
+    } catch {
+      #expect(error.code == "lease-taken" && error.exit == .blocked)
+    }
+    store.release(lease)
+    #expect(
+      try await world.run(world.rollback, store: store).exit == .done)
   }
 
   @Test func `of two operators exactly one goes on and no change is made twice`() async throws {

@@ -173,7 +173,11 @@ struct RollbackCommand: FerryCommand {
     }
     let original = RunState(try store.records(plan: rollback.rollbackOf ?? ""))
     let open = original.steps.filter { $0.value.hadEffect && undoOnly?.contains($0.key) != false }
-    if open.isEmpty {
+    // A run that was killed right after its last step has still to say that everything is taken back.
+    let isUnsaid =
+      undoOnly == nil && !original.isRolledBack
+      && original.steps.values.contains { $0.phase == .undone }
+    if open.isEmpty, !isUnsaid {
       if global.output == .json {
         let state = RunState(try store.records(plan: rollback.digest))
         try context.answer(
