@@ -288,7 +288,7 @@ struct CutoverServersTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let key = NameServer.Key()
-    let bind = try await NameServer.bind(ferry, zones: ["example.com.": Self.zone(3)], key: key)
+    let bind = try await NameServer.bind(ferry, zones: ["example.com.": Self.zone(12)], key: key)
     func configure(_ windows: String) throws {
       try Self.settings(
         ferry, primary: bind, nameservers: [bind.address], key: key,
@@ -365,12 +365,12 @@ struct CutoverServersTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let key = NameServer.Key()
-    let bind = try await NameServer.bind(ferry, zones: ["example.com.": Self.zone(9)], key: key)
+    let bind = try await NameServer.bind(ferry, zones: ["example.com.": Self.zone(20)], key: key)
     try await Self.ending([bind]) {
       try Self.settings(ferry, primary: bind, nameservers: [bind.address], key: key)
       let digest = try await Self.plan(ferry)
       // The lowering waits longer than that.
-      let closes = Date() + 8
+      let closes = Date() + 16
       try Self.settings(
         ferry, primary: bind, nameservers: [bind.address], key: key,
         more: Self.policy(rounds: 1)
