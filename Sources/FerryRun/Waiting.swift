@@ -50,8 +50,14 @@ extension Runner {
         "not-yet", exit: .notYet, what: "plan \(plan.name) is not done yet", why: reason,
         next: StatusReport(plan, state, path: options.path).next ?? "run the command again"))
   }
+  /// `advance` comes back for a wait; on a held plan it says that it is held.
+  private func returnsLater(_ reason: String, until: Date?) throws(Stop) {
+    guard options.mode == .advance else { return }
+    try checkOrders()
+    throw notYet(reason, until: until)
+  }
   func pause(_ step: Step, for what: String, until: Date) async throws(Stop) {
-    if options.mode == .advance { throw notYet("waiting for \(what)", until: until) }
+    try returnsLater("waiting for \(what)", until: until)
     while !hasCome(until) {
       let now = world.clock.now
       tell(.waiting(step: step, for: what, since: now, atMost: until, lastSeen: ""))
@@ -113,7 +119,7 @@ extension Runner {
     guard now < limit else {
       throw notYet("\(reason); that has taken longer than \(limitSeconds) s", until: nil)
     }
-    if options.mode == .advance { throw notYet(reason, until: now + poll) }
+    try returnsLater(reason, until: now + poll)
     if state.steps[step.id]?.phase != .waiting { try journal(.waiting, step: step, reason: reason) }
     try await sleep(max(0.05, poll))
   }
@@ -163,7 +169,7 @@ extension Runner {
         .waiting(
           step: step, for: what, since: since ?? world.clock.now, atMost: left.until, lastSeen: look
         ))
-      if options.mode == .advance { throw notYet(reason, until: left.until) }
+      try returnsLater(reason, until: left.until)
       let now = ClockReading(world.clock)
       if written.map({ now.seconds(since: $0) >= Self.heartbeatSeconds }) ?? true {
         try journal(.waiting, step: step, reason: reason, until: left.until)

@@ -380,6 +380,23 @@ struct CutoverRunTests {
     }
   }
 
+  @Test func `advance on a held plan is blocked also while it waits, and goes on when released`()
+    async throws
+  {
+    let world = CutoverWorld()
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    let advance = { try await world.run(store: store, options: world.options(.advance)) }
+    #expect(try await advance().exit == .notYet)
+    try store.append(.held, plan: world.plan.digest, at: world.clock.now)
+    let held = try await advance()
+    #expect(held.exit == .blocked)
+    #expect(held.error?.code == "held")
+    try store.append(.released, plan: world.plan.digest, at: world.clock.now)
+    #expect(try await advance().exit == .notYet)
+    #expect(world.history.count == 1)
+  }
+
   @Test func `undoing DNS keeps to the hours of its window, but no freeze holds it up`()
     async throws
   {
