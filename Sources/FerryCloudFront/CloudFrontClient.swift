@@ -91,6 +91,20 @@ public struct CloudFrontClient: Sendable {
     return try Self.distribution(answer, operation: "CreateDistribution")
   }
 
+  /// Takes an alias from whichever distribution of the account holds it.
+  /// - Parameter ifMatch: the target's ETag.
+  public func moveAlias(_ alias: String, to id: String, ifMatch: String) async throws(FerryError) {
+    _ = try await call(
+      "UpdateDomainAssociation", method: "POST", path: "/domain-association",
+      headers: ["if-match": ifMatch],
+      body: XElement(
+        "UpdateDomainAssociationRequest",
+        [
+          XElement("Domain", text: alias),
+          XElement("TargetResource", [XElement("DistributionId", text: id)]),
+        ]))
+  }
+
   public func tags(arn: String) async throws(FerryError) -> [String: String] {
     let answer = try await call(
       "ListTagsForResource", path: "/tagging", query: [.init("Resource", arn)])

@@ -23,6 +23,17 @@ public enum Action: Equatable, Sendable {
   case replace(zone: DomainName, RecordChange)
   /// `dns.batch`: several RRsets of one zone in one atomic change.
   case batch(zone: DomainName, changes: [RecordChange])
+  /// `cloudfront.create`: a resource that distributions refer to.
+  case create(ResourceDraft)
+  /// `cloudfront.delete`: one that is referred to no more. `id` is its id, or the name of what has none.
+  case delete(kind: ResourceKind, id: String)
+  /// `cloudfront.moveAlias`: takes an alias from one distribution to another in one call
+  /// (UpdateDomainAssociation).
+  case moveAlias(alias: String, from: String, to: String)
+  /// `s3.putBucketPolicy`, `kms.putKeyPolicy`: statements added and removed, all others kept.
+  case editStatements(PolicyStatements)
+  /// `external`: a command of another tool, or a person's act; the step's checks say whether it was done.
+  case external(says: String, commands: [String])
   /// `observe`: no write; the step's checks say what must hold.
   case observe
 
@@ -37,6 +48,11 @@ public enum Action: Equatable, Sendable {
     case .deletePolicy: "cloudfront.deletePolicy"
     case .replace: "dns.replace"
     case .batch: "dns.batch"
+    case .create: "cloudfront.create"
+    case .delete: "cloudfront.delete"
+    case .moveAlias: "cloudfront.moveAlias"
+    case .editStatements(let edit): edit.service.type
+    case .external: "external"
     case .observe: "observe"
     }
   }
@@ -57,7 +73,10 @@ public enum Action: Equatable, Sendable {
       set
     case .setEnabled(_, let from, let to):
       [ConfigEdit(path: "Enabled", from: "\(from)", to: "\(to)")]
-    case .deleteDistribution, .deletePolicy, .replace, .batch, .observe: []
+    case .create(let draft): draft.set
+    case .deleteDistribution, .deletePolicy, .replace, .batch, .delete, .moveAlias, .editStatements,
+      .external, .observe:
+      []
     }
   }
 }
@@ -66,6 +85,7 @@ extension Action: Codable {
   private enum Key: String, CodingKey {
     case type, distribution, policy, set, from, to, image, callerReference, tags
     case zone, changes
+    case kind, id, alias, says, commands
   }
   public init(from decoder: any Decoder) throws {
     let box = try decoder.container(keyedBy: Key.self)
@@ -104,6 +124,22 @@ extension Action: Codable {
       self = .batch(
         zone: try box.decode(DomainName.self, forKey: .zone),
         changes: try box.decode([RecordChange].self, forKey: .changes))
+    case "cloudfront.create": self = .create(try ResourceDraft(from: decoder))
+    case "cloudfront.delete":
+      self = .delete(
+        kind: try box.decode(ResourceKind.self, forKey: .kind),
+        id: try box.decode(String.self, forKey: .id))
+    case "cloudfront.moveAlias":
+      self = .moveAlias(
+        alias: try box.decode(String.self, forKey: .alias),
+        from: try box.decode(String.self, forKey: .from),
+        to: try box.decode(String.self, forKey: .to))
+    case "s3.putBucketPolicy", "kms.putKeyPolicy":
+      self = .editStatements(try PolicyStatements(from: decoder))
+    case "external":
+      self = .external(
+        says: try box.decode(String.self, forKey: .says),
+        commands: try box.decode([String].self, forKey: .commands))
     case "observe": self = .observe
     default:
       throw DecodingError.dataCorruptedError(
@@ -142,6 +178,18 @@ extension Action: Codable {
     case .batch(let zone, let changes):
       try box.encode(zone, forKey: .zone)
       try box.encode(changes, forKey: .changes)
+    case .create(let draft): try draft.encode(to: encoder)
+    case .delete(let kind, let id):
+      try box.encode(kind, forKey: .kind)
+      try box.encode(id, forKey: .id)
+    case .moveAlias(let alias, let from, let to):
+      try box.encode(alias, forKey: .alias)
+      try box.encode(from, forKey: .from)
+      try box.encode(to, forKey: .to)
+    case .editStatements(let edit): try edit.encode(to: encoder)
+    case .external(let says, let commands):
+      try box.encode(says, forKey: .says)
+      try box.encode(commands, forKey: .commands)
     case .observe: break
     }
   }

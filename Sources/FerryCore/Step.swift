@@ -45,6 +45,10 @@ public struct Step: Codable, Equatable, Sendable {
       case config = "cloudfront.config"
       /// The resource answers NoSuch….
       case absent = "cloudfront.absent"
+      /// The distribution holds the alias `value`.
+      case alias = "cloudfront.alias"
+      /// CloudWatch counted no request at the distribution for `quietSeconds`.
+      case idle = "cloudwatch.idle"
       /// Every authoritative server of `zone` answers `records`, in as many agreeing rounds as asked for.
       case authoritative = "dns.authoritative"
       /// No resolver of the settings still has one of `records`: what they must not answer any more.
@@ -71,6 +75,8 @@ public struct Step: Codable, Equatable, Sendable {
     public var at: String?
     public var status: Int?
     public var marker: String?
+    /// `cloudwatch.idle`: for how long there was no request.
+    public var quietSeconds: Int?
     public init(
       _ type: Kind, distribution: String? = nil, policy: String? = nil, path: String? = nil,
       value: String? = nil, typicalSeconds: Int? = nil, limitSeconds: Int? = nil
@@ -116,6 +122,9 @@ public struct Step: Codable, Equatable, Sendable {
   /// taken back and this one needs it.
   public var unless: String?
   public var onFailure: OnFailure?
+  /// The distributions of a plan of many that the step is of; nil for all. When a step fails, the run goes
+  /// on with the steps of the others.
+  public var parts: [String]?
 
   public init(
     id: String, title: String, account: AccountID?, action: Action,
@@ -156,6 +165,7 @@ public struct Step: Codable, Equatable, Sendable {
     try box.encodeIfPresent(undoes, forKey: .undoes)
     try box.encodeIfPresent(unless, forKey: .unless)
     try box.encodeIfPresent(onFailure, forKey: .onFailure)
+    try box.encodeIfPresent(parts, forKey: .parts)
   }
 }
 

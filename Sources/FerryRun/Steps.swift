@@ -40,6 +40,13 @@ extension Runner {
       try journal(.applied, step: step)
       return
     }
+    if case .external = step.action {
+      // A person's act: its gate was passed or there is none, and its checks tell whether it was done.
+      while try await !mayWrite(step) {}
+      try journal(.intended, step: step)
+      try journal(.applied, step: step)
+      return
+    }
     if let (zone, changes) = step.action.dns {
       return try await apply(step, zone: zone, changes)
     }
@@ -108,9 +115,28 @@ extension Runner {
       // A repeated create whose first answer was lost: look for what it made, which reads may not show yet.
       guard isCreate(step.action), attempt < 2 || mayLag else { throw failed(error, step) }
       return mayLag ? .after(Self.lagPauseSeconds) : .now
+    case _ where Self.inUseCodes.contains(code):
+      // What referred to it is gone or changed, and not every edge location knows yet.
+      guard case .delete = step.action,
+        world.clock.now.timeIntervalSince(began) < Self.deleteRaceSeconds
+      else { throw failed(error, step) }
+      if options.mode == .advance {
+        throw notYet(
+          "CloudFront says it is in use still (\(code))",
+          until: world.clock.now + options.deployedPollSeconds)
+      }
+      tell(.resolving(step: step, because: "\(code): it is let go of a little later"))
+      return .after(options.deployedPollSeconds)
     default: throw failed(error, step)
     }
   }
+  /// - Source: botocore 1.43.11, errors of CloudFront's Delete operations.
+  static let inUseCodes: Set = [
+    "CachePolicyInUse", "OriginRequestPolicyInUse", "ResponseHeadersPolicyInUse",
+    "OriginAccessControlInUse", "CloudFrontOriginAccessIdentityInUse", "FunctionInUse",
+    "PublicKeyInUse", "FieldLevelEncryptionConfigInUse", "FieldLevelEncryptionProfileInUse",
+    "ResourceInUse", "RealtimeLogConfigInUse", "CannotDeleteEntityWhileInUse",
+  ]
   /// How long to wait before an unanswered write is resolved by reading; nil for an error that says something.
   func pauseAfter(_ error: FerryError, step: Step, attempt: Int) throws(Stop) -> Double? {
     if error.code == "interrupted" { throw Stop(resumable(error)) }
@@ -142,7 +168,7 @@ extension Runner {
     var out = error
     out.what = "could not \(step.title.prefix(1).lowercased() + step.title.dropFirst())"
     if error.exit == .denied, let operation = error.service?.operation {
-      let action = "\(step.action.dns == nil ? "cloudfront" : "route53"):\(operation)"
+      let action = "\(Self.service(step.action)):\(operation)"
       out.why = "the action \(action) is not allowed for this identity: \(error.why)"
       out.next = "have \(action) allowed, then run the same command again"
     } else if error.service != nil {
@@ -150,6 +176,11 @@ extension Runner {
         "nothing else was written; see the message, then resume with the same command or take it back with `edgeferry rollback \(options.path)`"
     }
     return Stop(out)
+  }
+
+  private static func service(_ action: Action) -> String {
+    if case .editStatements(let edit) = action { return edit.service == .bucket ? "s3" : "kms" }
+    return action.dns == nil ? "cloudfront" : "route53"
   }
 
   // MARK: Read
@@ -173,7 +204,10 @@ extension Runner {
     case .updateConfig(let id, _), .setEnabled(let id, _, _), .deleteDistribution(let id):
       .distribution(try resolve(id))
     case .updatePolicy(let id, _), .deletePolicy(let id): .policy(try resolve(id))
-    case .createDistribution, .createPolicy, .replace, .batch, .observe: nil
+    case .moveAlias(_, _, let to): .distribution(try resolve(to))
+    case .createDistribution, .createPolicy, .replace, .batch, .create, .delete, .editStatements,
+      .external, .observe:
+      nil
     }
   }
 
