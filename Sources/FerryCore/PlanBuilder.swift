@@ -44,6 +44,8 @@ public struct PlanBuilder: Sendable {
   public private(set) var steps: [Step] = []
   private var rollbackSteps: [Step] = []
   private var images: [String: String] = [:]
+  private var contents: [String: String] = [:]
+  public private(set) var secrets: [String: String] = [:]
   private var risks: [Plan.Risk] = []
   private var notes: [String] = []
   private var pointOfNoReturn: String?
@@ -66,24 +68,44 @@ public struct PlanBuilder: Sendable {
     return digest
   }
   public mutating func add(_ step: Step, rollback: Step?) {
+    add(step, rollback: rollback.map { [$0] } ?? [])
+  }
+  /// - Parameters:
+  ///   - rollback: what takes it back, in order; before all that takes earlier steps back.
+  ///   - inverse: its inverse, where the steps that take it back stand elsewhere in the rollback plan.
+  public mutating func add(_ step: Step, rollback: [Step], inverse: Action? = nil) {
     var step = step
-    if let rollback {
-      step.inverse = rollback.action
+    if let first = rollback.first(where: { $0.undoes == step.id }) ?? rollback.first {
+      step.inverse = step.inverse ?? inverse ?? first.action
       step.rollbackSeconds =
-        rollback.checks.compactMap(\.typicalSeconds).max() ?? 5
-      rollbackSteps.insert(rollback, at: 0)
-    } else if pointOfNoReturn == nil {
+        step.rollbackSeconds
+        ?? rollback.reduce(0) {
+          $0 + ($1.checks.compactMap(\.typicalSeconds).max() ?? 5) + ($1.wait?.seconds ?? 0)
+        }
+      rollbackSteps.insert(contentsOf: rollback, at: 0)
+    } else if let inverse {
+      step.inverse = step.inverse ?? inverse
+      step.rollbackSeconds =
+        step.rollbackSeconds ?? step.checks.compactMap(\.typicalSeconds).max() ?? 5
+    } else if pointOfNoReturn == nil, step.action != .observe, step.inverse == nil {
       pointOfNoReturn = step.id
     }
     steps.append(step)
   }
+  /// Content that is no config: a function's code, a store's items.
+  /// - Parameter isSecret: then it is for the state database alone.
+  public mutating func keep(_ text: String, as digest: String, isSecret: Bool) {
+    if isSecret { secrets[digest] = text } else { contents[digest] = text }
+  }
   public mutating func risk(_ code: String, _ text: String) {
-    risks.append(.init(code: code, text: text, accepted: input.acceptedRisks.contains(code)))
+    let risk = Plan.Risk(code: code, text: text, accepted: input.acceptedRisks.contains(code))
+    if !risks.contains(risk) { risks.append(risk) }
   }
   public mutating func note(_ text: String) { if !notes.contains(text) { notes.append(text) } }
 
   private func assemble(
-    _ steps: [Step], name: String, risks: [Plan.Risk], notes: [String], rollbackOf: String?
+    _ steps: [Step], name: String, risks: [Plan.Risk], notes: [String], rollbackOf: String?,
+    methods: [Plan.Method]? = nil, exposureSeconds: Int = 0, debts: [String] = []
   ) -> Plan {
     let seconds = steps.reduce(0) { sum, step in
       sum + (step.checks.compactMap(\.typicalSeconds).max() ?? 0) + (step.wait?.seconds ?? 0)
@@ -93,7 +115,7 @@ public struct PlanBuilder: Sendable {
     }
     let plain = images.filter { entry in
       (try? XMLReader.read(entry.value)).map { !$0.holdsSecrets } ?? false
-    }
+    }.merging(contents) { first, _ in first }
     return Plan(
       name: name, capability: input.capability, createdAt: input.createdAt, tool: input.tool,
       accounts: input.accounts,
@@ -102,19 +124,26 @@ public struct PlanBuilder: Sendable {
       steps: steps,
       schedule: .init(
         start: input.start, end: input.start + Double(seconds), criticalPathSeconds: seconds,
-        exposureSeconds: 0), pointOfNoReturn: rollbackOf == nil ? pointOfNoReturn : nil,
-      risks: risks, notes: notes, permissions: permissions.sorted(), rollbackOf: rollbackOf
+        exposureSeconds: exposureSeconds),
+      pointOfNoReturn: rollbackOf == nil ? pointOfNoReturn : nil, debts: debts,
+      risks: risks, notes: notes, permissions: permissions.sorted(), rollbackOf: rollbackOf,
+      methods: methods
     ).sealed
   }
 
   /// An ETag as a step expects it; nil for none.
   public static func version(_ etag: String) -> String? { etag.isEmpty ? nil : etag }
 
-  public func sealed() -> PlanPair {
-    let plan = assemble(steps, name: input.name, risks: risks, notes: notes, rollbackOf: nil)
+  public func sealed(
+    methods: [Plan.Method]? = nil, exposureSeconds: Int = 0, debts: [String] = []
+  ) -> PlanPair {
+    let plan = assemble(
+      steps, name: input.name, risks: risks, notes: notes, rollbackOf: nil, methods: methods,
+      exposureSeconds: exposureSeconds, debts: debts)
     let rollback = assemble(
       rollbackSteps, name: String(input.name.prefix(55)) + ".rollback", risks: [], notes: [],
       rollbackOf: plan.digest)
-    return PlanPair(plan: plan, rollback: rollback, images: images)
+    return PlanPair(
+      plan: plan, rollback: rollback, images: images.merging(secrets) { first, _ in first })
   }
 }

@@ -64,8 +64,17 @@ extension Runner {
 
   /// - Throws: stale, unless the config is what was planned against or what we ourselves read back last.
   private func unmoved(_ step: Step, _ id: String, _ found: XElement) throws(Stop) {
-    guard let planned = step.expects.configDigest else { return }
     let digest = found.configDigest
+    guard let planned = step.expects.configDigest else {
+      // Nothing could be known when planning of what the run itself made; what it read back last is known now.
+      let isOurs = state.steps.values.contains { $0.outputs["id"] == id }
+      guard isOurs, let last = state.lastReadBack[id], last != digest else { return }
+      throw stale(
+        step, "the config of \(id) is no longer what this run read back last",
+        (try image(last)?.differences(to: found) ?? []).prefix(50).map {
+          "\($0.path): before \($0.planned ?? "(absent)"), found \($0.found ?? "(absent)")"
+        })
+    }
     if digest == planned { return }
     if state.ownDigests[id]?.contains(digest) == true, state.lastReadBack[id] == digest { return }
     if original?.lastReadBack[id] == digest { return }

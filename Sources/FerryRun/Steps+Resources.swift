@@ -16,6 +16,14 @@ extension Runner {
           step, { () async throws(FerryError) in try await client.find(kind, id: id) }) ?? nil
       else { return .goal(Effect(resource: id)) }
       return .ready(config: found.config, etag: found.etag)
+    case .editStatements(let edit):
+      let edit = try resolve(edit)
+      let client = StatementClient(try client(step).transport)
+      let policy =
+        try await call(
+          step, { () async throws(FerryError) in try await client.policy(of: edit) }) ?? nil
+      guard PolicyDocument.holds(edit, in: policy) else { return .policy(policy) }
+      return .goal(Effect(resource: edit.resource))
     case .moveAlias(let alias, let from, let to):
       return try await readAlias(step, alias, from: try resolve(from), to: try resolve(to))
     default: return nil
@@ -128,6 +136,15 @@ extension Runner {
         try await client.delete(kind, id: id, etag: etag)
       }
       return Effect(resource: id)
+    case (.editStatements(let edit), .policy(let policy)):
+      let edit = try resolve(edit)
+      let client = StatementClient(try client(step).transport)
+      let wanted = try stopping { () throws(FerryError) in
+        try PolicyDocument.edited(policy, by: edit)
+      }
+      try intend(step, resource: edit.resource, config: nil, etag: "")
+      try await calling { () async throws(FerryError) in try await client.put(wanted, of: edit) }
+      return Effect(resource: edit.resource)
     case (.moveAlias(let alias, _, let to), .ready(let config, let etag)):
       let client = try client(step)
       let id = try resolve(to)
@@ -182,6 +199,29 @@ extension Runner {
       return true
     default: return nil
     }
+  }
+
+  private func resolve(_ edit: PolicyStatements) throws(Stop) -> PolicyStatements {
+    func resolved(_ value: JSONValue) throws(Stop) -> JSONValue {
+      switch value {
+      case .string(let text): return .string(try resolve(text))
+      case .array(let items):
+        var out: [JSONValue] = []
+        for item in items { out.append(try resolved(item)) }
+        return .array(out)
+      case .object(let members):
+        var out: [String: JSONValue] = [:]
+        for (key, member) in members { out[key] = try resolved(member) }
+        return .object(out)
+      default: return value
+      }
+    }
+    var out = edit
+    out.add = []
+    out.remove = []
+    for statement in edit.add { out.add.append(try resolved(statement)) }
+    for statement in edit.remove { out.remove.append(try resolved(statement)) }
+    return out
   }
 
   // MARK: Aliases

@@ -10,6 +10,8 @@ extension Runner {
     case goal(Effect)
     /// The config is what was planned against.
     case ready(config: XElement, etag: String)
+    /// A bucket's or key's policy to which statements are added; nil for none.
+    case policy(JSONValue?)
     /// A create: there is nothing to read.
     case absent
   }
@@ -189,7 +191,8 @@ extension Runner {
     try stopping { () throws(FerryError) in try world.client(step.account ?? "") }
   }
   func resolve(_ text: String) throws(Stop) -> String {
-    try stopping { () throws(FerryError) in try state.resolved(text) }
+    guard text.contains("${") else { return text }
+    return try stopping { () throws(FerryError) in try state.resolved(text, original: original) }
   }
   func resolve(_ edits: [ConfigEdit]) throws(Stop) -> [ConfigEdit] {
     var out: [ConfigEdit] = []
