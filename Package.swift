@@ -32,7 +32,9 @@ let modules: [Module] = [
   Module(
     name: "FerryAWS", uses: ["FerryCore", "FerryHTTP", "FerryCloudFront", "COpenSSL", logging]),
   // DNS: ldns for the messages, sockets of our own, and what is observed with them.
-  Module(name: "FerryDNS", uses: ["FerryCore", "FerryHTTP", "CLDNS", "COpenSSL"]),
+  Module(
+    name: "FerryDNS", uses: ["FerryCore", "FerryHTTP", "CLDNS", "COpenSSL"],
+    testsUse: ["FerryModel"]),
   // Providers that change a zone: Route 53, dynamic update, a person.
   Module(name: "FerryZones", uses: ["FerryCore", "FerryCloudFront", "FerryDNS"]),
   // The runner and its journal.

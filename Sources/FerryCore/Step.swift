@@ -70,6 +70,9 @@ public struct Step: Codable, Equatable, Sendable {
     /// DNS: the zone and what must be answered, or no more.
     public var zone: DomainName?
     public var records: [RecordState]?
+    /// DNS: servers, as `address:port`, that the check does not wait for: those that could not be verified when
+    /// the plan was made, and resolvers whose TTLs cannot be trusted. nil for none.
+    public var unverified: [String]?
     /// HTTP: what to ask, where to connect instead of the URL's own name, and what must be answered.
     public var url: String?
     public var at: String?

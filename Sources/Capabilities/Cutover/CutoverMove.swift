@@ -73,7 +73,8 @@ struct CutoverMove: Equatable, Sendable {
       if old.ttl > policy.resolverCapSeconds { out.extremeTTL = old.ttl }
       if !out.lower.isEmpty {
         out.lowerDrain = drain(
-          "old TTL", old, policy, floor: seen.floor, holds: false, unverified: seen.expire)
+          "old TTL", old, policy, floor: seen.floor, again: seen.again, holds: false,
+          unverified: seen.expire)
       }
     }
     // What they may hold after the flip: what is in place then, or a denial.
@@ -86,7 +87,8 @@ struct CutoverMove: Equatable, Sendable {
       guard let version else { continue }
       flips.append(
         drain(
-          isLowered ? "low TTL" : "TTL", version, policy, floor: seen.floor, holds: true,
+          isLowered ? "low TTL" : "TTL", version, policy, floor: seen.floor, again: seen.again,
+          holds: true,
           unverified: seen.expire))
     }
     let createsAddress =
@@ -109,7 +111,8 @@ struct CutoverMove: Equatable, Sendable {
       out.flip.append(RecordChange(RecordKey(it.name, type), from: staged[type], to: after[type]))
     }
     let new = Seen.TTL(ttl: out.flipTTL, source: "plan")
-    out.undoDrain = drain("low TTL", new, policy, floor: seen.floor, holds: true, unverified: nil)
+    out.undoDrain = drain(
+      "low TTL", new, policy, floor: seen.floor, again: seen.again, holds: true, unverified: nil)
     if policy.restoresTTL, let low = after[.cname],
       let old = it.current[.cname]?.ttl ?? out.lower.compactMap({ $0.from?.ttl }).max(),
       old > out.flipTTL
@@ -118,7 +121,8 @@ struct CutoverMove: Equatable, Sendable {
       high.ttl = old
       out.restore = [RecordChange(RecordKey(it.name, .cname), from: low, to: high)]
       out.undoRestoredDrain = drain(
-        "restored TTL", .init(ttl: old, source: "plan"), policy, floor: seen.floor, holds: true,
+        "restored TTL", .init(ttl: old, source: "plan"), policy, floor: seen.floor,
+        again: seen.again, holds: true,
         unverified: nil)
     }
     out.notes = notes(it, wanted: wanted, seen: seen)
@@ -189,8 +193,8 @@ struct CutoverMove: Equatable, Sendable {
   // MARK: What it waits for
 
   static func drain(
-    _ term: String, _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?, holds: Bool,
-    unverified: Seen.TTL?
+    _ term: String, _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?, again: String?,
+    holds: Bool, unverified: Seen.TTL?
   ) -> Drain {
     let capped = min(version.ttl, policy.resolverCapSeconds)
     let kept = policy.effective(version.ttl, floor: floor?.ttl ?? 0)
@@ -210,7 +214,10 @@ struct CutoverMove: Equatable, Sendable {
           term: "resolver floor", seconds: kept - capped,
           source: own ? "settings" : floor?.source ?? "settings"))
     }
-    return finished(terms, kept, policy, holds: holds)
+    guard let again else { return finished(terms, kept, policy, holds: holds) }
+    // Caches in a row add up (dns-cutover-facts.md §0): the last second of one is the first of the next.
+    terms.append(.init(term: "the same downstream", seconds: kept, source: again))
+    return finished(terms, 2 * kept, policy, holds: holds)
   }
   private static func negative(
     _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?, unverified: Seen.TTL?
@@ -257,6 +264,12 @@ struct CutoverMove: Equatable, Sendable {
       out.append(
         "\(it.name) changes from CNAME to alias records: the cached CNAME runs out by its own TTL")
     }
+    for resolver in it.probe.recursives where resolver.outlivesTTL {
+      let habits = (resolver.habits ?? []).map(\.rawValue).joined(separator: ", ")
+      out.append(
+        "resolver \(resolver.address) does not keep to TTLs (\(habits)): no step waits for it to let an old answer go"
+      )
+    }
     if it.probe.chain.count > 1 {
       out.append(
         "\(it.name) is the first of \(it.probe.chain.count) links; only its own TTL counts, the others stay"
@@ -275,6 +288,8 @@ struct Seen {
   private let it: CutoverObservation
   /// The largest floor that a resolver was seen to apply.
   let floor: TTL?
+  /// A resolver that was seen to hand out TTLs that do not count down.
+  let again: String?
   let negative: TTL
   /// EXPIRE, when a server cannot be verified: until then its old answers may come back.
   let expire: TTL?
@@ -291,6 +306,9 @@ struct Seen {
       floor = TTL(ttl: seconds, source: "seen at resolver \(resolver.address)")
     }
     self.floor = floor
+    again = it.probe.recursives.first { $0.habits?.contains(.fixedTTL) ?? false }.map {
+      "resolver \($0.address) does not count TTLs down"
+    }
     if let wire = it.probe.negativeTTL {
       negative = TTL(ttl: max(0, wire), source: "SOA of a denial")
     } else if let soa = it.probe.soa {
@@ -333,7 +351,11 @@ struct Seen {
       guard let left = resolver.remainingTTL, left < CutoverPolicy.ttlMax, left > out.ttl,
         resolver.answers.contains(where: { $0.type == type && $0.name == it.name })
       else { continue }
-      out = TTL(ttl: left + 1, source: "still kept by resolver \(resolver.address)")
+      let isMany = resolver.habits?.contains(.manyCaches) ?? false
+      out = TTL(
+        ttl: left + 1,
+        source: "still kept by \(isMany ? "one of the caches of " : "")resolver \(resolver.address)"
+      )
     }
     return out
   }

@@ -27,6 +27,10 @@ public struct CutoverPlanner {
   var notes: [String] = []
   /// How long a change is looked for on the servers: long enough for a secondary that polls.
   var limitSeconds = 5400
+  /// By zone, the servers that no step waits for.
+  var silent: [DomainName: [String]] = [:]
+  /// The resolvers that no step waits for.
+  var distrusted: [String]?
   var isSingle: Bool { moves.count == 1 }
 
   /// More names than this leave out of the plan what is only there to be read: probes, observed RRsets.
@@ -148,7 +152,9 @@ public struct CutoverPlanner {
 
   private mutating func judge() throws(FerryError) {
     for it in observations {
-      guard it.probe.dnssec.state == .signed, let ends = it.probe.dnssec.earliestExpiration,
+      // A wildcard's signatures end too, whatever else is not known of it.
+      guard [.signed, .unknown].contains(it.probe.dnssec.state),
+        let ends = it.probe.dnssec.earliestExpiration,
         ends <= schedule.retire
       else { continue }
       let short = Int(schedule.retire.timeIntervalSince(ends).rounded(.up))
