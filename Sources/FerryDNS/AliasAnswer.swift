@@ -79,7 +79,8 @@ struct AliasReader {
   /// A name that is in bounds, in lower case; nil for the root and for what holds more than letters, digits, - and _.
   private mutating func name(_ reply: UnsafeBufferPointer<UInt8>, _ start: Int) -> DomainName? {
     let known = last
-    let found: DomainName? = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) { out in
+    let found: DomainName? = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) {
+      out -> DomainName? in
       var count = 0
       var at = start
       while true {
@@ -106,7 +107,10 @@ struct AliasReader {
       }
       guard count > 0 else { return nil }
       let text = UnsafeBufferPointer(rebasing: UnsafeBufferPointer(out)[..<count])
-      if known.text.utf8.count == count, known.text.utf8.elementsEqual(text) { return known }
+      let isKnown = known.text.utf8.withContiguousStorageIfAvailable {
+        $0.count == count && $0.elementsEqual(text)
+      }
+      if isKnown == true { return known }
       return DomainName(wire: String(decoding: text, as: UTF8.self))
     }
     if let found { last = found }
