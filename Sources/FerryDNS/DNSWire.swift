@@ -184,7 +184,7 @@ struct WireFrame {
   }
 
   /// The end of the name at `start`; nil when it leaves the message, points forward or is too long.
-  private static func nameEnd(_ octets: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int? {
+  static func nameEnd(_ octets: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int? {
     var at = start
     var end: Int?
     var length = 0

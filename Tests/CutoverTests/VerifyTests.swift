@@ -107,6 +107,21 @@ struct VerifyTests {
     #expect(verdict.ofMove == dns)
   }
 
+  @Test func `the verdicts are written as JSON as any other document is`() {
+    let hostile = (0..<0x80).map { String(UnicodeScalar(UInt8($0))) }.joined() + "bücher/\u{2028}🚚"
+    let names = [
+      CutoverVerdict.Name(
+        name: Self.www, dns: .changed, serving: .target, because: ["DNS: 1", "2"]),
+      .init(name: Self.api, dns: .splitByFamily, serving: .unknown, because: []),
+      .init(
+        name: DomainName(wire: "a\\\"b.example."), dns: .notYet, serving: .mixed, because: [hostile]
+      ),
+    ]
+    for count in 0...names.count {
+      let some = Array(names.prefix(count))
+      #expect(VerdictText.json(some) == FerryJSON.document(CutoverVerdict(names: some)))
+    }
+  }
   @Test func `a probe reads as a table, with what is foreign escaped`() {
     var it = ProbedName(
       name: DomainName(wire: "xn--bcher-kva.example."), zone: DomainName(wire: "example."),

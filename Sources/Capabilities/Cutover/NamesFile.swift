@@ -37,7 +37,9 @@ enum NamesFile {
       guard out.count < namesMax else {
         throw refuse(index + 1, "there are more than \(namesMax) names")
       }
-      let cells = plain.split(separator: ",", omittingEmptySubsequences: false).map(cell)
+      let cells = plain.utf8.split(separator: 0x2C, omittingEmptySubsequences: false).map {
+        cell(Substring($0))
+      }
       guard cells.count == 2 || (cells.count == 1 && target != nil) else {
         throw refuse(
           index + 1,

@@ -116,14 +116,7 @@ struct ServingCheck: Sendable {
 }
 
 extension ServingCheck.Move {
-  /// Without a source given, what the name's own servers still point at.
-  init(_ it: NameEvidence) {
-    let target = it.move?.target ?? it.probed.name
-    let known = it.probed.servers.filter { $0.verdict == .ok }
-    let seen = known.flatMap(\.answers).filter { $0.type == .cname && $0.name == it.probed.name }
-      .flatMap(\.data).map(DomainName.init(wire:)).first { $0 != target }
-    self.init(
-      name: it.probed.name, source: it.move?.source ?? seen, target: target,
-      isAbsent: !known.isEmpty && known.allSatisfy(\.answers.isEmpty))
+  init(_ it: LookedMove) {
+    self.init(name: it.name, source: it.source, target: it.target, isAbsent: it.isAbsent)
   }
 }

@@ -136,9 +136,12 @@ public struct DomainName: Hashable, Comparable, Sendable, CustomStringConvertibl
   /// Whether it is `zone` or below it.
   public func isWithin(_ zone: DomainName) -> Bool {
     if zone.text == "." || text == zone.text { return true }
-    guard text.utf8.count > zone.text.utf8.count, text.hasSuffix(zone.text) else { return false }
-    let before = text.dropLast(zone.text.count)
-    return before.last == "." && !before.dropLast().hasSuffix("\\")
+    let (own, other) = (text.utf8, zone.text.utf8)
+    guard own.count > other.count, own.suffix(other.count).elementsEqual(other) else {
+      return false
+    }
+    let before = own.dropLast(other.count)
+    return before.last == 0x2E && before.dropLast().last != 0x5C
   }
   public var isWildcard: Bool { text.hasPrefix("*.") }
   /// The labels below `zone`: `www` of www.example.com. in example.com.; empty at the apex.
