@@ -89,7 +89,7 @@ enum Fixture {
             "config": [
               "StagingDistributionDnsNames": ["Quantity": 1, "Items": ["d2.cloudfront.net"]],
               "Enabled": true,
-              "TrafficConfig": ["Type": "SingleWeight", "SingleWeightConfig": ["Weight": 0.05]],
+              "TrafficConfig": ["Type": "SingleWeight", "SingleWeightConfig": ["Weight": .double(0.05)]],
             ],
           ]
         ],
