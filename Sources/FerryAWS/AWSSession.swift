@@ -31,7 +31,10 @@ public struct AWSSession: Sendable {
       stsIsLegacy: try Self.stsIsLegacy(
         environment["AWS_STS_REGIONAL_ENDPOINTS"] ?? keys["sts_regional_endpoints"]))
     self.place = place
-    for service in [AWSService.cloudFront, .route53, .sts, .cloudFormation] {
+    for service in [
+      AWSService.cloudFront, .keyValueStore, .route53, .sts, .cloudFormation, .acm, .iam, .wafv2,
+      .lambda, .s3, .kms, .logs,
+    ] {
       try HTTPEngine.check(try place.endpoint(service, region: nil).url)
     }
     let policy = try RetryPolicy(environment: environment, profile: keys)
@@ -193,6 +196,7 @@ final class Wire: Sendable {
   private struct TargetKey: Hashable {
     var service: AWSService
     var region: String?
+    var hostPrefix: String?
   }
   private struct State {
     var skew = ClockSkew()
@@ -222,7 +226,8 @@ final class Wire: Sendable {
     _ request: ServiceRequest,
     credentials: () async throws(FerryError) -> AWSCredentials
   ) async throws(FerryError) -> ServiceResponse {
-    let key = TargetKey(service: request.service, region: request.region)
+    let key = TargetKey(
+      service: request.service, region: request.region, hostPrefix: request.hostPrefix)
     let target = try target(key)
     var call = ServicePace.Call(isRead: request.onlyReads)
     var pace: Locked<ServicePace>?
@@ -324,10 +329,13 @@ final class Wire: Sendable {
     let base = endpoint.url.hasSuffix("/") ? String(endpoint.url.dropLast()) : endpoint.url
     let scheme = base.prefix { $0 != ":" }
     let authority = base.drop { $0 != "/" }.dropFirst(2)
-    let host = authority.prefix { $0 != "/" }
+    let place = authority.prefix { $0 != "/" }
+    // What somebody configured is one address for all accounts.
+    let prefix = endpoint.isAWS ? key.hostPrefix.map { $0 + "." } ?? "" : ""
+    let host = prefix + place
     let target = Target(
-      endpoint: endpoint, origin: "\(scheme)://\(host)", host: String(host),
-      basePath: String(authority.dropFirst(host.count)))
+      endpoint: endpoint, origin: "\(scheme)://\(host)", host: host,
+      basePath: String(authority.dropFirst(place.count)))
     state.withLock { $0.targets[key] = target }
     return target
   }
@@ -370,9 +378,9 @@ final class Wire: Sendable {
   }
 
   private static func code(_ response: HTTPResponse) -> String {
-    guard let root = try? XMLReader.read(response.body) else { return "" }
-    return root.text(at: "Error/Code") ?? root.text(at: "Errors/Error/Code")
-      ?? root.text(at: "Code") ?? ""
+    ServiceFailure(
+      ServiceResponse(status: response.status, headers: response.headers, body: response.body))?
+      .code ?? ""
   }
 }
 

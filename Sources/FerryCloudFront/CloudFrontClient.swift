@@ -186,11 +186,11 @@ public struct CloudFrontClient: Sendable {
     return try accepted(response, operation: operation)
   }
 
-  private func page(
+  func page(
     _ operation: String, _ path: String, item: String, marker: String?,
-    selection: XMLReader.Selection? = nil
+    selection: XMLReader.Selection? = nil, given: [ServiceRequest.QueryItem] = []
   ) async throws(FerryError) -> Page<XElement> {
-    var query: [ServiceRequest.QueryItem] = []
+    var query = given
     if let marker { query.append(.init("Marker", marker)) }
     query.append(.init("MaxItems", "100"))
     let answer = try await call(operation, path: path, query: query)
@@ -264,33 +264,4 @@ public struct CloudFrontClient: Sendable {
           })
       ])
   }
-}
-
-/// Turns an HTTP error into a `FerryError` that carries the service's own code, message and request id.
-public func accepted(_ response: ServiceResponse, operation: String) throws(FerryError)
-  -> ServiceResponse
-{
-  guard response.status >= 300 else { return response }
-  let root = try? XMLReader.read(response.body)
-  let error = root?.first("Error") ?? root?.at("Errors/Error") ?? root
-  guard let code = error?.text(at: "Code"), !code.isEmpty else {
-    // A status without the service's own code may be a proxy's word: it proves nothing, least of all absence.
-    throw CloudFrontClient.unreadable(
-      operation, "HTTP \(response.status) without an AWS error code")
-  }
-  let failure = ServiceFailure(
-    operation: operation, status: response.status, code: code,
-    message: error?.text(at: "Message") ?? "",
-    requestID: root?.text(at: "RequestId") ?? root?.text(at: "RequestID")
-      ?? response.headers["x-amzn-requestid"] ?? "")
-  let denied = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"].contains(
-    failure.code)
-  throw FerryError(
-    denied ? .accessDenied : .serviceRefused, exit: denied ? .denied : .failed,
-    what: "\(operation) was refused",
-    why: "\(failure.code) (HTTP \(failure.status)): \(failure.message)",
-    next: denied
-      ? "have the action \(operation) allowed for this identity"
-      : "see the message; request id \(failure.requestID)",
-    service: failure)
 }
