@@ -227,7 +227,8 @@ extension CloudFrontModel {
       children.append(XElement(time, text: Self.timestamp(it.lastModified)))
     }
     if kind.name == "CloudFrontOriginAccessIdentity" {
-      children.append(XElement("S3CanonicalUserId", text: it.canonicalUser ?? Self.canonicalUser(it.id)))
+      children.append(
+        XElement("S3CanonicalUserId", text: it.canonicalUser ?? Self.canonicalUser(it.id)))
     }
     return XElement(kind.name, children + [it.config])
   }

@@ -58,7 +58,9 @@ struct LabServer: Sendable {
     // The data plane of key value stores has paths of its own, whatever host a client was sent to.
     let isKeys = arrived.rawPath.hasPrefix("/key-value-stores/")
     return ServiceRequest(
-      AWSService(environmentName: "", configKey: "", signingName: isKeys ? "cloudfront-keyvaluestore" : scope?.service ?? "cloudfront"),
+      AWSService(
+        environmentName: "", configKey: "",
+        signingName: isKeys ? "cloudfront-keyvaluestore" : scope?.service ?? "cloudfront"),
       "", region: scope?.region, method: arrived.method, path: arrived.rawPath,
       query: arrived.rawQuery.split(separator: "&").map { pair in
         let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -48,7 +48,8 @@ enum Signature {
       fields[sides[0].trimmingCharacters(in: .whitespaces)] = String(sides[1])
     }
     let scope = (fields["Credential"] ?? "").split(separator: "/").map(String.init)
-    guard scope.count == (isA ? 4 : 5), scope.last == "aws4_request", let stated = fields["Signature"],
+    guard scope.count == (isA ? 4 : 5), scope.last == "aws4_request",
+      let stated = fields["Signature"],
       let signedNames = fields["SignedHeaders"]?.split(separator: ";").map(String.init),
       signedNames.contains("host"), let stamp = request.headers["x-amz-date"],
       stamp.hasPrefix(scope[1])
