@@ -228,6 +228,7 @@ struct StoreTests {
         try #require(
           try Shape.xml(.object([name: value]), shape: "DistributionConfig").first(name)))
     }
+    config = Defaults.filled(config)
     await world.refused(code, status) { () async throws(FerryError) in
       _ = try await world.client.updateDistribution(it.id, config: config, ifMatch: it.etag)
     }

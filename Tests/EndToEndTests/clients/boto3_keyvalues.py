@@ -27,7 +27,15 @@ checks = 0
 plane = boto3.client("cloudfront")
 client = boto3.client("cloudfront-keyvaluestore")
 client.meta.events.register("before-call.cloudfront-keyvaluestore", lambda model, **_: called.add(model.name))
-client.meta.events.register("before-send.cloudfront-keyvaluestore", lambda request, **_: signatures.add((request.headers["Authorization"].split(b" ")[0] if isinstance(request.headers["Authorization"], bytes) else request.headers["Authorization"].split(" ")[0], request.url.split("/")[2].split(".")[0])))
+
+
+def sent(request, **_):
+    stated = request.headers["Authorization"]
+    stated = stated.decode() if isinstance(stated, bytes) else stated
+    signatures.add((stated.split(" ")[0], request.url.split("/")[2].split(".")[0]))
+
+
+client.meta.events.register("before-send.cloudfront-keyvaluestore", sent)
 
 
 def ok(condition, what):

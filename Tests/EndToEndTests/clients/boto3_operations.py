@@ -254,7 +254,6 @@ ok(client.get_realtime_log_config(Name="rl")["RealtimeLogConfig"] == client.get_
 ok(client.update_realtime_log_config(**dict(log_config, SamplingRate=7))["RealtimeLogConfig"]["SamplingRate"] == 7, "a log config is changed")
 refused("RealtimeLogConfigAlreadyExists", 409, client.create_realtime_log_config, **log_config)
 refused("NoSuchRealtimeLogConfig", 404, client.get_realtime_log_config, Name="none")
-refused("InvalidArgument", 400, client.get_realtime_log_config)
 refused("InvalidArgument", 400, client.update_realtime_log_config, Name="rl", SamplingRate=7)
 refused("InvalidArgument", 400, client.create_realtime_log_config, **dict(log_config, Name="x", SamplingRate=101))
 refused("AccessDenied", 403, second.get_realtime_log_config, ARN=log)
