@@ -40,6 +40,34 @@ public struct KeyValueClient: Sendable {
     return out
   }
 
+  /// The most changes of one UpdateKeys.
+  static let updatesMax = 50
+
+  /// Puts what is missing or another; what else is in the store stays.
+  public func put(_ wanted: [String: String], into arn: String) async throws(FerryError) {
+    let present = try await items(of: arn)
+    let missing = wanted.filter { present[$0.key] != $0.value }.sorted { $0.key < $1.key }
+    let path = "/key-value-stores/\(percentEncoded(arn))"
+    let account = ARN(arn)?.account ?? ""
+    for start in stride(from: 0, to: missing.count, by: Self.updatesMax) {
+      let puts = missing[start..<min(start + Self.updatesMax, missing.count)].map {
+        JSONValue.object(["Key": .string($0.key), "Value": .string($0.value)])
+      }
+      // The contents have a version of their own, which every change moves.
+      var describe = ServiceRequest(.keyValueStore, "DescribeKeyValueStore", path: path)
+      describe.hostPrefix = account
+      let described = try accepted(
+        try await transport.send(describe), operation: "DescribeKeyValueStore")
+      var request = ServiceRequest(
+        .keyValueStore, "UpdateKeys", method: "POST", path: path + "/keys",
+        headers: [
+          "if-match": described.headers["etag"] ?? "", "content-type": "application/json",
+        ], body: Array(JSONValue.object(["Puts": .array(puts)]).canonical.utf8))
+      request.hostPrefix = account
+      _ = try accepted(try await transport.send(request), operation: "UpdateKeys")
+    }
+  }
+
   private func call(
     _ operation: String, _ path: String, _ query: [ServiceRequest.QueryItem], account: AccountID
   ) async throws(FerryError) -> JSONValue {

@@ -8,18 +8,7 @@ public struct ResourceClient: Sendable {
   public var cloudFront: CloudFrontClient
   public init(_ cloudFront: CloudFrontClient) { self.cloudFront = cloudFront }
 
-  public struct Resource: Equatable, Sendable {
-    /// The id, or the name of what is known by its name.
-    public var id: String
-    /// Empty where the kind has none.
-    public var name: String
-    public var arn: String
-    public var etag: String
-    /// `READY`, `Deployed` and the like; empty for kinds without.
-    public var status: String
-    /// The kind's config element as read.
-    public var config: XElement
-  }
+  public typealias Resource = Inventory.Resource
 
   /// How one kind is spelt.
   struct Spelling {
@@ -73,23 +62,18 @@ public struct ResourceClient: Sendable {
 
   /// nil when there is none.
   public func find(_ kind: ResourceKind, id: String) async throws(FerryError) -> Resource? {
-    switch kind {
-    case .function: return try await function(id)
-    case .keyValueStore: return try await store(id)
-    case .realtimeLogConfig: return try await logConfig(id)
-    case .monitoringSubscription: return try await subscription(id)
-    default: break
-    }
-    guard let it = Self.spelling(kind) else { throw Self.unknown(kind) }
-    let operation = "Get\(it.operation)"
     do throws(FerryError) {
-      let answer = try await cloudFront.call(operation, path: "\(it.path)/\(percentEncoded(id))")
-      return try Self.resource(answer, it, operation)
+      return try await cloudFront.resource(kind, id)
     } catch {
-      guard error.isService(it.missing) else { throw error }
+      guard Self.missingCodes.contains(error.service?.code ?? "-") else { throw error }
       return nil
     }
   }
+  private static let missingCodes: Set = Set(
+    ResourceKind.allCases.compactMap { spelling($0)?.missing } + [
+      "NoSuchFunctionExists", "EntityNotFound", "NoSuchRealtimeLogConfig",
+      "NoSuchMonitoringSubscription", "NoSuchDistribution", "NoSuchResource",
+    ])
 
   /// The one of a name, or for kinds without names the one of a CallerReference.
   public func find(_ kind: ResourceKind, named name: String, reference: String?)
@@ -114,7 +98,7 @@ public struct ResourceClient: Sendable {
           return try await find(kind, id: id)
         }
         guard let found = try await find(kind, id: id) else { continue }
-        if let reference, found.config.text(at: "CallerReference") == reference { return found }
+        if let reference, found.document?.text(at: "CallerReference") == reference { return found }
       }
       let next = root.text(at: "NextMarker").flatMap { $0.isEmpty ? nil : $0 }
       guard next == nil || next != marker else {
@@ -134,17 +118,6 @@ public struct ResourceClient: Sendable {
     return nil
   }
 
-  private static func resource(_ answer: ServiceResponse, _ it: Spelling, _ operation: String)
-    throws(FerryError) -> Resource
-  {
-    let root = try CloudFrontClient.document(answer, operation: operation)
-    guard let config = root.first(it.config), let id = root.text(at: "Id"), !id.isEmpty else {
-      throw CloudFrontClient.unreadable(operation, "it holds no \(it.config)")
-    }
-    return Resource(
-      id: id, name: config.text(at: "Name") ?? "", arn: root.text(at: "ARN") ?? "",
-      etag: answer.headers["etag"] ?? "", status: root.text(at: "Status") ?? "", config: config)
-  }
   private static func unknown(_ kind: ResourceKind) -> FerryError {
     FerryError(
       "unknown-kind", exit: .usage, what: "could not work on a \(kind.rawValue)",
@@ -174,7 +147,11 @@ public struct ResourceClient: Sendable {
     let operation = "Create\(it.operation)"
     let answer = try await cloudFront.call(
       operation, method: "POST", path: it.path, body: config)
-    return try Self.resource(answer, it, operation)
+    let root = try CloudFrontClient.document(answer, operation: operation)
+    guard let id = root.text(at: "Id"), !id.isEmpty else {
+      throw CloudFrontClient.unreadable(operation, "it names no id")
+    }
+    return try await cloudFront.resource(kind, id)
   }
 
   /// Nothing to do counts as done.
@@ -204,70 +181,45 @@ public struct ResourceClient: Sendable {
           headers: ["if-match": etag])
       }
     } catch {
-      let gone = [
-        "NoSuchFunctionExists", "EntityNotFound", "NoSuchRealtimeLogConfig",
-        "NoSuchMonitoringSubscription", "NoSuchDistribution", Self.spelling(kind)?.missing ?? "",
-      ]
-      guard gone.contains(error.service?.code ?? "-") else { throw error }
+      guard Self.missingCodes.contains(error.service?.code ?? "-") else { throw error }
     }
   }
 
   // MARK: Functions
 
-  /// The published function; nil when there is none, published or not.
-  private func function(_ name: String) async throws(FerryError) -> Resource? {
-    try await describe(name, stage: "LIVE")
-  }
-  private func describe(_ name: String, stage: String) async throws(FerryError) -> Resource? {
+  /// The version of a function that is not published; nil when there is none.
+  private func development(_ name: String) async throws(FerryError) -> String? {
     do throws(FerryError) {
-      let answer = try await cloudFront.call(
+      return try await cloudFront.call(
         "DescribeFunction", path: "/function/\(percentEncoded(name))/describe",
-        query: [.init("Stage", stage)])
-      return try Self.function(answer, "DescribeFunction")
+        query: [.init("Stage", "DEVELOPMENT")]
+      ).headers["etag"] ?? ""
     } catch {
       guard error.isService("NoSuchFunctionExists") else { throw error }
       return nil
     }
   }
-  private static func function(_ answer: ServiceResponse, _ operation: String)
-    throws(FerryError) -> Resource
-  {
-    let root = try CloudFrontClient.document(answer, operation: operation)
-    let summary = root.name == "FunctionSummary" ? root : root.first("FunctionSummary") ?? root
-    guard let config = summary.first("FunctionConfig"), let name = summary.text(at: "Name") else {
-      throw CloudFrontClient.unreadable(operation, "it holds no FunctionConfig")
-    }
-    return Resource(
-      id: name, name: name, arn: summary.text(at: "FunctionMetadata/FunctionARN") ?? "",
-      etag: answer.headers["etag"] ?? answer.headers["ettag"] ?? "",
-      status: summary.text(at: "Status") ?? "", config: config)
-  }
-  /// The raw code of a published function.
-  public func code(_ name: String) async throws(FerryError) -> [UInt8] {
-    try await cloudFront.call(
-      "GetFunction", path: "/function/\(percentEncoded(name))", query: [.init("Stage", "LIVE")]
-    ).body
-  }
   private func makeFunction(
     _ name: String, config: XElement, code: [UInt8], tags: [String: String]
   ) async throws(FerryError) -> Resource {
     // An earlier attempt may have made it and not published it.
-    var made = try await describe(name, stage: "DEVELOPMENT")
-    if made == nil {
+    var etag = try await development(name)
+    if etag == nil {
       var body = [
         XElement("Name", text: name), config.renamed("FunctionConfig"),
         XElement("FunctionCode", text: Data(code).base64EncodedString()),
       ]
       if !tags.isEmpty { body.append(CloudFrontClient.tagsElement(tags)) }
-      let answer = try await cloudFront.call(
-        "CreateFunction", method: "POST", path: "/function",
-        body: XElement("CreateFunctionRequest", body))
-      made = try Self.function(answer, "CreateFunction")
+      etag =
+        try await cloudFront.call(
+          "CreateFunction", method: "POST", path: "/function",
+          body: XElement("CreateFunctionRequest", body)
+        ).headers["etag"]
     }
     _ = try await cloudFront.call(
       "PublishFunction", method: "POST", path: "/function/\(percentEncoded(name))/publish",
-      headers: ["if-match": made?.etag ?? ""])
-    guard let live = try await function(name) else {
+      headers: ["if-match": etag ?? ""])
+    guard let live = try await find(.function, id: name) else {
       throw CloudFrontClient.unreadable(
         "DescribeFunction", "\(name) was published and is not there")
     }
@@ -276,98 +228,37 @@ public struct ResourceClient: Sendable {
 
   // MARK: Key value stores
 
-  private func store(_ name: String) async throws(FerryError) -> Resource? {
-    do throws(FerryError) {
-      let answer = try await cloudFront.call(
-        "DescribeKeyValueStore", path: "/key-value-store/\(percentEncoded(name))")
-      return try Self.store(answer, "DescribeKeyValueStore")
-    } catch {
-      guard error.isService("EntityNotFound") else { throw error }
-      return nil
-    }
-  }
-  private static func store(_ answer: ServiceResponse, _ operation: String)
-    throws(FerryError) -> Resource
-  {
-    let root = try CloudFrontClient.document(answer, operation: operation)
-    guard let name = root.text(at: "Name"), let arn = root.text(at: "ARN") else {
-      throw CloudFrontClient.unreadable(operation, "it holds no key value store")
-    }
-    return Resource(
-      id: name, name: name, arn: arn, etag: answer.headers["etag"] ?? "",
-      status: root.text(at: "Status") ?? "",
-      config: XElement(
-        "KeyValueStore",
-        [XElement("Name", text: name), XElement("Comment", text: root.text(at: "Comment") ?? "")]))
-  }
   private func makeStore(_ name: String, config: XElement, tags: [String: String])
     async throws(FerryError) -> Resource
   {
-    if let made = try await store(name) { return made }
+    if let made = try await find(.keyValueStore, id: name) { return made }
     var body = [
       XElement("Name", text: name), XElement("Comment", text: config.text(at: "Comment") ?? ""),
     ]
     if !tags.isEmpty { body.append(CloudFrontClient.tagsElement(tags)) }
-    let answer = try await cloudFront.call(
+    _ = try await cloudFront.call(
       "CreateKeyValueStore", method: "POST", path: "/key-value-store",
       body: XElement("CreateKeyValueStoreRequest", body))
-    return try Self.store(answer, "CreateKeyValueStore")
+    return try await cloudFront.resource(.keyValueStore, name)
   }
 
   // MARK: Real-time logs and monitoring
 
-  private func logConfig(_ name: String) async throws(FerryError) -> Resource? {
-    let key = name.hasPrefix("arn:") ? "ARN" : "Name"
-    do throws(FerryError) {
-      let answer = try await cloudFront.call(
-        "GetRealtimeLogConfig", method: "POST", path: "/get-realtime-log-config",
-        body: XElement("GetRealtimeLogConfigRequest", [XElement(key, text: name)]))
-      return try Self.logConfig(answer, "GetRealtimeLogConfig")
-    } catch {
-      guard error.isService("NoSuchRealtimeLogConfig") else { throw error }
-      return nil
-    }
-  }
-  private static func logConfig(_ answer: ServiceResponse, _ operation: String)
-    throws(FerryError) -> Resource
-  {
-    let root = try CloudFrontClient.document(answer, operation: operation)
-    guard let config = root.first("RealtimeLogConfig"), let name = config.text(at: "Name") else {
-      throw CloudFrontClient.unreadable(operation, "it holds no RealtimeLogConfig")
-    }
-    return Resource(
-      id: name, name: name, arn: config.text(at: "ARN") ?? "", etag: "", status: "", config: config)
-  }
   private func makeLogConfig(_ config: XElement) async throws(FerryError) -> Resource {
     var body = config.renamed("CreateRealtimeLogConfigRequest")
     body.nodes.removeAll { if case .element(let it) = $0 { it.name == "ARN" } else { false } }
-    let answer = try await cloudFront.call(
+    _ = try await cloudFront.call(
       "CreateRealtimeLogConfig", method: "POST", path: "/realtime-log-config", body: body)
-    return try Self.logConfig(answer, "CreateRealtimeLogConfig")
-  }
-  private func subscription(_ distribution: String) async throws(FerryError) -> Resource? {
-    do throws(FerryError) {
-      let answer = try await cloudFront.call(
-        "GetMonitoringSubscription",
-        path: "/distributions/\(percentEncoded(distribution))/monitoring-subscription")
-      return Resource(
-        id: distribution, name: distribution, arn: "", etag: "", status: "",
-        config: try CloudFrontClient.document(answer, operation: "GetMonitoringSubscription"))
-    } catch {
-      guard error.isService("NoSuchMonitoringSubscription") else { throw error }
-      return nil
-    }
+    return try await cloudFront.resource(.realtimeLogConfig, config.text(at: "Name") ?? "")
   }
   private func subscribe(_ distribution: String, config: XElement) async throws(FerryError)
     -> Resource
   {
-    let answer = try await cloudFront.call(
+    _ = try await cloudFront.call(
       "CreateMonitoringSubscription", method: "POST",
       path: "/distributions/\(percentEncoded(distribution))/monitoring-subscription",
       body: config)
-    return Resource(
-      id: distribution, name: distribution, arn: "", etag: "", status: "",
-      config: try CloudFrontClient.document(answer, operation: "CreateMonitoringSubscription"))
+    return try await cloudFront.resource(.monitoringSubscription, distribution)
   }
 }
 

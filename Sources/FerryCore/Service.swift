@@ -39,11 +39,6 @@ public struct AWSService: Hashable, Sendable {
     environmentName: "STS", configKey: "sts", signingName: "sts")
   public static let cloudFormation = AWSService(
     environmentName: "CLOUDFORMATION", configKey: "cloudformation", signingName: "cloudformation")
-  public static let keyValueStore = AWSService(
-    environmentName: "CLOUDFRONT_KEYVALUESTORE", configKey: "cloudfront_keyvaluestore",
-    signingName: "cloudfront-keyvaluestore")
-  public static let s3 = AWSService(environmentName: "S3", configKey: "s3", signingName: "s3")
-  public static let kms = AWSService(environmentName: "KMS", configKey: "kms", signingName: "kms")
   /// - Source: Route 53 Developer Guide, "Amazon Route 53 API request limits": five requests a second per account.
   public static let route53 = AWSService(
     environmentName: "ROUTE_53", configKey: "route_53", signingName: "route53", callsPerSecond: 5)

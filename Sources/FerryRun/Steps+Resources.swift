@@ -15,7 +15,7 @@ extension Runner {
         let found = try await call(
           step, { () async throws(FerryError) in try await client.find(kind, id: id) }) ?? nil
       else { return .goal(Effect(resource: id)) }
-      return .ready(config: found.config, etag: found.etag)
+      return .ready(config: found.document ?? XElement("None"), etag: found.etag ?? "")
     case .editStatements(let edit):
       let edit = try resolve(edit)
       let client = StatementClient(try client(step).transport)
@@ -43,7 +43,9 @@ extension Runner {
           try await client.find(draft.kind, named: name, reference: reference)
         }) ?? nil
     else { return .absent }
-    let differences = wanted.differences(to: found.config).filter { $0.path != "ARN" }
+    let differences = wanted.differences(to: found.document ?? XElement("None")).filter {
+      !["ARN", "Id", "Status", "LastModifiedTime"].contains($0.path)
+    }
     let isOurs = state.steps[step.id]?.phase == .intended
     guard differences.isEmpty || isOurs && !draft.kind.hasName else {
       throw stale(
@@ -53,17 +55,15 @@ extension Runner {
         })
     }
     if draft.kind == .function, let content = draft.content {
-      let code = try await call(
-        step, { () async throws(FerryError) in try await client.code(name) })
-      guard try code == codeImage(content) else {
+      guard found.extras["code"]?.string == (try self.content(content)) else {
         throw stale(
           step, "the target account already has a function \(name) with other code", [])
       }
     }
     if draft.kind == .keyValueStore {
-      guard found.status == "READY" else { return .absent }
+      guard found.extras["status"] == "READY" else { return .absent }
       if let content = draft.content,
-        try await !holdsItems(step, client, found, try items(content))
+        try await !holdsItems(step, found, try items(content))
       {
         return .absent
       }
@@ -72,12 +72,13 @@ extension Runner {
   }
   static func effect(_ it: ResourceClient.Resource) -> Effect {
     var outputs = ["id": it.id]
-    if !it.arn.isEmpty { outputs["arn"] = it.arn }
-    if !it.name.isEmpty { outputs["name"] = it.name }
-    return Effect(resource: it.id, readBack: it.config, outputs: outputs)
+    if let arn = it.arn { outputs["arn"] = arn }
+    if let name = it.name { outputs["name"] = name }
+    return Effect(resource: it.id, readBack: it.document, outputs: outputs)
   }
   private func wanted(_ draft: ResourceDraft) throws(Stop) -> XElement {
-    try wantedConfig(draft.image, draft.set, shape: draft.kind.configShape)
+    try wantedConfig(
+      draft.image, draft.set, shape: draft.kind.configElement ?? "DistributionConfig")
   }
   /// Code and contents are images too: base64 of a function's code, canonical JSON of a store's items.
   private func content(_ digest: String) throws(Stop) -> String {
@@ -104,11 +105,11 @@ extension Runner {
     }
   }
   private func holdsItems(
-    _ step: Step, _ client: ResourceClient, _ it: ResourceClient.Resource, _ items: [String: String]
+    _ step: Step, _ it: ResourceClient.Resource, _ items: [String: String]
   ) async throws(Stop) -> Bool {
-    let found = try await call(
-      step, { () async throws(FerryError) in try await client.items(ofStore: it.arn) })
-    return found?.items == items
+    let contents = KeyValueClient(try client(step).transport)
+    return try await call(
+      step, { () async throws(FerryError) in try await contents.items(of: it.arn ?? "") }) == items
   }
 
   // MARK: Writing
@@ -162,13 +163,13 @@ extension Runner {
   ) async throws(Stop) -> ResourceClient.Resource {
     var it = made
     let limit = world.clock.now + Self.deleteRaceSeconds
-    while it.status != "READY" {
+    while it.extras["status"] != "READY" {
       guard world.clock.now < limit else {
-        throw notYet("the key value store \(it.name) is not READY yet", until: nil)
+        throw notYet("the key value store \(draft.name) is not READY yet", until: nil)
       }
-      tell(.resolving(step: step, because: "the key value store \(it.name) is not READY yet"))
+      tell(.resolving(step: step, because: "the key value store \(draft.name) is not READY yet"))
       try await sleep(2)
-      let name = it.name
+      let name = it.id
       if let found = try await call(
         step, { () async throws(FerryError) in try await client.find(.keyValueStore, id: name) })
         ?? nil
@@ -178,10 +179,9 @@ extension Runner {
     }
     if let content = draft.content {
       let items = try items(content)
-      let arn = it.arn
-      try await calling { () async throws(FerryError) in
-        try await client.put(items, intoStore: arn)
-      }
+      let arn = it.arn ?? ""
+      let contents = KeyValueClient(client.cloudFront.transport)
+      try await calling { () async throws(FerryError) in try await contents.put(items, into: arn) }
     }
     return it
   }
@@ -248,28 +248,5 @@ extension Runner {
         step, "\(from) no longer holds the alias \(alias), and \(to) does not hold it either", [])
     }
     return .ready(config: target.config, etag: target.etag)
-  }
-}
-
-extension ResourceKind {
-  /// The shape that edits of the kind's config go by.
-  public var configShape: String {
-    switch self {
-    case .originAccessControl: "OriginAccessControlConfig"
-    case .originAccessIdentity: "CloudFrontOriginAccessIdentityConfig"
-    case .cachePolicy: "CachePolicyConfig"
-    case .originRequestPolicy: "OriginRequestPolicyConfig"
-    case .responseHeadersPolicy: "ResponseHeadersPolicyConfig"
-    case .function: "FunctionConfig"
-    case .keyValueStore: "KeyValueStore"
-    case .publicKey: "PublicKeyConfig"
-    case .keyGroup: "KeyGroupConfig"
-    case .fieldLevelEncryptionProfile: "FieldLevelEncryptionProfileConfig"
-    case .fieldLevelEncryption: "FieldLevelEncryptionConfig"
-    case .realtimeLogConfig: "RealtimeLogConfig"
-    case .vpcOrigin: "VpcOriginEndpointConfig"
-    case .monitoringSubscription: "MonitoringSubscription"
-    default: "DistributionConfig"
-    }
   }
 }
