@@ -17,9 +17,10 @@ PYTHON = $$($(HAS_PYTHON) && command -v python3 || echo $(CURDIR)/$(VENV)/bin/py
 # What the tests run, and the Debian package that it is in.
 TOOLS := curl:curl openssl:openssl python3:python3 jq:jq named:bind9 named-compilezone:bind9-utils dig:bind9-dnsutils \
   knotd:knot kdig:knot-dnsutils unbound:unbound ldns-signzone:ldnsutils
+MEMCHECK_TOOLS := valgrind:valgrind
 BENCH_TOOLS := dnsperf:dnsperf nsd:nsd
 
-.PHONY: setup setup-test build release test sanitize demo bench lint format golden docs install ci clean
+.PHONY: setup setup-test build release test sanitize valgrind demo bench lint format golden docs install ci clean
 
 setup: ## install the -dev packages that are missing
 	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
@@ -72,6 +73,10 @@ sanitize: setup-test ## the tests under AddressSanitizer (leaks too) and ThreadS
 	    LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Support/lsan.supp:print_suppressions=0 EDGEFERRY_PYTHON="$(PYTHON)" \
 	    $(SWIFT) test --skip-build --disable-xctest --sanitize=$$kind --scratch-path .build-$$kind $$part || exit 1; \
 	  done; done
+
+valgrind: release setup-test ## the DNS commands under memcheck
+	$(call install_tools,$(MEMCHECK_TOOLS),memory check)
+	@Tests/Support/valgrind.sh $(RELEASE) "$(PYTHON)"
 
 demo: release ## the main job on the embedded lab
 	@runbooks/demo.sh $(RELEASE)
