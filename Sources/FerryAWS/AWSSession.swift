@@ -202,6 +202,7 @@ final class Wire: Sendable {
     var skew = ClockSkew()
     var targets: [TargetKey: Target] = [:]
     var keys: [TargetKey: SigV4.SigningKey] = [:]
+    var asymmetric: SigV4A.SigningKey?
   }
   private let sender: any HTTPSender
   private let clock: any FerryClock
@@ -350,31 +351,44 @@ final class Wire: Sendable {
     }.joined(separator: "&")
     var headers = request.headers.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
     headers.append((name: "host", value: target.host))
-    let (date, known) = state.withLock { (now + $0.skew.offsetSeconds, $0.keys[key]) }
+    let date = state.withLock { now + $0.skew.offsetSeconds }
     let stamp = SigV4.stamp(date)
     headers.append((name: "x-amz-date", value: stamp))
     if let token = keys.sessionToken {
       headers.append((name: "x-amz-security-token", value: token))
     }
-    let day = String(stamp.prefix(8))
-    let signing: SigV4.SigningKey
-    if let known, known.day == day, known.credentials == keys {
-      signing = known
-    } else {
-      signing = SigV4.SigningKey(
-        keys, day: day, region: target.endpoint.signingRegion, service: key.service.signingName)
-      state.withLock { $0.keys[key] = signing }
-    }
-    let authorization = SigV4.authorization(
+    if key.service.signsForAllRegions { headers.append((name: "x-amz-region-set", value: "*")) }
+    let authorization = authorization(
       .init(
         method: request.method, path: path, query: request.query, headers: headers,
-        body: request.body), with: signing, stamp: stamp)
+        body: request.body), key, region: target.endpoint.signingRegion, keys, stamp: stamp)
     headers.append((name: "authorization", value: authorization))
     headers.append((name: "user-agent", value: "edgeferry"))
     headers.append((name: "accept", value: "*/*"))
     return HTTPRequest(
       method: request.method, url: target.origin + path + (query.isEmpty ? "" : "?" + query),
       headers: headers, body: request.body)
+  }
+
+  /// The header's value; the key that a signature is made with is derived once.
+  private func authorization(
+    _ request: SigV4.Request, _ key: TargetKey, region: String, _ keys: AWSCredentials,
+    stamp: String
+  ) -> String {
+    let day = String(stamp.prefix(8))
+    let service = key.service.signingName
+    if key.service.signsForAllRegions {
+      let known = state.withLock { $0.asymmetric }
+      let signing = known?.credentials == keys ? known ?? .init(keys) : .init(keys)
+      state.withLock { $0.asymmetric = signing }
+      return SigV4A.authorization(request, with: signing, service: service, stamp: stamp)
+    }
+    if let known = state.withLock({ $0.keys[key] }), known.day == day, known.credentials == keys {
+      return SigV4.authorization(request, with: known, stamp: stamp)
+    }
+    let signing = SigV4.SigningKey(keys, day: day, region: region, service: service)
+    state.withLock { $0.keys[key] = signing }
+    return SigV4.authorization(request, with: signing, stamp: stamp)
   }
 
   private static func code(_ response: HTTPResponse) -> String {
@@ -406,6 +420,11 @@ final class Paces: Sendable {
       return pace
     }
   }
+}
+
+extension AWSService {
+  /// Whether its rule set asks for SigV4A and the region set `*`.
+  fileprivate var signsForAllRegions: Bool { self == .keyValueStore }
 }
 
 extension ServiceRequest {

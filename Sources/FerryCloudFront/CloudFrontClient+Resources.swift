@@ -87,7 +87,11 @@ extension CloudFrontClient {
     let code = try await call("GetFunction", path: path, query: live)
     let etag = try Self.etag(described, operation: "DescribeFunction")
     if let other = code.headers["etag"], other != etag {
-      throw Self.unreadable("GetFunction", "the function was published anew meanwhile")
+      // Either it was published between the two calls, or the code has a version of its own.
+      let again = try await call("DescribeFunction", path: path + "/describe", query: live)
+      guard again.headers["etag"] == etag else {
+        throw Self.unreadable("GetFunction", "the function was published anew meanwhile")
+      }
     }
     return Inventory.Resource(
       .function, id: name, name: name, arn: root.text(at: "FunctionMetadata/FunctionARN"),

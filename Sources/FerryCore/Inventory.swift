@@ -208,8 +208,11 @@ public struct Inventory: Codable, Equatable, Sendable {
       for kind in ResourceKind.kept {
         guard let name = kind.inventoryKey else { continue }
         let key = KindKey(stringValue: name)
-        for item in try arrays.decodeIfPresent([JSONValue].self, forKey: key) ?? [] {
-          resources.append(try Resource(item, kind: kind, at: arrays.codingPath + [key]))
+        let items = try arrays.decodeIfPresent([JSONValue].self, forKey: key) ?? []
+        for (index, item) in items.enumerated() {
+          resources.append(
+            try Resource(
+              item, kind: kind, place: "\(name)[\(index)]", at: arrays.codingPath + [key]))
         }
       }
     }

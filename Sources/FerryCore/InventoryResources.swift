@@ -81,12 +81,12 @@ extension Inventory.Resource {
     "id", "name", "arn", "etag", "lastModified", "tags", "config", "configXML",
   ]
 
-  /// One item of a kind's array.
+  /// One item of a kind's array, which is at `place`, such as `keyGroups[0]`.
   /// - Throws: `DecodingError` for an item that is no object, has no id, or another kind's document.
-  init(_ item: JSONValue, kind: ResourceKind, at path: [any CodingKey]) throws {
+  init(_ item: JSONValue, kind: ResourceKind, place: String, at path: [any CodingKey]) throws {
     guard case .object(let members) = item, let id = members["id"]?.string else {
       throw DecodingError.dataCorrupted(
-        .init(codingPath: path, debugDescription: "an item of \(kind) has no id"))
+        .init(codingPath: path, debugDescription: "\(place).id is missing"))
     }
     func text(_ key: String) -> String? { members[key]?.string }
     var tags: [String: String] = [:]
@@ -97,7 +97,7 @@ extension Inventory.Resource {
       extras: members.filter { !Self.known.contains($0.key) })
     if let element = kind.configElement, text("configXML") != nil || members["config"] != nil {
       document = try Inventory.config(
-        text("configXML"), members["config"], shape: element, of: id, at: path)
+        text("configXML"), members["config"], shape: element, of: "\(place) \(id)", at: path)
     } else {
       json = members["config"]
     }

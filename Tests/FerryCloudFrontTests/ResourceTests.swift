@@ -45,15 +45,22 @@ struct ResourceTests {
     #expect(Data(base64Encoded: it.extras["code"]?.string ?? "").map { [UInt8]($0) } == code)
   }
 
-  @Test func `code of another version than the settings is no answer`() async {
-    let client = CloudFrontClient(
-      ByPath(answers: [
-        "DescribeFunction": body(
-          "<FunctionSummary><Name>f</Name><FunctionConfig/></FunctionSummary>", ["etag": "V1"]),
-        "GetFunction": body("x", ["etag": "V2"]),
-      ]))
-    let error = await #expect(throws: FerryError.self) { try await client.resource(.function, "f") }
+  /// A function that somebody publishes while it is read, or not.
+  actor Publishing: ServiceTransport {
+    private var described: [String]
+    init(_ described: [String]) { self.described = described }
+    func send(_ request: ServiceRequest) async throws(FerryError) -> ServiceResponse {
+      guard request.operation == "DescribeFunction" else { return body("x", ["etag": "C"]) }
+      let config = "<FunctionSummary><Name>f</Name><FunctionConfig/></FunctionSummary>"
+      return body(config, ["etag": described.removeFirst()])
+    }
+  }
+  @Test func `a function published between its settings and its code is no answer`() async throws {
+    let moved = CloudFrontClient(Publishing(["V1", "V2"]))
+    let error = await #expect(throws: FerryError.self) { try await moved.resource(.function, "f") }
     #expect(error?.code == .unreadableAnswer)
+    let still = CloudFrontClient(Publishing(["V1", "V1"]))
+    #expect(try await still.resource(.function, "f").etag == "V1")
   }
 
   @Test func `an answer about something else than was asked for is none`() async {

@@ -45,14 +45,9 @@ struct ClosureReaderTests {
         "web-acl arn:aws:wafv2:us-east-1:111111111111:global/webacl/w/1", "bucket assets-1",
         "kms-key arn:aws:kms:us-east-1:111111111111:key/k-1", "log-delivery del-1",
       ])
-    #expect(
-      closure.managed == [
-        .init(
-          kind: .cachePolicy, id: Fixture.cachingOptimized, name: "Managed-CachingOptimized")
-      ]
-        || closure.managed.map(\.name) == ["CachingOptimized"])
-    // Monitoring of each distribution and its tags are calls of their own.
-    #expect(calls.twice.allSatisfy { $0.hasPrefix("ListTagsForResource") }, "\(calls.twice)")
+    #expect(closure.managed.map(\.id) == [Fixture.cachingOptimized])
+    #expect(closure.managed.first?.name.hasSuffix("CachingOptimized") == true)
+    #expect(calls.twice == [])
   }
 
   @Test func `an export can be loaded into an empty account and exported again to the same`()
@@ -143,7 +138,7 @@ struct ClosureReaderTests {
     ])
     #expect(closure.account.distributions.map(\.id) == ["EOTHER", "EPRIMARY", "ESTAGING"])
     #expect(closure.account.resources.count { $0.kind == .originAccessControl } == 1)
-    #expect(calls.twice.allSatisfy { !$0.hasPrefix("GetOriginAccessControl") })
+    #expect(calls.twice == [])
   }
 
   @Test func `every distribution of the corpus is exported and loaded again to the same config`()

@@ -89,7 +89,9 @@ enum Fixture {
             "config": [
               "StagingDistributionDnsNames": ["Quantity": 1, "Items": ["d2.cloudfront.net"]],
               "Enabled": true,
-              "TrafficConfig": ["Type": "SingleWeight", "SingleWeightConfig": ["Weight": .double(0.05)]],
+              "TrafficConfig": [
+                "Type": "SingleWeight", "SingleWeightConfig": ["Weight": .double(0.05)],
+              ],
             ],
           ]
         ],
@@ -195,7 +197,10 @@ final class Calls: @unchecked Sendable {
   private let lock = NSLock()
   private var counts: [String: Int] = [:]
   func count(_ request: ServiceRequest) {
-    lock.withLock { counts["\(request.operation) \(request.path)", default: 0] += 1 }
+    let query = request.query.map { "\($0.name)=\($0.value ?? "")" }.joined(separator: "&")
+    let target = String(decoding: request.body, as: UTF8.self)
+    let call = "\(request.operation) \(request.path)?\(query) \(target)"
+    lock.withLock { counts[call, default: 0] += 1 }
   }
   var twice: [String] { lock.withLock { counts.filter { $0.value > 1 }.keys.sorted() } }
   var made: Set<String> {

@@ -76,11 +76,7 @@ struct ClosureReader: Sendable {
             failures.append(error)
           }
         }
-        if let it = found.distribution,
-          !out.account.distributions.contains(where: { $0.id == it.id })
-        {
-          out.account.distributions.append(it)
-        }
+        if let it = found.distribution { out.account.distributions.append(it) }
         if let it = found.policy { out.account.continuousDeploymentPolicies.append(it) }
         out.account.resources += found.resources
         if let it = found.managed { out.managed.append(it) }
@@ -192,7 +188,7 @@ private struct ClosureVisit: Sendable {
   }
 
   private func distribution(_ wanted: Wanted, into found: inout Found) async throws(FerryError) {
-    var id = wanted.id
+    let id = wanted.id
     if id.contains(".") {
       // A policy names its staging distribution by domain name.
       let client = client
@@ -205,7 +201,8 @@ private struct ClosureVisit: Sendable {
           why: "no distribution of the account has that domain name",
           next: "see `edgeferry orphans discover`")
       }
-      id = there
+      found.next = [.init(kind: .distribution, id: there)]
+      return
     }
     let it = try await client.distribution(id)
     var tags: [String: String] = [:]
@@ -213,7 +210,7 @@ private struct ClosureVisit: Sendable {
       tags = try await client.tags(arn: it.arn)
     } catch {
       if error.exit == .interrupted { throw error }
-      found.gaps.append(gap(.init(kind: .distribution, id: id), error, call: "ListTagsForResource"))
+      found.gaps.append(gap(wanted, error, call: "ListTagsForResource"))
     }
     found.distribution = Inventory.Distribution(
       id: it.id, arn: it.arn, domainName: it.domainName, status: it.status, etag: it.etag,

@@ -26,6 +26,9 @@ acl = waf.create_web_acl(
     Name="acl", Scope="CLOUDFRONT", DefaultAction={"Allow": {}}, VisibilityConfig=visible,
     Rules=[{"Name": "r", "Priority": 0, "Action": {"Block": {}}, "VisibilityConfig": visible,
             "Statement": {"IPSetReferenceStatement": {"ARN": ips}}}])["Summary"]["ARN"]
+with open(sys.argv[2]) as pem:
+    client("iam").upload_server_certificate(
+        Path="/cloudfront/", ServerCertificateName="uploaded", CertificateBody=pem.read(), PrivateKey="key")
 role = client("iam").create_role(RoleName="edge", AssumeRolePolicyDocument=json.dumps({
     "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
                                             "Principal": {"Service": "lambda.amazonaws.com"}}]}))["Role"]["Arn"]
@@ -60,4 +63,4 @@ to = logs.put_delivery_destination(name="to", deliveryDestinationConfiguration={
     "destinationResourceArn": "arn:aws:logs:us-east-1:123456789012:log-group:edge"})["deliveryDestination"]["arn"]
 logs.create_delivery(deliverySourceName="edge", deliveryDestinationArn=to)
 print(json.dumps({"distribution": distribution["Id"], "certificate": certificate, "webACL": acl,
-                  "function": function, "key": key}))
+                  "function": function, "key": key, "control": oac}))
