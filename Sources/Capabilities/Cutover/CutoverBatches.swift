@@ -34,15 +34,23 @@ struct CutoverBatch: Equatable, Sendable {
   }
 
   /// One phase of all moves in as few batches as the limits allow; one name's changes stay together.
-  static func of(_ moves: [CutoverMove], _ phase: KeyPath<CutoverMove, [RecordChange]>)
-    -> [CutoverBatch]
-  {
+  static func of(_ moves: [CutoverMove], _ phase: CutoverPlanner.Phase) -> [CutoverBatch] {
     var out: [CutoverBatch] = []
     var last: [DomainName: Int] = [:]
     for place in moves.indices {
-      let changes = moves[place][keyPath: phase]
+      // Not by key path: that copies the whole move.
+      let changes =
+        switch phase {
+        case .lower: moves[place].lower
+        case .flip: moves[place].flip
+        case .restore: moves[place].restore
+        }
       guard !changes.isEmpty else { continue }
-      let size = changes.map(cost).reduce((0, 0)) { ($0.0 + $1.0, $0.1 + $1.1) }
+      var size = (0, 0)
+      for index in changes.indices {
+        let own = cost(changes[index])
+        size = (size.0 + own.0, size.1 + own.1)
+      }
       let zone = moves[place].zone.name
       var index = last[zone]
       if let at = index,

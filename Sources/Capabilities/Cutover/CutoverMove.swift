@@ -37,9 +37,10 @@ struct CutoverMove: Equatable, Sendable {
 
   /// - Returns: nil when the name is at its target already.
   /// - Throws: 64 for what can never be (`apex-cname`), 4 for what cannot be now.
-  static func make(_ it: CutoverObservation, policy: CutoverPolicy, form: CutoverInput.Form?)
-    throws(FerryError) -> CutoverMove?
-  {
+  static func make(
+    _ it: CutoverObservation, policy: CutoverPolicy, form: CutoverInput.Form?,
+    known: inout KnownDrains
+  ) throws(FerryError) -> CutoverMove? {
     let present = types.filter { it.current[$0] != nil }
     let form = try self.form(it, asked: form)
     let wanted = try wanted(it, form: form, present: present)
@@ -72,7 +73,7 @@ struct CutoverMove: Equatable, Sendable {
     if let old {
       if old.ttl > policy.resolverCapSeconds { out.extremeTTL = old.ttl }
       if !out.lower.isEmpty {
-        out.lowerDrain = drain(
+        out.lowerDrain = known.drain(
           "old TTL", old, policy, floor: seen.floor, again: seen.again, holds: false,
           unverified: seen.expire)
       }
@@ -86,7 +87,7 @@ struct CutoverMove: Equatable, Sendable {
         ? .init(ttl: policy.ttl, source: "settings") : try seen.oldest(type, it.current[type])
       guard let version else { continue }
       flips.append(
-        drain(
+        known.drain(
           isLowered ? "low TTL" : "TTL", version, policy, floor: seen.floor, again: seen.again,
           holds: true,
           unverified: seen.expire))
@@ -97,7 +98,7 @@ struct CutoverMove: Equatable, Sendable {
     if present.isEmpty || (createsAddress && it.current[.cname] == nil && it.current[.aaaa] == nil)
     {
       flips.append(
-        negative(seen.negative, policy, floor: seen.floor, unverified: seen.expire))
+        known.negative(seen.negative, policy, floor: seen.floor, unverified: seen.expire))
     }
     out.flipDrain = flips.max { $0.seconds < $1.seconds } ?? out.flipDrain
     var after = wanted
@@ -111,7 +112,7 @@ struct CutoverMove: Equatable, Sendable {
       out.flip.append(RecordChange(RecordKey(it.name, type), from: staged[type], to: after[type]))
     }
     let new = Seen.TTL(ttl: out.flipTTL, source: "plan")
-    out.undoDrain = drain(
+    out.undoDrain = known.drain(
       "low TTL", new, policy, floor: seen.floor, again: seen.again, holds: true, unverified: nil)
     if policy.restoresTTL, let low = after[.cname],
       let old = it.current[.cname]?.ttl ?? out.lower.compactMap({ $0.from?.ttl }).max(),
@@ -120,7 +121,7 @@ struct CutoverMove: Equatable, Sendable {
       var high = low
       high.ttl = old
       out.restore = [RecordChange(RecordKey(it.name, .cname), from: low, to: high)]
-      out.undoRestoredDrain = drain(
+      out.undoRestoredDrain = known.drain(
         "restored TTL", .init(ttl: old, source: "plan"), policy, floor: seen.floor,
         again: seen.again, holds: true,
         unverified: nil)
@@ -219,7 +220,7 @@ struct CutoverMove: Equatable, Sendable {
     terms.append(.init(term: "the same downstream", seconds: kept, source: again))
     return finished(terms, 2 * kept, policy, holds: holds)
   }
-  private static func negative(
+  static func negative(
     _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?, unverified: Seen.TTL?
   ) -> Drain {
     let capped = min(version.ttl, CutoverPolicy.negativeCapSeconds)
@@ -279,9 +280,46 @@ struct CutoverMove: Equatable, Sendable {
   }
 }
 
+/// The waits of the names so far: those of one zone have the same, and share it.
+struct KnownDrains {
+  private struct Key: Hashable {
+    var term: String
+    var version: Seen.TTL
+    var floor: Seen.TTL?
+    var again: String?
+    var holds: Bool
+    var unverified: Seen.TTL?
+  }
+  private var drains: [Key: CutoverMove.Drain] = [:]
+
+  mutating func drain(
+    _ term: String, _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?,
+    again: String?, holds: Bool, unverified: Seen.TTL?
+  ) -> CutoverMove.Drain {
+    let key = Key(
+      term: term, version: version, floor: floor, again: again, holds: holds,
+      unverified: unverified)
+    if let it = drains[key] { return it }
+    let made = CutoverMove.drain(
+      term, version, policy, floor: floor, again: again, holds: holds, unverified: unverified)
+    drains[key] = made
+    return made
+  }
+  mutating func negative(
+    _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?, unverified: Seen.TTL?
+  ) -> CutoverMove.Drain {
+    let key = Key(
+      term: "negative TTL", version: version, floor: floor, holds: true, unverified: unverified)
+    if let it = drains[key] { return it }
+    let made = CutoverMove.negative(version, policy, floor: floor, unverified: unverified)
+    drains[key] = made
+    return made
+  }
+}
+
 /// What the observation says of caches, each figure with its source.
 struct Seen {
-  struct TTL: Equatable, Sendable {
+  struct TTL: Hashable, Sendable {
     var ttl: Int
     var source: String
   }

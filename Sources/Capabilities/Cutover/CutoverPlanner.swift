@@ -69,6 +69,9 @@ public struct CutoverPlanner {
     }
     var targets: [DomainName: DomainName] = [:]
     var there: [DomainName] = []
+    targets.reserveCapacity(observations.count)
+    moves.reserveCapacity(observations.count)
+    var known = KnownDrains()
     for it in observations {
       if let other = targets[it.name] {
         guard other == it.target else {
@@ -81,7 +84,9 @@ public struct CutoverPlanner {
       }
       targets[it.name] = it.target
       try Admission.check(it)
-      if let move = try CutoverMove.make(it, policy: policy, form: input.form) {
+      if let move = try CutoverMove.make(
+        it, policy: policy, form: input.form, known: &known)
+      {
         moves.append(move)
       } else {
         there.append(it.name)
@@ -95,27 +100,32 @@ public struct CutoverPlanner {
 
   // MARK: Times
 
-  private var usesRoute53: Bool { moves.contains { $0.zone.provider == .route53 } }
+  var usesRoute53: Bool { moves.indices.contains { moves[$0].zone.provider == .route53 } }
   private var window: ChangeWindow? {
     input.window.flatMap { $0.everCloses ? $0 : nil }
   }
   private mutating func solve() throws(FerryError) {
     drains = LongestDrains(moves)
     var distribution = policy.propagationSeconds
-    for it in observations where it.zone.provider != .route53 && it.probe.servers.count > 1 {
+    for place in observations.indices
+    where observations[place].zone.provider != .route53
+      && observations[place].probe.servers.count > 1
+    {
       distribution = max(
         distribution,
-        ZoneDistribution.plannedSeconds(it.probe.soa, propagation: policy.propagationSeconds))
+        ZoneDistribution.plannedSeconds(
+          observations[place].probe.soa, propagation: policy.propagationSeconds))
     }
     limitSeconds = max(limitSeconds, min(distribution, 30 * 86_400) + 600)
-    let low = moves.map(\.flipTTL).max() ?? policy.ttl
+    let low = moves.indices.map { moves[$0].flipTTL }.max() ?? policy.ttl
     let planned =
       usesRoute53
       ? max(ZoneDistribution.route53Seconds, policy.propagationSeconds) : policy.propagationSeconds
     var spans = CutoverSchedule.Spans(
       lowerWait: drains.lower?.seconds, flipWait: drains.flip?.seconds ?? 0,
       bake: policy.bakeSeconds,
-      restores: moves.contains { !$0.restore.isEmpty }, propagation: policy.propagationSeconds,
+      restores: moves.indices.contains { !moves[$0].restore.isEmpty },
+      propagation: policy.propagationSeconds,
       distribution: distribution,
       reserve: policy.windowNeed(distribution: planned, ttl: low),
       staleHold: policy.staleHoldSeconds)
@@ -151,10 +161,11 @@ public struct CutoverPlanner {
   // MARK: Judgement
 
   private mutating func judge() throws(FerryError) {
-    for it in observations {
+    for place in observations.indices
+    where [.signed, .unknown].contains(observations[place].probe.dnssec.state) {
       // A wildcard's signatures end too, whatever else is not known of it.
-      guard [.signed, .unknown].contains(it.probe.dnssec.state),
-        let ends = it.probe.dnssec.earliestExpiration,
+      let it = observations[place]
+      guard let ends = it.probe.dnssec.earliestExpiration,
         ends <= schedule.retire
       else { continue }
       let short = Int(schedule.retire.timeIntervalSince(ends).rounded(.up))
@@ -170,7 +181,11 @@ public struct CutoverPlanner {
       risk("rrsig-expires", text)
       break
     }
-    let silent = observations.flatMap { Seen.unverified($0.probe) }
+    var silent: [ProbedName.Server] = []
+    for place in observations.indices
+    where observations[place].probe.servers.contains(where: { $0.verdict != .ok }) {
+      silent += Seen.unverified(observations[place].probe)
+    }
     if !silent.isEmpty {
       let names = Set(silent.map { "\($0.address) (\($0.verdict.rawValue))" }).sorted()
       let more = names.count > 8 ? " and \(names.count - 8) more" : ""
@@ -179,11 +194,12 @@ public struct CutoverPlanner {
         "\(names.prefix(8).joined(separator: ", "))\(more) cannot be verified and may serve old answers again until the zone's EXPIRE; the waits are that much longer"
       )
     }
-    for move in moves.filter({ $0.extremeTTL != nil }).prefix(Self.sampleMax) {
-      let ttl = move.extremeTTL ?? 0
+    let extreme = moves.indices.lazy.filter { [moves] in moves[$0].extremeTTL != nil }
+    for place in extreme.prefix(Self.sampleMax) {
+      let ttl = moves[place].extremeTTL ?? 0
       risk(
         "ttl-extreme",
-        "\(move.name) has a TTL of \(ttl) s; the plan waits \(policy.resolverCapSeconds) s, as resolvers cap it, and a cache without a cap keeps the old answer for \(ttl) s"
+        "\(moves[place].name) has a TTL of \(ttl) s; the plan waits \(policy.resolverCapSeconds) s, as resolvers cap it, and a cache without a cap keeps the old answer for \(ttl) s"
       )
     }
     try judgeServing()
@@ -266,7 +282,7 @@ enum Admission {
             "wait until they agree")
         }
         if value.alias != nil { continue }
-        guard let found, found.data.sorted() == value.data else {
+        guard let found, found.data == value.data || found.data.sorted() == value.data else {
           throw refusal(
             it, "servers-disagree",
             "\(server.address) answers \(found.map { $0.data.joined(separator: ", ") } ?? "no \(type.rawValue)"), and the provider has \(value.data.joined(separator: ", "))",

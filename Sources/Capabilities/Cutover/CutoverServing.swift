@@ -5,7 +5,9 @@ import Foundation
 extension CutoverPlanner {
   /// - Throws: exit 4 where viewers would get errors, unless that is accepted by its code.
   mutating func judgeServing() throws(FerryError) {
-    for it in observations {
+    for place in observations.indices
+    where input.targetDistribution != nil || observations[place].serving != nil {
+      let it = observations[place]
       var found: [ServingFinding] = []
       if let target = input.targetDistribution {
         found += target.findings(for: it.name, target: it.target, source: it.currentTarget)

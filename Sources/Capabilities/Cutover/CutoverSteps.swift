@@ -12,8 +12,8 @@ extension CutoverPlanner {
   mutating func build() {
     noteUnverified()
     batches = [
-      .lower: CutoverBatch.of(moves, \.lower), .flip: CutoverBatch.of(moves, \.flip),
-      .restore: CutoverBatch.of(moves, \.restore),
+      .lower: CutoverBatch.of(moves, .lower), .flip: CutoverBatch.of(moves, .flip),
+      .restore: CutoverBatch.of(moves, .restore),
     ]
     let lower = phase(.lower, slot: schedule.lower, drain: drains.lower)
     let flip = phase(.flip, slot: schedule.flip, drain: drains.flip)
@@ -287,7 +287,7 @@ extension CutoverPlanner {
     let start = schedule.lower?.earliest ?? schedule.flip.earliest
     var own = Plan.Schedule(
       start: start, end: schedule.end, criticalPathSeconds: criticalPath, exposureSeconds: 0)
-    let ttl = moves.map { policy.effective($0.flipTTL) }.max() ?? policy.ttl
+    let ttl = moves.indices.map { policy.effective(moves[$0].flipTTL) }.max() ?? policy.ttl
     own.trafficShare = TrafficShare.curve(
       ttlSeconds: ttl, clientHoldSeconds: policy.clientHoldSeconds)
     own.rollback = points
@@ -358,10 +358,10 @@ extension CutoverPlanner {
   /// Of what the plan was made from.
   private var observedDigest: String {
     var out = JSONBytes()
-    for it in observations {
-      out.string(it.name.text)
+    for place in observations.indices {
+      out.string(observations[place].probe.name.text)
       for type in CutoverMove.types {
-        guard let value = it.current[type] else { continue }
+        guard let value = observations[place].current[type] else { continue }
         out.string(type.rawValue)
         out.string("\(value.ttl ?? -1)")
         for data in value.data { out.string(data) }
