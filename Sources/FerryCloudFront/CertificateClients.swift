@@ -5,6 +5,39 @@ public struct CertificateClient: Sendable {
   public var transport: any ServiceTransport
   public init(_ transport: any ServiceTransport) { self.transport = transport }
 
+  /// Every certificate of us-east-1, where CloudFront looks, of all key types.
+  ///
+  /// - Source: botocore 1.43.11, ACM: without `Includes.keyTypes` most keys are left out.
+  public func all() async throws(FerryError) -> [Inventory.Resource] {
+    let operation = "ListCertificates"
+    var arns: [String] = []
+    var token: String?
+    repeat {
+      var input: [String: JSONValue] = [
+        "Includes": [
+          "keyTypes": .array(
+            [
+              "RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1",
+              "EC_secp521r1",
+            ].map(JSONValue.string))
+        ]
+      ]
+      if let token { input["NextToken"] = .string(token) }
+      let page = try await jsonCall(
+        transport, .acm, target: "CertificateManager", operation, .object(input),
+        region: "us-east-1")
+      arns += page["CertificateSummaryList"]?.array?.compactMap { $0["CertificateArn"]?.string } ?? []
+      let next = page["NextToken"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+      if let next, next == token {
+        throw CloudFrontClient.unreadable(operation, "the next page's token is this page's own")
+      }
+      token = next
+    } while token != nil
+    var out: [Inventory.Resource] = []
+    for arn in arns { out.append(try await certificate(arn)) }
+    return out
+  }
+
   public func certificate(_ arn: String) async throws(FerryError) -> Inventory.Resource {
     let operation = "DescribeCertificate"
     guard let name = ARN(arn), name.service == "acm", !name.region.isEmpty else {

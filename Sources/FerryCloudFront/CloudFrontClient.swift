@@ -105,6 +105,42 @@ public struct CloudFrontClient: Sendable {
         ]))
   }
 
+  /// One that holds an alias which is the name asked for, or over or under it; ids of others are partly masked.
+  public struct ConflictingAlias: Equatable, Sendable {
+    public var alias: String
+    public var distribution: String
+    public var account: String
+  }
+  /// - Parameter distribution: one of one's own whose certificate covers the name.
+  public func conflictingAliases(_ alias: String, distribution: String)
+    async throws(FerryError) -> [ConflictingAlias]
+  {
+    let operation = "ListConflictingAliases"
+    var out: [ConflictingAlias] = []
+    var marker: String?
+    repeat {
+      var query: [ServiceRequest.QueryItem] = [
+        .init("DistributionId", distribution), .init("Alias", alias),
+      ]
+      if let marker { query.append(.init("Marker", marker)) }
+      query.append(.init("MaxItems", "100"))
+      let answer = try await call(operation, path: "/conflicting-alias", query: query)
+      let root = try Self.document(answer, operation: operation)
+      for it in root.first("Items")?.all("ConflictingAlias") ?? [] {
+        out.append(
+          ConflictingAlias(
+            alias: it.text(at: "Alias") ?? "", distribution: it.text(at: "DistributionId") ?? "",
+            account: it.text(at: "AccountId") ?? ""))
+      }
+      let next = root.text(at: "NextMarker").flatMap { $0.isEmpty ? nil : $0 }
+      if let next, next == marker {
+        throw Self.unreadable(operation, "the next page's marker is this page's own")
+      }
+      marker = next
+    } while marker != nil
+    return out
+  }
+
   public func tags(arn: String) async throws(FerryError) -> [String: String] {
     let answer = try await call(
       "ListTagsForResource", path: "/tagging", query: [.init("Resource", arn)])

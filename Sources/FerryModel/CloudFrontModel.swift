@@ -45,6 +45,8 @@ public struct CloudFrontModel: Sendable {
     /// By id.
     var vpcOrigins: [String: ModelVPCOrigin] = [:]
     var stacks: [ModelStack] = []
+    /// What ACM describes, by ARN.
+    var certificates: [String: JSONValue] = [:]
 
     mutating func put(_ it: ModelDistribution) {
       if let name = distributions[it.id]?.domainName { domainNames[name] = nil }
@@ -167,7 +169,7 @@ public struct CloudFrontModel: Sendable {
     let hasPaths = Self.pathServices.contains(service)
     let form = hasPaths ? [:] : Self.form(request)
     let asked = hasPaths ? Route.matching(request) : nil
-    let operation = hasPaths ? asked?.route.operation ?? "" : form["Action"] ?? ""
+    let operation = hasPaths ? asked?.route.operation ?? "" : Self.operation(of: request)
     let namespace: String
     switch service {
     case "sts": namespace = Self.stsNamespace
@@ -192,6 +194,7 @@ public struct CloudFrontModel: Sendable {
       case "cloudfront-keyvaluestore":
         guard let asked else { throw .unknownOperation(request) }
         answer = try keyValues(asked.route, asked.id, call)
+      case "acm": answer = try certificates(operation, call)
       case "sts": answer = try sts(form, call, requestID: requestID)
       case "cloudformation": answer = try cloudFormation(form, call, requestID: requestID)
       case "monitoring": answer = try cloudWatch(form, call, requestID: requestID)

@@ -28,6 +28,13 @@ extension CloudFrontModel {
       accounts[account]?.logConfigs[it.id] = ModelLogConfig(
         name: it.id, account: account, config: config)
     }
+    for it in try Self.items(document, "certificates", place) {
+      guard case .object(var described)? = it.value["config"] else {
+        throw Self.unloadable("\(it.place).config is no certificate as ACM describes it")
+      }
+      described["CertificateArn"] = .string(it.id)
+      accounts[account]?.certificates[it.id] = .object(described)
+    }
     for it in try Self.items(document, "vpcOrigins", place) {
       let modified = it.modified ?? now
       var made = ModelVPCOrigin(

@@ -1,9 +1,10 @@
-import FerryCore
 import FerryTestSupport
 import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 
 @Suite struct PlannerTests {
   private func plans(

@@ -1,11 +1,12 @@
 import FerryCloudFront
-import FerryCore
 import FerryHTTP
 import FerryModel
 import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 
 /// Answers by where it is asked; keeps what was asked.
 private final class FakeEdge: ServingProbe {

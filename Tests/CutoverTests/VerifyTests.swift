@@ -1,8 +1,9 @@
-import FerryCore
 import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 @testable import FerryDNS
 
 /// What `cutover verify` is asked, and what it makes of the verdicts.

@@ -1,8 +1,7 @@
-import FerryCore
 import Foundation
 
 /// One name's part of a cutover: which RRsets change in each phase, and what each phase waits for.
-struct CutoverMove: Equatable, Sendable {
+package struct CutoverMove: Equatable, Sendable {
   /// A wait with the terms that add up to it.
   struct Drain: Equatable, Sendable {
     var seconds: Int
@@ -31,7 +30,7 @@ struct CutoverMove: Equatable, Sendable {
   var notes: [String] = []
 
   /// The RRsets that the move may touch.
-  static let types: [RRType] = [.cname, .a, .aaaa, .https]
+  package static let types: [RRType] = [.cname, .a, .aaaa, .https]
   /// - Source: Route 53 answers an alias of CloudFront with it; it cannot be set.
   static let aliasTTL = 60
 

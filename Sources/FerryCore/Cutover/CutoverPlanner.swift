@@ -1,4 +1,3 @@
-import FerryCore
 import Foundation
 
 /// A cutover plan and its way back.
@@ -6,8 +5,8 @@ public struct CutoverPlans: Equatable, Sendable {
   public var plan: Plan
   public var rollback: Plan
   /// Their canonical JSON, as it was sealed.
-  var bytes: [UInt8]
-  var rollbackBytes: [UInt8]
+  package var bytes: [UInt8]
+  package var rollbackBytes: [UInt8]
 }
 
 /// Plans the move of names to their targets: lower the TTL, wait it out, flip, bake, restore the TTL.
@@ -35,7 +34,7 @@ public struct CutoverPlanner {
 
   /// More names than this leave out of the plan what is only there to be read: probes, observed RRsets.
   static let readableMax = 100
-  static let sampleMax = 20
+  package static let sampleMax = 20
 
   /// - Returns: nil when every name is at its target already.
   /// - Throws: 64 for what can never be; 4 for what must not be now, such as servers that disagree.
@@ -265,7 +264,7 @@ public struct CutoverPlanner {
 }
 
 /// What is refused before anything is planned.
-enum Admission {
+package enum Admission {
   static let chainMax = 8
 
   /// - Throws: 4: no server that can be trusted, servers that disagree, a bogus zone, a chain too long.
@@ -299,7 +298,7 @@ enum Admission {
       next: "\(next); `edgeferry cutover probe \(it.name.host)` shows what was seen")
   }
   /// What the probe alone tells, before the zone's provider is asked.
-  static func checkProbe(_ it: CutoverObservation) throws(FerryError) {
+  package static func checkProbe(_ it: CutoverObservation) throws(FerryError) {
     func refuse(_ code: FerryError.Code, _ why: String, _ next: String) -> FerryError {
       refusal(it, code, why, next)
     }

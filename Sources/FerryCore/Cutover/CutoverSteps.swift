@@ -1,4 +1,3 @@
-import FerryCore
 import Foundation
 
 /// The steps of a cutover and of its way back.

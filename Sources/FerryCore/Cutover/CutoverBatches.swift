@@ -1,4 +1,3 @@
-import FerryCore
 
 /// Changes of one zone that go together.
 ///
