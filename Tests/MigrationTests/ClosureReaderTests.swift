@@ -113,6 +113,29 @@ struct ClosureReaderTests {
     #expect(error?.exit == .denied)
   }
 
+  @Test func `an interruption ends the export and is no gap`() async throws {
+    struct Interrupted: ServiceTransport {
+      func send(_ request: ServiceRequest) async throws(FerryError) -> ServiceResponse {
+        throw FerryError(
+          "interrupted", exit: .interrupted, what: "stopped", why: "a signal", next: "again")
+      }
+    }
+    let it = ClosureReader(transport: Interrupted(), account: Fixture.account)
+    let error = await #expect(throws: FerryError.self) { try await it.read(["EPRIMARY"]) }
+    #expect(error?.exit == .interrupted)
+  }
+
+  @Test func `a policy is read as the account's own when AWS's cannot be told, and that is a gap`()
+    async throws
+  {
+    let model = try await Fixture.model()
+    let it = reader(model, refuse: denied("ListCachePolicies"))
+    let closure = try await it.read(["EPRIMARY", "ESTAGING"])
+    #expect(closure.managed == [])
+    #expect(closure.gaps.map(\.call) == ["ListCachePolicies"])
+    #expect(closure.account.resources.contains { $0.id == Fixture.cachingOptimized })
+  }
+
   @Test func `an id that the account does not have is missing, and no gap`() async throws {
     let closure = try await reader(Fixture.model()).read(["ENOSUCH", "EOTHER"])
     #expect(closure.missing == ["ENOSUCH"] && closure.gaps == [])

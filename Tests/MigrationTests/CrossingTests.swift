@@ -152,6 +152,18 @@ struct CrossingTests {
 }
 
 struct ExportCommandTests {
+  @Test func `what a service or a tag says steers no terminal`() throws {
+    let hostile = "\u{1B}[2J\u{202E}x"
+    let account = try CrossingTests.account(
+      "<WebACLId>&#8238;acl</WebACLId>",
+      resources: [.init(.publicKey, id: hostile, name: hostile)], tags: ["aws:\(hostile)": "v"])
+    let report = ExportReport(
+      path: "x.json", inventory: .init(takenAt: Date(), gaps: [], accounts: [account]),
+      managed: [.init(kind: .cachePolicy, id: "c", name: hostile)], isRedacted: true)
+    #expect(!report.text.contains("\u{1B}") && !report.text.contains("\u{202E}"))
+    #expect(report.text.contains("web-acl") && report.text.contains("public-key"))
+  }
+
   @Test(arguments: ["", "E1/../x", "E1 E2", "arn:aws:cloudfront::1:distribution/E1", "é", "-x"])
   func `what cannot be an id is refused before anything is read`(_ id: String) {
     let error = #expect(throws: FerryError.self) { try MigrateCommand.Export.ids([id]) }
