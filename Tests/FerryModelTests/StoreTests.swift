@@ -236,7 +236,13 @@ struct StoreTests {
     world.model.with {
       $0.edit(distribution: it.id, account: World.account, now: world.clock.now) { $0 = dangling }
     }
-    _ = try await world.put(it.id, "Comment", "changed")
+    let kept = try await world.put(it.id, "Comment", "changed")
+    let copy = try await world.client.call(
+      "Copy", method: "POST", path: "/distribution/\(it.id)/copy",
+      headers: ["staging": "true", "if-match": kept.etag],
+      body: XElement(
+        "CopyDistributionRequest", [XElement("CallerReference", text: "copy")]))
+    #expect(copy.status == 201)
     try world.model.with { (model: inout CloudFrontModel) throws in
       try model.behaviours.set("foreign-arns=accept")
     }
