@@ -26,7 +26,8 @@ public struct CertificateClient: Sendable {
       let page = try await jsonCall(
         transport, .acm, target: "CertificateManager", operation, .object(input),
         region: "us-east-1")
-      arns += page["CertificateSummaryList"]?.array?.compactMap { $0["CertificateArn"]?.string } ?? []
+      arns +=
+        page["CertificateSummaryList"]?.array?.compactMap { $0["CertificateArn"]?.string } ?? []
       let next = page["NextToken"]?.string.flatMap { $0.isEmpty ? nil : $0 }
       if let next, next == token {
         throw CloudFrontClient.unreadable(operation, "the next page's token is this page's own")

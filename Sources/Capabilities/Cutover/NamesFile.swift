@@ -1,7 +1,6 @@
 import FerryCore
 import Foundation
 
-
 /// `--names FILE`: CSV without a head line, `name,target` a line.
 enum NamesFile {
   static let bytesMax = 16 << 20

@@ -58,7 +58,7 @@ struct VerifyCommand: FerryCommand {
       return [ServingVerdict](
         repeating: ServingVerdict(.unknown, because: [why]), count: looked.count)
     }
-    let moves = looked.map(ServingCheck.Move.init)
+    let moves = looked.map { ServingCheck.Move($0) }
     var check = ServingCheck(
       try context.servingProbe(), health: context.settings.health, now: context.clock.now)
     if moves.count > ServingCheck.namesMax { check.tries = 1 }

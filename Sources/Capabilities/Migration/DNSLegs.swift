@@ -24,7 +24,8 @@ struct DNSLegs: Sendable {
   ///   - suffix: keeps the ids of several cutovers in one plan apart.
   ///   - references: placeholder → `${step.domainname}` and what a title says instead.
   init(
-    _ plans: CutoverPlans, suffix: String, references: [(name: DomainName, step: String, title: String)]
+    _ plans: CutoverPlans, suffix: String,
+    references: [(name: DomainName, step: String, title: String)]
   ) throws(FerryError) {
     self.plans = plans
     func carried(_ step: Step) throws(FerryError) -> Step {

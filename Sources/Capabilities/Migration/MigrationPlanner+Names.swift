@@ -20,7 +20,8 @@ extension MigrationPlanner {
   ) throws(FerryError) {
     let move = moves[index]
     let aliases = own.map(\.scene.alias)
-    let tail = suffix(move) + (choices.contains { $0.method != method } ? "-\(method.rawValue)" : "")
+    let tail =
+      suffix(move) + (choices.contains { $0.method != method } ? "-\(method.rawValue)" : "")
     let legs = try legs(aliases, move, suffix: tail)
     let isDNSFirst = own.allSatisfy { $0.order == "dns-first" }
     switch method {
@@ -155,7 +156,9 @@ extension MigrationPlanner {
     let policy = input.cutover.policy
     for alias in aliases {
       let name = DomainName(wire: alias.hasPrefix("*.") ? String(alias.dropFirst(2)) : alias)
-      guard let it = input.names.first(where: { $0.name == DomainName(wire: alias) }) else { continue }
+      guard let it = input.names.first(where: { $0.name == DomainName(wire: alias) }) else {
+        continue
+      }
       let owner = DomainName(wire: "_" + name.text)
       let value = RecordValue(
         ttl: policy.ttl, data: ["\"\(move.domain)\"", "\"\(move.it.domainName.lowercased())\""])
@@ -220,7 +223,9 @@ extension MigrationPlanner {
     let edits = AliasList.edits(from: move.held, to: list)
     let back = AliasList.edits(from: list, to: move.held)
     func checks(_ names: [String]) -> [Step.Check] {
-      names.map { .init(.alias, distribution: move.id, value: $0) } + [PlanBuilder.deployed(move.id)]
+      names.map { .init(.alias, distribution: move.id, value: $0) } + [
+        PlanBuilder.deployed(move.id)
+      ]
     }
     add(
       Step(
@@ -318,7 +323,8 @@ extension MigrationPlanner {
     add(
       Step(
         id: "\(stem)\(tail)",
-        title: "Ask the addresses of the copy of \(move.it.id) for \(names.joined(separator: ", "))",
+        title:
+          "Ask the addresses of the copy of \(move.it.id) for \(names.joined(separator: ", "))",
         account: nil, action: .observe, window: nil, checks: checks, inverse: .observe),
       parts: part(move), rollback: [])
   }

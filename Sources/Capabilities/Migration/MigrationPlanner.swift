@@ -85,7 +85,8 @@ struct MigrationPlanner {
       moves.append(
         Move(
           it: it, staging: staging, policy: policy,
-          aliases: it.aliases.filter { input.aliases?.contains($0) ?? true }, sourceConfig: it.config
+          aliases: it.aliases.filter { input.aliases?.contains($0) ?? true },
+          sourceConfig: it.config
         ))
     }
   }
@@ -195,7 +196,9 @@ struct MigrationPlanner {
             undoes: it.step)
         ])
     }
-    for it in carrier.reused { builder.note("\(it) is there already with equal content, and is used") }
+    for it in carrier.reused {
+      builder.note("\(it) is there already with equal content, and is used")
+    }
     for it in carrier.notes { builder.note(it) }
   }
 
@@ -271,7 +274,8 @@ struct MigrationPlanner {
   private mutating func addGrants() {
     for move in moves {
       for edit in grants(move) {
-        let step = "grant-\(edit.statements.service.rawValue)-\(plain(edit.statements.resource))\(suffix(move))"
+        let step =
+          "grant-\(edit.statements.service.rawValue)-\(plain(edit.statements.resource))\(suffix(move))"
         add(
           Step(
             id: step, title: "Let the copy of \(move.it.id) read \(edit.statements.resource)",

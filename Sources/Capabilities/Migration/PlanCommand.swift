@@ -166,7 +166,8 @@ extension MigrateCommand {
       terminal.progress(nil)
       guard closure.missing.isEmpty else {
         throw FerryError(
-          "unknown-distribution", what: "could not plan the move of \(closure.missing.joined(separator: ", "))",
+          "unknown-distribution",
+          what: "could not plan the move of \(closure.missing.joined(separator: ", "))",
           why: "account \(place.account) has no distribution of that id",
           next: "check the id and --source; nothing was written")
       }

@@ -19,7 +19,8 @@ struct TargetReader: Sendable {
         group.addTask {
           do throws(FerryError) {
             return (
-              index, .success(try await client.find(it.kind, named: it.name ?? it.id, reference: nil))
+              index,
+              .success(try await client.find(it.kind, named: it.name ?? it.id, reference: nil))
             )
           } catch {
             return (index, .failure(error))
@@ -63,7 +64,9 @@ extension AliasScene.Overlap {
   /// Who else holds an alias or one over or under it, as CloudFront tells the one who holds it.
   ///
   /// - Returns: nil when that could not be asked.
-  static func all(_ alias: String, of distribution: Inventory.Distribution, in client: CloudFrontClient)
+  static func all(
+    _ alias: String, of distribution: Inventory.Distribution, in client: CloudFrontClient
+  )
     async throws(FerryError) -> [AliasScene.Overlap]?
   {
     do throws(FerryError) {

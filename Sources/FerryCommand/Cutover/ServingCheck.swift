@@ -124,7 +124,7 @@ package struct ServingCheck: Sendable {
 }
 
 extension ServingCheck.Move {
-  init(_ it: LookedMove) {
+  package init(_ it: LookedMove) {
     self.init(name: it.name, source: it.source, target: it.target, isAbsent: it.isAbsent)
   }
 }

@@ -1,4 +1,3 @@
-
 /// Changes of one zone that go together.
 ///
 /// - Source: Route 53 quotas, ChangeResourceRecordSets: 1,000 ResourceRecord elements and 32,000 characters
