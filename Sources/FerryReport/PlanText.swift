@@ -50,7 +50,9 @@ public enum PlanText {
       let inside = rest[open.upperBound..<close]
       out += rest[..<open.lowerBound]
       let otherwise = inside.range(of: ":-").map { inside[$0.upperBound...] } ?? ""
-      out += otherwise.isEmpty ? "what was made anew" : "\(otherwise) or its successor"
+      // `create-distribution-e1.id`: by the step's name a person finds it.
+      let maker = inside.prefix { $0 != "." }
+      out += otherwise.isEmpty ? "<made by \(maker)>" : "\(otherwise) or its successor"
       rest = rest[rest.index(after: close)...]
     }
     return safe(out + rest)
@@ -77,7 +79,7 @@ public enum PlanText {
     case .recursive: return "no resolver still has \(some(check.records ?? []))"
     case .serving:
       return
-        "\(safe(check.url ?? "")) is served\(check.at.map { " at \(safe($0))" } ?? "")\(marker(check))"
+        "\(plain(check.url ?? "")) is served\(check.at.map { " at \(plain($0))" } ?? "")\(marker(check))"
     case .health:
       return "\(safe(check.url ?? "")) answers \(check.status ?? 200)\(marker(check))"
     }
@@ -172,8 +174,8 @@ public enum PlanText {
   }
   static func record(_ value: RecordValue?) -> String {
     guard let value else { return "(absent)" }
-    if let alias = value.alias { return "alias of \(safe(alias.dnsName.text))" }
-    return value.data.map { safe($0) }.joined(separator: ", ")
+    if let alias = value.alias { return "alias of \(plain(alias.dnsName.text))" }
+    return value.data.map { plain($0) }.joined(separator: ", ")
       + (value.ttl.map { " (TTL \($0))" } ?? "")
   }
 }

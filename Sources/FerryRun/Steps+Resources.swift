@@ -80,19 +80,17 @@ extension Runner {
     try wantedConfig(
       draft.image, draft.set, shape: draft.kind.configElement ?? "DistributionConfig")
   }
-  /// Code and contents are images too: base64 of a function's code, canonical JSON of a store's items.
+  /// Code and contents are images too: elements around base64 of a function's code, or canonical JSON of a
+  /// store's items.
   private func content(_ digest: String) throws(Stop) -> String {
-    let text = try stopping { () throws(FerryError) in
-      try store.image(digest) ?? plan.observed.images[digest]
-    }
-    guard let text else {
+    guard let element = try image(digest) else {
       throw Stop(
         FerryError(
           "image-missing", exit: .blocked, what: "could not create it from its saved content",
           why: "the saved content \(digest) is not in this state database",
           next: "use the --state that the plan was made with"))
     }
-    return text
+    return element.text
   }
   private func codeImage(_ digest: String) throws(Stop) -> [UInt8] {
     Data(base64Encoded: try content(digest)).map(Array.init) ?? []

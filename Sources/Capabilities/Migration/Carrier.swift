@@ -145,15 +145,14 @@ struct Carrier {
     switch it.kind {
     case .function:
       if let code = it.extras["code"]?.string {
-        content = (Digest.tagged(code), code)
+        content = Self.content("FunctionCode", code)
       } else {
         missing.insert(
           Missing(section: "others", id: name, why: "the code of function \(name) was not read"))
       }
     case .keyValueStore:
       if let items = it.extras["items"], it.extras["redacted"] == nil {
-        let text = items.canonical
-        content = (Digest.tagged(text), text)
+        content = Self.content("Items", items.canonical)
       } else {
         missing.insert(
           Missing(
@@ -171,6 +170,11 @@ struct Carrier {
         content: content))
     let known = ["id", "arn"].map { "${\(step).\($0)}" }
     successors[Key(kind: it.kind, id: it.id)] = Successor(id: known[0], arn: known[1])
+  }
+  /// Kept as configs are: an element, by its digest.
+  private static func content(_ name: String, _ text: String) -> (digest: String, text: String) {
+    let element = XElement(name, text: text)
+    return (element.configDigest, element.xml)
   }
   /// The same but for what every copy has anew.
   private func alike(_ one: XElement, _ other: XElement) -> Bool {
