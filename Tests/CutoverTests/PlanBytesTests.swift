@@ -29,9 +29,11 @@ struct PlanBytesTests {
     for plan in [made.plan, made.rollback] {
       let bytes = plan.canonicalBytes
       #expect(plan.sealedBytes.plan == plan)
-      #expect(plan.sealedBytes.bytes == bytes + [0x0A])
+      #expect(plan.sealedBytes.bytes.joined == bytes + [0x0A])
       #expect(String(decoding: bytes, as: UTF8.self) == JSONValue.of(plan).canonical)
-      #expect(try Plan.read(plan.fileBytes(), named: "x") == plan)
+      #expect(try Plan.read(Array(plan.filePieces().joined()), named: "x") == plan)
     }
+    #expect(made.bytes.joined == made.plan.canonicalBytes + [0x0A])
+    #expect(made.rollbackBytes.joined == made.rollback.canonicalBytes + [0x0A])
   }
 }

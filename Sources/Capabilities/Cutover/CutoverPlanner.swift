@@ -6,8 +6,8 @@ public struct CutoverPlans: Equatable, Sendable {
   public var plan: Plan
   public var rollback: Plan
   /// Their canonical JSON, as it was sealed.
-  var bytes: [UInt8]
-  var rollbackBytes: [UInt8]
+  var bytes: PlanBytes
+  var rollbackBytes: PlanBytes
 }
 
 /// Plans the move of names to their targets: lower the TTL, wait it out, flip, bake, restore the TTL.
