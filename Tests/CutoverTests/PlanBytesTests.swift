@@ -36,4 +36,18 @@ struct PlanBytesTests {
     #expect(made.bytes.joined == made.plan.canonicalBytes + [0x0A])
     #expect(made.rollbackBytes.joined == made.rollback.canonicalBytes + [0x0A])
   }
+
+  @Test func `a step that is not the inverse of what it undoes has a text of its own`() throws {
+    let made = try plans(60)
+    var odd = made.rollback
+    for index in odd.steps.indices {
+      guard let inverse = odd.steps[index].inverse else { continue }
+      odd.steps[index].inverse = odd.steps[index].action
+      odd.steps[index].action = inverse
+    }
+    let (plan, bytes) = odd.sealedBytes(sharing: (made.plan, made.bytes))
+    #expect(plan.digest != made.rollback.digest)
+    #expect(bytes.joined == plan.canonicalBytes + [0x0A])
+    #expect(try Plan.read(bytes.joined, named: "x") == plan)
+  }
 }
