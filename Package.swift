@@ -17,7 +17,7 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 /// Every capability: a folder under Sources/Capabilities, a subcommand, a page under docs/commands.
-let capabilities = ["Inventories", "Orphans", "Cutover", "Lab"]
+let capabilities = ["Inventories", "Orphans", "Migration", "Cutover", "Lab"]
 
 let modules: [Module] = [
   // Values and pure functions.
@@ -32,7 +32,9 @@ let modules: [Module] = [
   Module(
     name: "FerryAWS", uses: ["FerryCore", "FerryHTTP", "FerryCloudFront", "COpenSSL", logging]),
   // DNS: ldns for the messages, sockets of our own, and what is observed with them.
-  Module(name: "FerryDNS", uses: ["FerryCore", "FerryHTTP", "CLDNS", "COpenSSL"]),
+  Module(
+    name: "FerryDNS", uses: ["FerryCore", "FerryHTTP", "CLDNS", "COpenSSL"],
+    testsUse: ["FerryModel"]),
   // Providers that change a zone: Route 53, dynamic update, a person.
   Module(name: "FerryZones", uses: ["FerryCore", "FerryCloudFront", "FerryDNS"]),
   // The runner and its journal.

@@ -31,7 +31,10 @@ public struct AWSSession: Sendable {
       stsIsLegacy: try Self.stsIsLegacy(
         environment["AWS_STS_REGIONAL_ENDPOINTS"] ?? keys["sts_regional_endpoints"]))
     self.place = place
-    for service in [AWSService.cloudFront, .route53, .sts, .cloudFormation] {
+    for service in [
+      AWSService.cloudFront, .keyValueStore, .route53, .sts, .cloudFormation, .acm, .iam, .wafv2,
+      .lambda, .s3, .kms, .logs,
+    ] {
       try HTTPEngine.check(try place.endpoint(service, region: nil).url)
     }
     let policy = try RetryPolicy(environment: environment, profile: keys)
@@ -193,11 +196,13 @@ final class Wire: Sendable {
   private struct TargetKey: Hashable {
     var service: AWSService
     var region: String?
+    var hostPrefix: String?
   }
   private struct State {
     var skew = ClockSkew()
     var targets: [TargetKey: Target] = [:]
     var keys: [TargetKey: SigV4.SigningKey] = [:]
+    var asymmetric: SigV4A.SigningKey?
   }
   private let sender: any HTTPSender
   private let clock: any FerryClock
@@ -222,7 +227,8 @@ final class Wire: Sendable {
     _ request: ServiceRequest,
     credentials: () async throws(FerryError) -> AWSCredentials
   ) async throws(FerryError) -> ServiceResponse {
-    let key = TargetKey(service: request.service, region: request.region)
+    let key = TargetKey(
+      service: request.service, region: request.region, hostPrefix: request.hostPrefix)
     let target = try target(key)
     var call = ServicePace.Call(isRead: request.onlyReads)
     var pace: Locked<ServicePace>?
@@ -324,10 +330,13 @@ final class Wire: Sendable {
     let base = endpoint.url.hasSuffix("/") ? String(endpoint.url.dropLast()) : endpoint.url
     let scheme = base.prefix { $0 != ":" }
     let authority = base.drop { $0 != "/" }.dropFirst(2)
-    let host = authority.prefix { $0 != "/" }
+    let place = authority.prefix { $0 != "/" }
+    // What somebody configured is one address for all accounts.
+    let prefix = endpoint.isAWS ? key.hostPrefix.map { $0 + "." } ?? "" : ""
+    let host = prefix + place
     let target = Target(
-      endpoint: endpoint, origin: "\(scheme)://\(host)", host: String(host),
-      basePath: String(authority.dropFirst(host.count)))
+      endpoint: endpoint, origin: "\(scheme)://\(host)", host: host,
+      basePath: String(authority.dropFirst(place.count)))
     state.withLock { $0.targets[key] = target }
     return target
   }
@@ -342,25 +351,17 @@ final class Wire: Sendable {
     }.joined(separator: "&")
     var headers = request.headers.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
     headers.append((name: "host", value: target.host))
-    let (date, known) = state.withLock { (now + $0.skew.offsetSeconds, $0.keys[key]) }
+    let date = state.withLock { now + $0.skew.offsetSeconds }
     let stamp = SigV4.stamp(date)
     headers.append((name: "x-amz-date", value: stamp))
     if let token = keys.sessionToken {
       headers.append((name: "x-amz-security-token", value: token))
     }
-    let day = String(stamp.prefix(8))
-    let signing: SigV4.SigningKey
-    if let known, known.day == day, known.credentials == keys {
-      signing = known
-    } else {
-      signing = SigV4.SigningKey(
-        keys, day: day, region: target.endpoint.signingRegion, service: key.service.signingName)
-      state.withLock { $0.keys[key] = signing }
-    }
-    let authorization = SigV4.authorization(
+    if key.service.signsForAllRegions { headers.append((name: "x-amz-region-set", value: "*")) }
+    let authorization = authorization(
       .init(
         method: request.method, path: path, query: request.query, headers: headers,
-        body: request.body), with: signing, stamp: stamp)
+        body: request.body), key, region: target.endpoint.signingRegion, keys, stamp: stamp)
     headers.append((name: "authorization", value: authorization))
     headers.append((name: "user-agent", value: "edgeferry"))
     headers.append((name: "accept", value: "*/*"))
@@ -369,10 +370,31 @@ final class Wire: Sendable {
       headers: headers, body: request.body)
   }
 
+  /// The header's value; the key that a signature is made with is derived once.
+  private func authorization(
+    _ request: SigV4.Request, _ key: TargetKey, region: String, _ keys: AWSCredentials,
+    stamp: String
+  ) -> String {
+    let day = String(stamp.prefix(8))
+    let service = key.service.signingName
+    if key.service.signsForAllRegions {
+      let known = state.withLock { $0.asymmetric }
+      let signing = known?.credentials == keys ? known ?? .init(keys) : .init(keys)
+      state.withLock { $0.asymmetric = signing }
+      return SigV4A.authorization(request, with: signing, service: service, stamp: stamp)
+    }
+    if let known = state.withLock({ $0.keys[key] }), known.day == day, known.credentials == keys {
+      return SigV4.authorization(request, with: known, stamp: stamp)
+    }
+    let signing = SigV4.SigningKey(keys, day: day, region: region, service: service)
+    state.withLock { $0.keys[key] = signing }
+    return SigV4.authorization(request, with: signing, stamp: stamp)
+  }
+
   private static func code(_ response: HTTPResponse) -> String {
-    guard let root = try? XMLReader.read(response.body) else { return "" }
-    return root.text(at: "Error/Code") ?? root.text(at: "Errors/Error/Code")
-      ?? root.text(at: "Code") ?? ""
+    ServiceFailure(
+      ServiceResponse(status: response.status, headers: response.headers, body: response.body))?
+      .code ?? ""
   }
 }
 
@@ -398,6 +420,11 @@ final class Paces: Sendable {
       return pace
     }
   }
+}
+
+extension AWSService {
+  /// Whether its rule set asks for SigV4A and the region set `*`.
+  fileprivate var signsForAllRegions: Bool { self == .keyValueStore }
 }
 
 extension ServiceRequest {

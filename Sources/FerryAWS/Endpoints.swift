@@ -9,7 +9,7 @@ public struct Endpoint: Equatable, Sendable {
   public var isAWS: Bool
 }
 
-/// - Source: botocore 1.43.11 endpoint rule sets of CloudFront, Route 53, STS and CloudFormation.
+/// - Source: botocore 1.43.11 endpoint rule sets of each service.
 public enum Endpoints {
   private struct Partition {
     var regions: String
@@ -82,6 +82,19 @@ public enum Endpoints {
       case (_, true): host = "\(name).global.\(suffix)"
       case (_, false): host = "\(name).\(suffix)"
       }
+    } else if service == .keyValueStore {
+      // The account comes before it, by the rule set.
+      host = "cloudfront-kvs.global.api.aws"
+      signing = partition.global
+    } else if service == .iam {
+      signing = partition.regions == "cn-" ? "cn-north-1" : partition.global
+      switch partition.regions {
+      case "": host = "\(name).amazonaws.com"
+      case "us-gov-": host = "iam.us-gov.amazonaws.com"
+      default: host = "\(name).\(signing).\(partition.suffix)"
+      }
+    } else if service == .s3, dualStack {
+      host = "\(name).dualstack.\(region).\(partition.suffix)"
     } else if region == "aws-global" {
       signing = "us-east-1"
       host = "\(service.signingName).amazonaws.com"
@@ -120,5 +133,7 @@ public enum Endpoints {
 
 extension AWSService {
   /// One endpoint for all regions of a partition, and one region that its requests are signed for.
-  fileprivate var isGlobal: Bool { self == .cloudFront || self == .route53 }
+  fileprivate var isGlobal: Bool {
+    [.cloudFront, .keyValueStore, .route53, .iam].contains(self)
+  }
 }

@@ -15,7 +15,7 @@ enum Redaction {
       for form in forms(secret) { text = text.replacingOccurrences(of: form, with: mark) }
     }
     // Of an Authorization header, or of a signed URL.
-    text = text.replacing(/(Signature=)[0-9A-Fa-f]{64}/) { "\($0.1)\(mark)" }
+    text = text.replacing(/(Signature=)[0-9A-Fa-f]{64,}/) { "\($0.1)\(mark)" }
     return text == before ? body : Array(text.utf8)
   }
   private static func forms(_ secret: String) -> [String] {

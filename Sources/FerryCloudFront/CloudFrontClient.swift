@@ -91,6 +91,56 @@ public struct CloudFrontClient: Sendable {
     return try Self.distribution(answer, operation: "CreateDistribution")
   }
 
+  /// Takes an alias from whichever distribution of the account holds it.
+  /// - Parameter ifMatch: the target's ETag.
+  public func moveAlias(_ alias: String, to id: String, ifMatch: String) async throws(FerryError) {
+    _ = try await call(
+      "UpdateDomainAssociation", method: "POST", path: "/domain-association",
+      headers: ["if-match": ifMatch],
+      body: XElement(
+        "UpdateDomainAssociationRequest",
+        [
+          XElement("Domain", text: alias),
+          XElement("TargetResource", [XElement("DistributionId", text: id)]),
+        ]))
+  }
+
+  /// One that holds an alias which is the name asked for, or over or under it; ids of others are partly masked.
+  public struct ConflictingAlias: Equatable, Sendable {
+    public var alias: String
+    public var distribution: String
+    public var account: String
+  }
+  /// - Parameter distribution: one of one's own whose certificate covers the name.
+  public func conflictingAliases(_ alias: String, distribution: String)
+    async throws(FerryError) -> [ConflictingAlias]
+  {
+    let operation = "ListConflictingAliases"
+    var out: [ConflictingAlias] = []
+    var marker: String?
+    repeat {
+      var query: [ServiceRequest.QueryItem] = [
+        .init("DistributionId", distribution), .init("Alias", alias),
+      ]
+      if let marker { query.append(.init("Marker", marker)) }
+      query.append(.init("MaxItems", "100"))
+      let answer = try await call(operation, path: "/conflicting-alias", query: query)
+      let root = try Self.document(answer, operation: operation)
+      for it in root.first("Items")?.all("ConflictingAlias") ?? [] {
+        out.append(
+          ConflictingAlias(
+            alias: it.text(at: "Alias") ?? "", distribution: it.text(at: "DistributionId") ?? "",
+            account: it.text(at: "AccountId") ?? ""))
+      }
+      let next = root.text(at: "NextMarker").flatMap { $0.isEmpty ? nil : $0 }
+      if let next, next == marker {
+        throw Self.unreadable(operation, "the next page's marker is this page's own")
+      }
+      marker = next
+    } while marker != nil
+    return out
+  }
+
   public func tags(arn: String) async throws(FerryError) -> [String: String] {
     let answer = try await call(
       "ListTagsForResource", path: "/tagging", query: [.init("Resource", arn)])
@@ -172,11 +222,11 @@ public struct CloudFrontClient: Sendable {
     return try accepted(response, operation: operation)
   }
 
-  private func page(
+  func page(
     _ operation: String, _ path: String, item: String, marker: String?,
-    selection: XMLReader.Selection? = nil
+    selection: XMLReader.Selection? = nil, given: [ServiceRequest.QueryItem] = []
   ) async throws(FerryError) -> Page<XElement> {
-    var query: [ServiceRequest.QueryItem] = []
+    var query = given
     if let marker { query.append(.init("Marker", marker)) }
     query.append(.init("MaxItems", "100"))
     let answer = try await call(operation, path: path, query: query)
@@ -250,33 +300,4 @@ public struct CloudFrontClient: Sendable {
           })
       ])
   }
-}
-
-/// Turns an HTTP error into a `FerryError` that carries the service's own code, message and request id.
-public func accepted(_ response: ServiceResponse, operation: String) throws(FerryError)
-  -> ServiceResponse
-{
-  guard response.status >= 300 else { return response }
-  let root = try? XMLReader.read(response.body)
-  let error = root?.first("Error") ?? root?.at("Errors/Error") ?? root
-  guard let code = error?.text(at: "Code"), !code.isEmpty else {
-    // A status without the service's own code may be a proxy's word: it proves nothing, least of all absence.
-    throw CloudFrontClient.unreadable(
-      operation, "HTTP \(response.status) without an AWS error code")
-  }
-  let failure = ServiceFailure(
-    operation: operation, status: response.status, code: code,
-    message: error?.text(at: "Message") ?? "",
-    requestID: root?.text(at: "RequestId") ?? root?.text(at: "RequestID")
-      ?? response.headers["x-amzn-requestid"] ?? "")
-  let denied = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"].contains(
-    failure.code)
-  throw FerryError(
-    denied ? .accessDenied : .serviceRefused, exit: denied ? .denied : .failed,
-    what: "\(operation) was refused",
-    why: "\(failure.code) (HTTP \(failure.status)): \(failure.message)",
-    next: denied
-      ? "have the action \(operation) allowed for this identity"
-      : "see the message; request id \(failure.requestID)",
-    service: failure)
 }

@@ -37,6 +37,20 @@ extension Context {
     return out
   }
 
+  /// The accounts of those names, each proven by GetCallerIdentity, with a transport that nobody else signs.
+  public func places(accounts names: [String]) async throws(FerryError) -> [(
+    account: AccountID, region: String, transport: any ServiceTransport
+  )] {
+    var out: [(account: AccountID, region: String, transport: any ServiceTransport)] = []
+    for account in try accounts(named: names) {
+      let session = try session(account)
+      announce(session)
+      let (identity, transport) = try await session.proven()
+      out.append((identity.account, session.regionName, transport))
+    }
+    return out
+  }
+
   /// An inventory from a file, or read live. What could not be read is said on stderr.
   public func inventory(file: String?, accounts names: [String], includeSecrets: Bool)
     async throws(FerryError) -> (

@@ -26,6 +26,8 @@ public struct Settings: Sendable {
   public var edgePort: UInt16 = 443
   public var edgeCAFile: String?
   public var idleAfterSeconds = 30 * 86_400
+  /// How long a moved distribution must have had no request before it is disabled.
+  public var keepSourceSeconds = 86_400
   /// The file that it was read from, or nil for the built-in settings.
   public var path: String?
   /// The whole document, for plugins.
@@ -38,19 +40,8 @@ public struct Settings: Sendable {
   ///   of the wrong kind.
   public static func read(_ text: String, named what: String) throws(FerryError) -> Settings {
     let reader = SettingsReader(file: what)
-    let root: Node?
-    do {
-      root = try Yams.compose(yaml: text)
-    } catch let error as YamlError {
-      throw reader.refuse("it is not valid YAML: \(Self.firstLine("\(error)"))", at: nil)
-    } catch {
-      throw reader.refuse("it is not valid YAML", at: nil)
-    }
-    guard let root else { return Settings() }
+    guard let root = try reader.root(text) else { return Settings() }
     return try reader.settings(root)
-  }
-  private static func firstLine(_ text: String) -> String {
-    text.split(separator: "\n").prefix(2).joined(separator: " ")
   }
 
   /// `20s`, `15m`, `48h`, `14d`, or plain seconds.
@@ -68,6 +59,10 @@ public struct Settings: Sendable {
 /// Walks the YAML tree with line numbers at hand.
 struct SettingsReader {
   var file: String
+  /// What is read, for errors.
+  var what = "the settings"
+  var code = "bad-settings"
+  var page = "docs/settings.md"
 
   /// What a key may hold; `named` is a map whose keys are the user's own names.
   indirect enum Kind: Sendable {
@@ -114,8 +109,19 @@ struct SettingsReader {
   func refuse(_ why: String, at node: Node?) -> FerryError {
     let line = node?.mark.map { " (line \($0.line))" } ?? ""
     return .badInput(
-      "bad-settings", what: "could not read the settings \(file)\(line)", why: why,
-      next: "correct the file; the keys are listed in docs/settings.md")
+      FerryError.Code(rawValue: code), what: "could not read \(what) \(file)\(line)", why: why,
+      next: "correct the file; the keys are listed in \(page)")
+  }
+
+  func root(_ text: String) throws(FerryError) -> Node? {
+    do {
+      return try Yams.compose(yaml: text)
+    } catch let error as YamlError {
+      let words = "\(error)".split(separator: "\n").prefix(2).joined(separator: " ")
+      throw refuse("it is not valid YAML: \(words)", at: nil)
+    } catch {
+      throw refuse("it is not valid YAML", at: nil)
+    }
   }
 
   func settings(_ root: Node) throws(FerryError) -> Settings {
@@ -156,6 +162,7 @@ struct SettingsReader {
     }
     out.edgeCAFile = root["edge"]?["caFile"].flatMap { $0.null == nil ? $0.string : nil }
     if let seconds = span(root["polling"]?["deployed"]) { out.deployedPollSeconds = seconds }
+    if let seconds = span(root["migrate"]?["keepSource"]) { out.keepSourceSeconds = Int(seconds) }
     if let seconds = span(root["orphans"]?["idleAfter"]) { out.idleAfterSeconds = Int(seconds) }
     if let rehearsal = root["rehearsal"], !["advised", "required"].contains(rehearsal.string ?? "")
     {
@@ -164,7 +171,7 @@ struct SettingsReader {
     return out
   }
 
-  private func check(_ node: Node, _ kind: Kind, at path: String) throws(FerryError) {
+  func check(_ node: Node, _ kind: Kind, at path: String) throws(FerryError) {
     let place = path.isEmpty ? "the document" : path
     switch kind {
     case .text:
@@ -223,7 +230,7 @@ struct SettingsReader {
       return .string(node.string ?? "")
     }
   }
-  private func pairs(_ node: Node?) -> [(String, Node)] {
+  func pairs(_ node: Node?) -> [(String, Node)] {
     node?.mapping?.compactMap { key, value in key.string.map { ($0, value) } } ?? []
   }
   private func texts(_ node: Node?) -> [String] { node?.sequence?.compactMap(\.string) ?? [] }

@@ -148,7 +148,7 @@ extension XElement {
     if name == "OriginCustomHeader" { return Self.isDigest(first("HeaderValue")?.text ?? "") }
     return children.contains { $0.isRedacted }
   }
-  private static func isDigest(_ text: String) -> Bool {
+  static func isDigest(_ text: String) -> Bool {
     text.hasPrefix("sha256:") && text.count == 71
   }
 

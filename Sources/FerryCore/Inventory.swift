@@ -12,11 +12,17 @@ public struct Inventory: Codable, Equatable, Sendable {
     public var reason: String
     /// The resource or region that the call was for, when there was one.
     public var resource: String?
-    public init(account: AccountID, call: String, reason: String, resource: String? = nil) {
+    /// The IAM action that the call needs, where the reader knows it.
+    public var action: String?
+    public init(
+      account: AccountID, call: String, reason: String, resource: String? = nil,
+      action: String? = nil
+    ) {
       self.account = account
       self.call = call
       self.reason = reason
       self.resource = resource
+      self.action = action
     }
   }
 
@@ -163,19 +169,29 @@ public struct Inventory: Codable, Equatable, Sendable {
     public var stacks: [Stack]
     /// The regions whose stacks were asked for; a region not asked leaves the owner unknown.
     public var regions: [String]
+    /// What distributions refer to, of every kind; in the file each kind is an array of its own.
+    public var resources: [Resource]
 
     public init(
       id: AccountID, distributions: [Distribution] = [], policies: [Policy] = [],
-      stacks: [Stack] = [], regions: [String] = []
+      stacks: [Stack] = [], regions: [String] = [], resources: [Resource] = []
     ) {
       self.id = id
       self.distributions = distributions
       self.continuousDeploymentPolicies = policies
       self.stacks = stacks
       self.regions = regions
+      self.resources = resources
     }
     enum CodingKeys: String, CodingKey {
       case id, distributions, continuousDeploymentPolicies, stacks, regions
+    }
+    /// An array of one kind.
+    private struct KindKey: CodingKey {
+      var stringValue: String
+      var intValue: Int? { nil }
+      init(stringValue: String) { self.stringValue = stringValue }
+      init?(intValue: Int) { nil }
     }
     public init(from decoder: any Decoder) throws {
       let box = try decoder.container(keyedBy: CodingKeys.self)
@@ -187,6 +203,32 @@ public struct Inventory: Codable, Equatable, Sendable {
       regions =
         try box.decodeIfPresent([String].self, forKey: .regions)
         ?? Array(Set(stacks.map(\.region))).sorted()
+      resources = []
+      let arrays = try decoder.container(keyedBy: KindKey.self)
+      for kind in ResourceKind.kept {
+        guard let name = kind.inventoryKey else { continue }
+        let key = KindKey(stringValue: name)
+        let items = try arrays.decodeIfPresent([JSONValue].self, forKey: key) ?? []
+        for (index, item) in items.enumerated() {
+          resources.append(
+            try Resource(
+              item, kind: kind, place: "\(name)[\(index)]", at: arrays.codingPath + [key]))
+        }
+      }
+    }
+    public func encode(to encoder: any Encoder) throws {
+      var box = encoder.container(keyedBy: CodingKeys.self)
+      try box.encode(id, forKey: .id)
+      try box.encode(distributions, forKey: .distributions)
+      try box.encode(continuousDeploymentPolicies, forKey: .continuousDeploymentPolicies)
+      try box.encode(stacks, forKey: .stacks)
+      try box.encode(regions, forKey: .regions)
+      var arrays = encoder.container(keyedBy: KindKey.self)
+      for kind in ResourceKind.kept {
+        let items = resources.filter { $0.kind == kind }.map(\.item)
+        guard let name = kind.inventoryKey, !items.isEmpty else { continue }
+        try arrays.encode(items, forKey: KindKey(stringValue: name))
+      }
     }
   }
 
@@ -203,7 +245,7 @@ public struct Inventory: Codable, Equatable, Sendable {
     self.accounts = accounts
   }
 
-  /// The same with the values of origin headers replaced by their SHA-256.
+  /// The same with the values of origin headers and of key value stores replaced by their SHA-256.
   public var redacted: Inventory {
     var out = self
     for account in out.accounts.indices {
@@ -211,6 +253,7 @@ public struct Inventory: Codable, Equatable, Sendable {
         out.accounts[account].distributions[index].config =
           out.accounts[account].distributions[index].config.redacted
       }
+      out.accounts[account].resources = out.accounts[account].resources.map(\.redacted)
     }
     return out
   }
@@ -222,7 +265,7 @@ public struct Inventory: Codable, Equatable, Sendable {
     return try document.decoded(Inventory.self, what: "inventory \(what)")
   }
 
-  private static func config(
+  static func config(
     _ xml: String?, _ json: JSONValue?, shape: String, of id: String, at path: [any CodingKey]
   ) throws -> XElement {
     func broken(_ why: String) -> DecodingError {

@@ -21,6 +21,20 @@ public struct AWSService: Hashable, Sendable {
 
   public static let cloudFront = AWSService(
     environmentName: "CLOUDFRONT", configKey: "cloudfront", signingName: "cloudfront")
+  /// The contents of key value stores: signed for every region at once, at an endpoint of the account's own.
+  public static let keyValueStore = AWSService(
+    environmentName: "CLOUDFRONT_KEYVALUESTORE", configKey: "cloudfront_keyvaluestore",
+    signingName: "cloudfront-keyvaluestore")
+  public static let acm = AWSService(environmentName: "ACM", configKey: "acm", signingName: "acm")
+  public static let iam = AWSService(environmentName: "IAM", configKey: "iam", signingName: "iam")
+  public static let wafv2 = AWSService(
+    environmentName: "WAFV2", configKey: "wafv2", signingName: "wafv2")
+  public static let lambda = AWSService(
+    environmentName: "LAMBDA", configKey: "lambda", signingName: "lambda")
+  public static let s3 = AWSService(environmentName: "S3", configKey: "s3", signingName: "s3")
+  public static let kms = AWSService(environmentName: "KMS", configKey: "kms", signingName: "kms")
+  public static let logs = AWSService(
+    environmentName: "CLOUDWATCH_LOGS", configKey: "cloudwatch_logs", signingName: "logs")
   public static let sts = AWSService(
     environmentName: "STS", configKey: "sts", signingName: "sts")
   public static let cloudFormation = AWSService(
@@ -46,6 +60,8 @@ public struct ServiceRequest: Equatable, Sendable {
   public var operation: String
   /// nil: the service's global endpoint, or the caller's region.
   public var region: String?
+  /// A label put before the host of AWS's own endpoint, such as an account.
+  public var hostPrefix: String?
   public var method: String
   /// The path, already percent-encoded.
   public var path: String

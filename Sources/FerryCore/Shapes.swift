@@ -101,6 +101,10 @@ private let shapeText = """
   CachedMethods = Quantity!:i Items!:[Method s]
   CloudFrontOriginAccessIdentityConfig = CallerReference!:s Comment!:s
   ConnectionFunctionAssociation = Id!:s
+  ContentTypeProfile = Format!:s ProfileId:s ContentType!:s
+  ContentTypeProfileConfig = ForwardWhenContentTypeIsUnknown!:b
+      ContentTypeProfiles:ContentTypeProfiles
+  ContentTypeProfiles = Quantity!:i Items:[ContentTypeProfile ContentTypeProfile]
   ContinuousDeploymentPolicyConfig = StagingDistributionDnsNames!:StagingDistributionDnsNames
       Enabled!:b TrafficConfig:TrafficConfig
   ContinuousDeploymentSingleHeaderConfig = Header!:s Value!:s
@@ -129,6 +133,15 @@ private let shapeText = """
       ConnectionMode:s ViewerMtlsConfig:ViewerMtlsConfig
       ConnectionFunctionAssociation:ConnectionFunctionAssociation CacheTagConfig:CacheTagConfig
   DistributionConfigWithTags = DistributionConfig!:DistributionConfig Tags!:Tags
+  EncryptionEntities = Quantity!:i Items:[EncryptionEntity EncryptionEntity]
+  EncryptionEntity = PublicKeyId!:s ProviderId!:s FieldPatterns!:FieldPatterns
+  EndPoint = StreamType!:s KinesisStreamConfig:KinesisStreamConfig
+  FieldLevelEncryptionConfig = CallerReference!:s Comment:s
+      QueryArgProfileConfig:QueryArgProfileConfig
+      ContentTypeProfileConfig:ContentTypeProfileConfig
+  FieldLevelEncryptionProfileConfig = Name!:s CallerReference!:s Comment:s
+      EncryptionEntities!:EncryptionEntities
+  FieldPatterns = Quantity!:i Items:[FieldPattern s]
   ForwardedValues = QueryString!:b Cookies!:CookiePreference Headers:Headers
       QueryStringCacheKeys:QueryStringCacheKeys
   FunctionAssociation = FunctionARN!:s EventType!:s
@@ -138,13 +151,17 @@ private let shapeText = """
   GrpcConfig = Enabled!:b
   Headers = Quantity!:i Items:[Name s]
   KeyGroupConfig = Name!:s Items!:[PublicKey s] Comment:s
+  KeyValueStore = Name!:s Id!:s Comment!:s ARN!:s Status:s LastModifiedTime!:t
   KeyValueStoreAssociation = KeyValueStoreARN!:s
   KeyValueStoreAssociations = Quantity!:i
       Items:[KeyValueStoreAssociation KeyValueStoreAssociation]
+  KinesisStreamConfig = RoleARN!:s StreamARN!:s
   LambdaFunctionAssociation = LambdaFunctionARN!:s EventType!:s IncludeBody:b
   LambdaFunctionAssociations = Quantity!:i
       Items:[LambdaFunctionAssociation LambdaFunctionAssociation]
   LoggingConfig = Enabled:b IncludeCookies:b Bucket:s Prefix:s
+  MonitoringSubscription =
+      RealtimeMetricsSubscriptionConfig:RealtimeMetricsSubscriptionConfig
   Origin = Id!:s DomainName!:s OriginPath:s CustomHeaders:CustomHeaders
       S3OriginConfig:S3OriginConfig CustomOriginConfig:CustomOriginConfig
       VpcOriginConfig:VpcOriginConfig ConnectionAttempts:i ConnectionTimeout:i
@@ -174,8 +191,15 @@ private let shapeText = """
       EnableAcceptEncodingBrotli:b HeadersConfig!:CachePolicyHeadersConfig
       CookiesConfig!:CachePolicyCookiesConfig QueryStringsConfig!:CachePolicyQueryStringsConfig
   PublicKeyConfig = CallerReference!:s Name!:s EncodedKey!:s Comment:s
+  QueryArgProfile = QueryArg!:s ProfileId!:s
+  QueryArgProfileConfig = ForwardWhenQueryArgProfileIsUnknown!:b
+      QueryArgProfiles:QueryArgProfiles
+  QueryArgProfiles = Quantity!:i Items:[QueryArgProfile QueryArgProfile]
   QueryStringCacheKeys = Quantity!:i Items:[Name s]
   QueryStringNames = Quantity!:i Items:[Name s]
+  RealtimeLogConfig = ARN!:s Name!:s SamplingRate!:i EndPoints!:[member EndPoint]
+      Fields!:[Field s]
+  RealtimeMetricsSubscriptionConfig = RealtimeMetricsSubscriptionStatus!:s
   ResponseHeadersPolicyAccessControlAllowHeaders = Quantity!:i Items!:[Header s]
   ResponseHeadersPolicyAccessControlAllowMethods = Quantity!:i Items!:[Method s]
   ResponseHeadersPolicyAccessControlAllowOrigins = Quantity!:i Items!:[Origin s]
@@ -230,4 +254,6 @@ private let shapeText = """
       SSLSupportMethod:s MinimumProtocolVersion:s Certificate:s CertificateSource:s
   ViewerMtlsConfig = Mode:s TrustStoreConfig:TrustStoreConfig
   VpcOriginConfig = VpcOriginId!:s OwnerAccountId:s OriginReadTimeout:i OriginKeepaliveTimeout:i
+  VpcOriginEndpointConfig = Name!:s Arn!:s HTTPPort!:i HTTPSPort!:i OriginProtocolPolicy!:s
+      OriginSslProtocols:OriginSslProtocols
   """

@@ -100,13 +100,25 @@ public final class DNSEngine: DNSTransport, UpdateTransport, Sendable {
   public func askAll(
     _ asks: [DNSAsk], each: @escaping @Sendable (Int, DNSOutcome) -> Void
   ) async {
+    await askAll(asks, readsAliases: false) { index, answer in
+      each(index, answer.outcome(to: asks[index].query))
+    }
+  }
+  /// - Parameter readsAliases: whether the usual answer to a question for a CNAME is wanted as that alone.
+  func askAll(
+    _ asks: [DNSAsk], readsAliases: Bool, each: @escaping @Sendable (Int, AliasAnswer) -> Void
+  ) async {
     let web = asks.indices.filter { asks[$0].server.transport == .https }
     let going = Locked<[Exchange]>([])
     await withTaskCancellationHandler {
       await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
         let left = Locked(asks.count - web.count)
         let done: @Sendable (Int, Exchange.Ending) -> Void = { index, ending in
-          each(index, ending.outcome)
+          if case .alias(let target, let ttl, let milliseconds) = ending {
+            each(index, .alias(to: target, ttl: ttl, milliseconds: milliseconds))
+          } else {
+            each(index, .other(ending.outcome))
+          }
           let isLast = left.withLock { count in
             count -= 1
             return count == 0
@@ -115,7 +127,10 @@ public final class DNSEngine: DNSTransport, UpdateTransport, Sendable {
         }
         let exchanges = asks.indices.compactMap { index in
           asks[index].server.transport == .https
-            ? nil : Exchange(asks[index].query, of: asks[index].server, index: index, done: done)
+            ? nil
+            : Exchange(
+              asks[index].query, of: asks[index].server, index: index, readsAlias: readsAliases,
+              done: done)
         }
         guard !exchanges.isEmpty else { return continuation.resume() }
         going.withLock { $0 = exchanges }
@@ -132,7 +147,7 @@ public final class DNSEngine: DNSTransport, UpdateTransport, Sendable {
       for (count, index) in web.enumerated() {
         if count >= 16 { await group.next() }
         group.addTask {
-          each(index, await self.https.ask(asks[index].query, of: asks[index].server))
+          each(index, .other(await self.https.ask(asks[index].query, of: asks[index].server)))
         }
       }
     }
@@ -155,7 +170,7 @@ public final class DNSEngine: DNSTransport, UpdateTransport, Sendable {
     switch await exchange(query, of: server, message: signed?.octets ?? plain) {
     case .octets(let octets): reply = octets
     case .silent(let why), .forged(let why): throw unknown(why)
-    case .reply: throw unknown("the answer is of another kind")
+    case .reply, .alias: throw unknown("the answer is of another kind")
     }
     if let key, let signed {
       let clock = seconds()

@@ -184,7 +184,7 @@ struct WireFrame {
   }
 
   /// The end of the name at `start`; nil when it leaves the message, points forward or is too long.
-  private static func nameEnd(_ octets: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int? {
+  static func nameEnd(_ octets: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int? {
     var at = start
     var end: Int?
     var length = 0
@@ -535,6 +535,8 @@ public enum RecordData {
 enum DNSOptions {
   private static let nsid: UInt16 = 3
   private static let extendedError: UInt16 = 15
+  /// Of an extended error's text, octets; nobody reads more in a table.
+  private static let textMax = 256
 
   static func octets(_ edns: DNSMessage.EDNS) -> [UInt8] {
     var out: [UInt8] = []
@@ -544,8 +546,10 @@ enum DNSOptions {
     }
     // An empty one asks for the server's.
     if let hex = edns.nsid { append(nsid, octets(hex: hex)) }
-    for code in edns.extendedErrors {
-      append(extendedError, [UInt8(code >> 8), UInt8(code & 255)])
+    for error in edns.extendedErrors {
+      append(
+        extendedError,
+        [UInt8(error.code >> 8), UInt8(error.code & 255)] + error.text.utf8.prefix(textMax))
     }
     return out
   }
@@ -564,10 +568,18 @@ enum DNSOptions {
           },
           as: UTF8.self)
       } else if code == extendedError, end - at >= 6 {
-        edns.extendedErrors.append(short(at + 4))
+        guard edns.extendedErrors.count < ExtendedDNSError.countMax else { return }
+        edns.extendedErrors.append(
+          ExtendedDNSError(short(at + 4), text: text(octets[(at + 6)..<end])))
       }
       at = end
     }
+  }
+  /// UTF-8, repaired where it is none and cut; it may end in a NUL (RFC 8914 §2).
+  private static func text(_ octets: Slice<UnsafeRawBufferPointer>) -> String {
+    var octets = octets.prefix(textMax)
+    while octets.last == 0 { octets.removeLast() }
+    return String(decoding: octets, as: UTF8.self)
   }
   private static func octets(hex: String) -> [UInt8] {
     let digits = hex.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }

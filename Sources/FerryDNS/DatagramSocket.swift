@@ -8,7 +8,7 @@ final class DatagramSocket {
   unowned let route: Route
   var inFlight: [UInt16: Exchange] = [:]
   /// Ids that were used here: what comes with one of them is late or doubled, not forged.
-  private var usedIDs = Set<UInt16>()
+  private var usedIDs = [UInt64](repeating: 0, count: 1024)
   var outbox: [Exchange] = []
   /// The kernel took no more; epoll tells when it does.
   var isFull = false
@@ -38,12 +38,13 @@ final class DatagramSocket {
     while true {
       let id = UInt16(truncatingIfNeeded: random.next())
       guard inFlight[id] == nil else { continue }
-      usedIDs.insert(id)
+      usedIDs[Int(id >> 6)] |= 1 << UInt64(id & 63)
       return id
     }
   }
   func note(foreignID id: UInt16, now: Int) {
-    if !usedIDs.contains(id) { foreign = ("a message came with another id", now) }
+    let isUsed = usedIDs[Int(id >> 6)] & 1 << UInt64(id & 63) != 0
+    if !isUsed { foreign = ("a message came with another id", now) }
   }
 }
 

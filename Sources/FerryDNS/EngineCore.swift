@@ -37,6 +37,7 @@ final class EngineCore: @unchecked Sendable {
   private var deadlines = Deadlines()
   private let random = RandomPool()
   private let buffers = DatagramBuffers()
+  private var aliases = AliasReader()
   private let streamBuffer = UnsafeMutableRawBufferPointer.allocate(
     byteCount: 65_536, alignment: 16)
   private lazy var tlsTerms = TLSLink.Terms(caFile: options.caFile)
@@ -113,10 +114,11 @@ final class EngineCore: @unchecked Sendable {
   /// - Parameter again: it waited before, so it goes ahead of the others.
   private func start(_ exchange: Exchange, again: Bool = false) {
     guard !exchange.isEnded else { return }
-    guard let route = route(to: exchange.server) else {
+    guard let route = exchange.route ?? route(to: exchange.server) else {
       exchange.end(.silent("\(exchange.server) is no address"))
       return
     }
+    exchange.route = route
     exchange.place = .waiting
     if exchange.overStream {
       route.waitingForStream.add(exchange, atFront: again)
@@ -159,7 +161,7 @@ final class EngineCore: @unchecked Sendable {
   }
   private func answer(_ exchange: Exchange, _ ending: Exchange.Ending) {
     leave(exchange)
-    routes[exchange.server]?.silentRun = 0
+    exchange.route?.silentRun = 0
     exchange.end(ending)
   }
   private func goOverStream(_ exchange: Exchange, because why: String) {
@@ -325,6 +327,13 @@ final class EngineCore: @unchecked Sendable {
     case .ours where octets[2] & 2 != 0:
       goOverStream(exchange, because: "the answer over UDP was truncated")
     case .ours:
+      if exchange.readsAlias,
+        let (target, ttl) = aliases.read(octets, questionEnd: sent.questionEnd)
+      {
+        let milliseconds = Double(now - exchange.sentAt) / 1e6
+        answer(exchange, .alias(to: target, ttl: ttl, milliseconds: milliseconds))
+        return
+      }
       guard let message = try? DNSWire.decode(octets, to: exchange.query) else {
         exchange.forged = "a message came that cannot be read"
         return

@@ -5,6 +5,8 @@ import Foundation
 final class Exchange: @unchecked Sendable {
   enum Ending {
     case reply(DNSMessage, milliseconds: Double)
+    /// Only for who `readsAlias`.
+    case alias(to: DomainName, ttl: UInt32, milliseconds: Double)
     /// A message as it came, for who checks its signature.
     case octets([UInt8])
     case silent(String)
@@ -13,7 +15,7 @@ final class Exchange: @unchecked Sendable {
     var outcome: DNSOutcome {
       switch self {
       case .reply(let message, let milliseconds): .reply(message, milliseconds: milliseconds)
-      case .octets: .silent(because: "the answer was not read")
+      case .octets, .alias: .silent(because: "the answer was not read")
       case .silent(let why): .silent(because: why)
       case .forged(let why): .forged(because: why)
       }
@@ -31,7 +33,11 @@ final class Exchange: @unchecked Sendable {
   let index: Int
   /// A message that goes out as it is, over a connection of its own and only once.
   let message: [UInt8]?
+  /// Whether the usual answer may come without a message.
+  let readsAlias: Bool
   private let done: @Sendable (Int, Ending) -> Void
+  /// Where it waits or is under way.
+  var route: Route?
 
   var place = Place.nowhere
   var sent: SentQuery?
@@ -51,12 +57,13 @@ final class Exchange: @unchecked Sendable {
 
   init(
     _ query: DNSQuery, of server: DNSServer, index: Int = 0, message: [UInt8]? = nil,
-    done: @escaping @Sendable (Int, Ending) -> Void
+    readsAlias: Bool = false, done: @escaping @Sendable (Int, Ending) -> Void
   ) {
     self.query = query
     self.server = server
     self.index = index
     self.message = message
+    self.readsAlias = readsAlias
     self.done = done
     overStream = message != nil || query.transport == .tcp || server.transport == .tls
   }
@@ -66,6 +73,7 @@ final class Exchange: @unchecked Sendable {
     guard !isEnded else { return }
     place = .ended
     sent = nil
+    route = nil
     done(index, ending)
   }
   /// After the last attempt.

@@ -9,6 +9,13 @@ extension CloudFrontModel {
     var until: Date
   }
 
+  /// A name that crossed accounts: an edge that has heard of it refuses it for a while.
+  struct SwapGap: Equatable, Sendable {
+    var name: String
+    var at: Date
+    var seconds: Double
+  }
+
   /// The distributions that hold the exact name, in any account.
   private func holder(of name: String) -> ModelDistribution? {
     let name = name.lowercased()
@@ -64,6 +71,17 @@ extension CloudFrontModel {
       throw Refusal(
         409, "CNAMEAlreadyExists",
         "One or more of the CNAMEs you provided are already associated with a different resource.")
+    }
+    guard behaviours.checksDNSOfAliases else { return }
+    // Wildcards are added freely: the bridge between accounts rests on it.
+    for name in wanted.sorted() where !name.hasPrefix("*.") {
+      guard let found = distribution(ledToBy: name, now: now), found != it.domainName else {
+        continue
+      }
+      throw Refusal(
+        409, "CNAMEAlreadyExists",
+        "One or more aliases specified for the distribution includes an incorrectly configured DNS record that points to another CloudFront distribution. You must update the DNS record to correct the problem. For more information, see https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/CNAMEs.html#alternate-domain-names-restrictions"
+      )
     }
   }
 
@@ -122,7 +140,7 @@ extension CloudFrontModel {
   /// - Source: Developer Guide "Move an alternate domain name to a different distribution". Between
   ///   accounts the source must be disabled; inside one the API reference asks for it and the guide
   ///   does not (`same-account-move-needs-disabled-source`). The guide asks for the TXT record, the API
-  ///   reference does not (`alias-move-needs-txt`).
+  ///   reference does not (`alias-move-needs-txt`): what no zone of the lab shows is not shown.
   private mutating func move(_ name: String, to target: ModelDistribution, _ call: Call)
     throws(Refusal)
   {
@@ -139,15 +157,18 @@ extension CloudFrontModel {
     guard !target.staging, !joined(target) else {
       throw .illegalUpdate("Continuous deployment does not allow this change of the target.")
     }
-    if behaviours.aliasMoveNeedsTXT {
+    let old = holder(of: name)
+    let isForeign = old.map { $0.account != call.account } ?? false
+    if behaviours.aliasMoveNeedsTXT == .always
+      || behaviours.aliasMoveNeedsTXT == .foreign && isForeign
+    {
       let bare = name.hasPrefix("*.") ? String(name.dropFirst(2)) : name
       let values = [name, bare].flatMap { txtValues("_\($0)", now: call.now) }
       guard values.contains(target.domainName) else {
         throw .illegalUpdate("Invalid or missing alias DNS TXT records.")
       }
     }
-    if var source = holder(of: name) {
-      let isForeign = source.account != call.account
+    if var source = old {
       guard !joined(source) else {
         throw .illegalUpdate("Continuous deployment does not allow this change of the source.")
       }
@@ -155,6 +176,11 @@ extension CloudFrontModel {
         throw .illegalUpdate("The distribution that holds \(name) must be disabled first.")
       }
       setAliases(source.aliases.filter { $0.lowercased() != name }, of: &source, call)
+      swapGaps.removeAll { $0.name == name }
+      if isForeign, behaviours.aliasSwapGapSeconds > 0 {
+        swapGaps.append(
+          SwapGap(name: name, at: call.now, seconds: behaviours.aliasSwapGapSeconds))
+      }
     }
     var target = target
     setAliases(target.aliases + [name], of: &target, call)

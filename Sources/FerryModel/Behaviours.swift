@@ -42,9 +42,21 @@ public struct Behaviours: Equatable, Sendable {
   /// - Source: yes: API reference of UpdateDomainAssociation; no: Developer Guide "Move an alternate
   ///   domain name to a different distribution".
   public var sameAccountMoveNeedsDisabledSource = false
-  /// Whether an alias moves only when a TXT record shows who controls the name.
-  /// - Source: yes: the same page of the Developer Guide; the API reference does not mention it.
-  public var aliasMoveNeedsTXT = false
+  /// Which moves of an alias need a TXT record that shows who controls the name.
+  /// - Source: always: the same page of the Developer Guide; never: the API reference, which does not mention it;
+  ///   foreign, those out of another account: practitioners move names inside an account without it.
+  public enum AliasMoveNeedsTXT: String, Sendable { case foreign, always, never }
+  public var aliasMoveNeedsTXT = AliasMoveNeedsTXT.foreign
+  /// Whether a name cannot be added while DNS leads it to another distribution.
+  /// - Source: Developer Guide "Using custom URLs by adding alternate domain names (CNAMEs)";
+  ///   hashicorp/terraform-provider-aws #8734.
+  public var checksDNSOfAliases = true
+  /// For how long after an alias crossed accounts the edges refuse it.
+  /// - Source: 1 to 2 minutes: graviavu/aws-cloudfront-samples; none: mdn/infra #43, #112.
+  public var aliasSwapGapSeconds = 0.0
+  /// Whether ARNs of another account's web ACL, Lambda function, certificate or endpoint are refused.
+  /// - Source: not documented for web ACLs and Lambda functions.
+  public var refusesForeignARNs = true
   /// Whether Route 53 refuses a change of a zone whose last change is still PENDING.
   /// - Source: the API reference allows it (PriorRequestNotComplete); in practice changes are queued.
   public var refusesChangeWhilePending = false
@@ -66,6 +78,18 @@ public struct Behaviours: Equatable, Sendable {
     { it, text in
       it[keyPath: path] = text == yes
       return text == yes || text == no
+    }
+  }
+  /// `90`, `90s`, `2m` or `1h`.
+  private static func span(_ path: any WritableKeyPath<Behaviours, Double> & Sendable) -> Take {
+    { it, text in
+      let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
+      let unit = text.last.flatMap { units[$0] }
+      guard let value = Double(unit == nil ? text : String(text.dropLast())) else { return false }
+      let seconds = value * (unit ?? 1)
+      guard (0...86_400).contains(seconds) else { return false }
+      it[keyPath: path] = seconds
+      return true
     }
   }
   private static func seconds(_ path: any WritableKeyPath<Behaviours, Double> & Sendable) -> Take {
@@ -113,7 +137,17 @@ public struct Behaviours: Equatable, Sendable {
       "same-account-move-needs-disabled-source", "no|yes",
       choice("no", "yes", \.sameAccountMoveNeedsDisabledSource)
     ),
-    ("alias-move-needs-txt", "no|yes", choice("no", "yes", \.aliasMoveNeedsTXT)),
+    (
+      "alias-move-needs-txt", "foreign|always|never",
+      { it, text in
+        guard let value = AliasMoveNeedsTXT(rawValue: text) else { return false }
+        it.aliasMoveNeedsTXT = value
+        return true
+      }
+    ),
+    ("alias-dns-check", "yes|no", choice("no", "yes", \.checksDNSOfAliases)),
+    ("alias-swap-gap", "0s|SPAN", span(\.aliasSwapGapSeconds)),
+    ("foreign-arns", "refuse|accept", choice("accept", "refuse", \.refusesForeignARNs)),
     (
       "change-while-pending", "accept|refuse",
       choice("accept", "refuse", \.refusesChangeWhilePending)

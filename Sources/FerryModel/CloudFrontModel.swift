@@ -38,7 +38,15 @@ public struct CloudFrontModel: Sendable {
     var entities: [String: [String: ModelEntity]] = [:]
     /// By name.
     var functions: [String: ModelFunction] = [:]
+    /// By name.
+    var stores: [String: ModelStore] = [:]
+    /// By name.
+    var logConfigs: [String: ModelLogConfig] = [:]
+    /// By id.
+    var vpcOrigins: [String: ModelVPCOrigin] = [:]
     var stacks: [ModelStack] = []
+    /// What ACM describes, by ARN.
+    var certificates: [String: JSONValue] = [:]
 
     mutating func put(_ it: ModelDistribution) {
       if let name = distributions[it.id]?.domainName { domainNames[name] = nil }
@@ -77,6 +85,8 @@ public struct CloudFrontModel: Sendable {
   /// The turn in which each name server changes over, 0 first.
   let nameServerTurns: [Int]
   var ghosts: [GhostAlias] = []
+  /// Names that crossed accounts a short while ago.
+  var swapGaps: [SwapGap] = []
   var random: SplitMix64
   /// The turn in which each POP changes over, 0 first.
   let popTurns: [Int]
@@ -156,10 +166,10 @@ public struct CloudFrontModel: Sendable {
     let requestID = random.uuid()
     let call = Call(request: request, account: account, callerARN: callerARN, now: now)
     let service = request.service.signingName
-    let hasPaths = ["cloudfront", "route53"].contains(service)
+    let hasPaths = Self.pathServices.contains(service)
     let form = hasPaths ? [:] : Self.form(request)
     let asked = hasPaths ? Route.matching(request) : nil
-    let operation = hasPaths ? asked?.route.operation ?? "" : form["Action"] ?? ""
+    let operation = hasPaths ? asked?.route.operation ?? "" : Self.operation(of: request)
     let namespace: String
     switch service {
     case "sts": namespace = Self.stsNamespace
@@ -181,6 +191,10 @@ public struct CloudFrontModel: Sendable {
       case "route53":
         guard let asked else { throw .unknownOperation(request) }
         answer = try route53(asked.route, asked.id, call)
+      case "cloudfront-keyvaluestore":
+        guard let asked else { throw .unknownOperation(request) }
+        answer = try keyValues(asked.route, asked.id, call)
+      case "acm": answer = try certificates(operation, call)
       case "sts": answer = try sts(form, call, requestID: requestID)
       case "cloudformation": answer = try cloudFormation(form, call, requestID: requestID)
       case "monitoring": answer = try cloudWatch(form, call, requestID: requestID)
@@ -203,6 +217,7 @@ public struct CloudFrontModel: Sendable {
     } catch {
       entry.status = error.status
       entry.code = error.code
+      if service == "cloudfront-keyvaluestore" { return error.restJSON(requestID: requestID) }
       let type = request.headers["content-type"] ?? ""
       if type.hasPrefix("application/x-amz-json") || type.hasPrefix("application/json") {
         return error.jsonResponse(requestID: requestID)
@@ -316,6 +331,11 @@ struct Refusal: Error {
         404, "NoSuchResource",
         "The lab does not serve \(request.method) \(request.path) of CloudFront.")
     }
+    if request.service.signingName == "cloudfront-keyvaluestore" {
+      return Refusal(
+        404, "UnknownOperationException",
+        "The lab does not serve \(request.method) \(request.path) of key value stores.")
+    }
     if request.service.signingName == "route53" {
       return Refusal(
         404, "NoSuchResource",
@@ -380,5 +400,11 @@ extension ServiceResponse {
     -> ServiceResponse
   {
     Refusal(status, code, message).response(namespace: cloudFrontNamespace, requestID: requestID)
+  }
+  /// The same in the form of the services that speak rest-json.
+  public static func restJSONError(
+    status: Int, code: String, message: String, requestID: String
+  ) -> ServiceResponse {
+    Refusal(status, code, message).restJSON(requestID: requestID)
   }
 }

@@ -92,9 +92,10 @@ extension CloudFrontModel {
     return try create(Defaults.filled(config), tags: tags, call)
   }
 
-  private mutating func create(_ config: XElement, tags: [String: String], _ call: Call)
-    throws(Refusal) -> Answer
-  {
+  /// - Parameter old: what it is a copy of; what that names may dangle.
+  private mutating func create(
+    _ config: XElement, tags: [String: String], _ call: Call, besides old: XElement? = nil
+  ) throws(Refusal) -> Answer {
     var it = ModelDistribution(
       id: random.capitalID(), account: call.account, domainName: random.domainName(),
       etag: random.capitalID(), lastModified: call.now, tags: tags, config: config)
@@ -114,7 +115,7 @@ extension CloudFrontModel {
       )
     }
     try Validation.quotas(config, quotas)
-    try referencesExist(it)
+    try referencesExist(it, besides: old)
     try aliasesFree(it, now: call.now)
     propagate(&it, now: call.now)
     accounts[call.account]?.put(it)
@@ -148,7 +149,7 @@ extension CloudFrontModel {
     config.put(XElement("ContinuousDeploymentPolicyId"))
     config.put(XElement("Staging", text: "true"))
     try Validation.distribution(config)
-    return try create(config, tags: [:], call)
+    return try create(config, tags: [:], call, besides: primary.config)
   }
 
   // MARK: Changing

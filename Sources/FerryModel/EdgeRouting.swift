@@ -87,6 +87,13 @@ extension CloudFrontModel {
       return .refused(
         status: 403, why: "No distribution of this lab answers to this name at this edge.")
     }
+    if isSwapping(host, pop: pop, now: now) {
+      return request.certificate == nil
+        ? .refused(status: 403, why: "This name is moving to another account.")
+        : .refused(
+          status: 421,
+          why: "The certificate of this connection belongs to another account than this name.")
+    }
     if let account = request.certificate?.account, account != owner.it.account {
       return .refused(
         status: 421,
@@ -112,6 +119,14 @@ extension CloudFrontModel {
       }
     }
     return .served(by: turn.id, cookie: turn.cookie)
+  }
+
+  /// Whether a name has just crossed accounts, as this POP has heard.
+  private func isSwapping(_ host: String, pop: Int, now: Date) -> Bool {
+    swapGaps.contains {
+      let heard = $0.at + popDelay(pop)
+      return $0.name == host && now >= heard && now < heard + $0.seconds
+    }
   }
 
   // MARK: Ownership

@@ -2,7 +2,7 @@ import FerryCore
 import Foundation
 
 /// One kind of thing that distributions refer to, with what sets it apart from the others: origin
-/// access control and identity, the three kinds of policy, key group and public key.
+/// access control and identity, the three kinds of policy, key group, public key and field-level encryption.
 /// - Source: botocore 1.43.11 service model; the quotas from the Developer Guide's page "Quotas".
 struct EntityKind: Sendable {
   enum Verb: Sendable { case create, get, config, update, delete, list }
@@ -26,6 +26,8 @@ struct EntityKind: Sendable {
   var fixed: [String] = []
   /// There are some of AWS's own in every account, and lists are asked for by `Type`.
   var managed = false
+  /// What operations other than the reads, and the codes of refusals, call it.
+  var subject: String?
   var missing: String?
   var inUse: String?
   /// What a distribution that names one which does not exist is answered.
@@ -62,18 +64,30 @@ struct EntityKind: Sendable {
       name: "KeyGroup", plural: "KeyGroups", path: "key-group", inventoryKey: "keyGroups",
       missing: "NoSuchResource", inUse: "ResourceInUse",
       dangling: (400, "TrustedKeyGroupDoesNotExist"), quota: 10),
+    EntityKind(
+      name: "FieldLevelEncryptionProfile", plural: "FieldLevelEncryptionProfiles",
+      path: "field-level-encryption-profile", inventoryKey: "fieldLevelEncryptionProfiles",
+      updatesConfig: true, idPrefix: "P", fixed: ["CallerReference"],
+      dangling: (404, "NoSuchFieldLevelEncryptionProfile"), quota: 10),
+    EntityKind(
+      name: "FieldLevelEncryption", plural: "FieldLevelEncryptionConfigs",
+      path: "field-level-encryption", inventoryKey: "fieldLevelEncryptionConfigs",
+      updatesConfig: true, idPrefix: "C", unique: "CallerReference", fixed: ["CallerReference"],
+      subject: "FieldLevelEncryptionConfig",
+      dangling: (404, "NoSuchFieldLevelEncryptionConfig"), quota: 10),
   ]
   static func named(_ name: String) -> EntityKind? { all.first { $0.name == name } }
 
   var config: String { name + "Config" }
+  var said: String { subject ?? name }
   var routes: [Route] {
     let target = updatesConfig ? "\(path)/{}/config" : "\(path)/{}"
     let rows: [(Verb, Route)] = [
-      (.create, Route("Create\(name)", "POST", path)),
+      (.create, Route("Create\(said)", "POST", path)),
       (.get, Route("Get\(name)", "GET", "\(path)/{}")),
       (.config, Route("Get\(name)Config", "GET", "\(path)/{}/config")),
-      (.update, Route("Update\(name)", "PUT", target)),
-      (.delete, Route("Delete\(name)", "DELETE", "\(path)/{}")),
+      (.update, Route("Update\(said)", "PUT", target)),
+      (.delete, Route("Delete\(said)", "DELETE", "\(path)/{}")),
       (.list, Route("List\(plural)", "GET", path)),
     ]
     return rows.map { verb, route in
@@ -92,6 +106,8 @@ struct ModelEntity: Equatable, Sendable {
   /// As it was sent; without `xmlns`.
   var config: XElement
   var isManaged = false
+  /// Of an origin access identity that an inventory brought; nil: made from its id.
+  var canonicalUser: String?
 }
 
 extension CloudFrontModel {
@@ -109,7 +125,7 @@ extension CloudFrontModel {
     }
     guard var it = entity(kind, id, account: call.account) else {
       throw Refusal(
-        404, kind.missing ?? "NoSuch\(kind.name)", "The specified \(kind.name) does not exist.")
+        404, kind.missing ?? "NoSuch\(kind.said)", "The specified \(kind.name) does not exist.")
     }
     switch verb {
     case .get: return Answer(headers: ["etag": it.etag], body: element(it, kind))
@@ -138,7 +154,7 @@ extension CloudFrontModel {
       }
       guard !uses(kind, id, account: call.account) else {
         throw Refusal(
-          409, kind.inUse ?? "\(kind.name)InUse",
+          409, kind.inUse ?? "\(kind.said)InUse",
           "Cannot delete the \(kind.name) because it is in use.")
       }
       accounts[call.account]?.entities[kind.name]?[id] = nil
@@ -177,7 +193,7 @@ extension CloudFrontModel {
     }
     guard !taken else {
       throw Refusal(
-        409, "\(kind.name)AlreadyExists", "A \(kind.name) with this \(kind.unique) already exists.")
+        409, "\(kind.said)AlreadyExists", "A \(kind.name) with this \(kind.unique) already exists.")
     }
     for (member, values) in Self.choices[kind.name] ?? [] {
       guard values.contains(it.config.text(at: member) ?? "") else {
@@ -195,6 +211,7 @@ extension CloudFrontModel {
         throw .invalidArgument("The public key \(id) does not exist.")
       }
     }
+    try judgeEncryption(it, kind, call)
   }
 
   private static let choices: [String: [(String, [String])]] = [
@@ -210,7 +227,8 @@ extension CloudFrontModel {
       children.append(XElement(time, text: Self.timestamp(it.lastModified)))
     }
     if kind.name == "CloudFrontOriginAccessIdentity" {
-      children.append(XElement("S3CanonicalUserId", text: Self.canonicalUser(it.id)))
+      children.append(
+        XElement("S3CanonicalUserId", text: it.canonicalUser ?? Self.canonicalUser(it.id)))
     }
     return XElement(kind.name, children + [it.config])
   }

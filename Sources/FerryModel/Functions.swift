@@ -75,6 +75,7 @@ extension CloudFrontModel {
     try Validation.check(config, shape: "FunctionConfig")
     guard ["cloudfront-js-1.0", "cloudfront-js-2.0"].contains(config.text(at: "Runtime") ?? "")
     else { throw .invalidArgument("The parameter Runtime is not valid.") }
+    try storesExist(config, call)
     guard let code = Data(base64Encoded: text, options: .ignoreUnknownCharacters), !code.isEmpty
     else { throw .invalidArgument("The parameter FunctionCode is not valid.") }
     guard code.count <= Self.functionBytesMax else {

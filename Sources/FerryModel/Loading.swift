@@ -6,8 +6,8 @@ extension CloudFrontModel {
   /// Takes all of a document or none of it. What has an id that the model knows is replaced.
   ///
   /// - Parameter document: `edgeferry.inventory/1`; `configXML` wins over `config`. Accounts that the model
-  ///   does not know are added, and the arrays of entities such as `cachePolicies`
-  ///   (`{id, etag, config or configXML}`) and `hostedZones` are taken where they are given. `takenAt`, `complete`, `gaps` and a stack's `resources` may be left out of
+  ///   does not know are added, and the arrays of what distributions refer
+  ///   to (`EntityLoading`) and `hostedZones` are taken where they are given. `takenAt`, `complete`, `gaps` and a stack's `resources` may be left out of
   ///   one written by hand.
   /// - Throws: `.badInput` (64) for another schema or a broken document, naming the place.
   public mutating func load(_ document: JSONValue, now: Date) throws(FerryError) {
@@ -74,40 +74,6 @@ extension CloudFrontModel {
               logicalID: $0.logicalId, type: $0.type, physicalID: $0.physicalId,
               status: $0.status)
           }))
-    }
-  }
-
-  private mutating func takeEntities(
-    _ document: JSONValue?, _ account: AccountID, _ place: String, now: Date
-  ) throws(FerryError) {
-    for kind in EntityKind.all {
-      guard let given = document?[kind.inventoryKey] else { continue }
-      let place = "\(place).\(kind.inventoryKey)"
-      guard let items = given.array else { throw Self.unloadable("\(place) is no list") }
-      var seen: Set<String> = []
-      for (index, item) in items.enumerated() {
-        let id = item["id"]?.string ?? ""
-        guard !id.isEmpty, seen.insert(id).inserted else {
-          throw Self.unloadable(
-            "\(place)[\(index)].id \(id.debugDescription) is empty or given twice")
-        }
-        // Managed policies are there already.
-        if Managed.entities[kind.name]?[id] != nil { continue }
-        var config: XElement
-        if let text = item["configXML"]?.string {
-          config = try XMLReader.read(text)
-        } else {
-          config = try Shape.xml(item["config"] ?? [:], shape: kind.config)
-        }
-        guard config.name == kind.config else {
-          throw Self.unloadable("\(place)[\(index)] holds no \(kind.config)")
-        }
-        config.attributes.removeAll { $0.name == "xmlns" }
-        let etag = item["etag"]?.string ?? ""
-        accounts[account]?.entities[kind.name, default: [:]][id] = ModelEntity(
-          id: id, etag: etag.isEmpty ? random.capitalID() : etag,
-          lastModified: Timestamp.read(item["lastModified"]?.string ?? "") ?? now, config: config)
-      }
     }
   }
 

@@ -34,10 +34,15 @@ extension CloudFrontModel {
 
   /// What a POP serves for this distribution at a time; nil where it has not heard of it.
   func view(_ it: ModelDistribution, pop: Int, now: Date) -> POPView? {
-    precondition(popTurns.indices.contains(pop), "no such POP")
-    let delay = propagationSeconds * Double(popTurns[pop] + 1) / Double(pops)
+    let delay = popDelay(pop)
     let seen = it.changes.last { now >= $0.at.addingTimeInterval(delay) }
     return seen.map { POPView(config: $0.config, policy: $0.policy) }
+  }
+
+  /// Seconds from a write until this POP has it.
+  func popDelay(_ pop: Int) -> Double {
+    precondition(popTurns.indices.contains(pop), "no such POP")
+    return propagationSeconds * Double(popTurns[pop] + 1) / Double(pops)
   }
 
   /// Everything an account has, for assertions.

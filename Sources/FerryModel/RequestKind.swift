@@ -1,9 +1,12 @@
 import FerryCore
 
 extension CloudFrontModel {
+  /// The services whose paths name the operation.
+  static let pathServices: Set<String> = ["cloudfront", "cloudfront-keyvaluestore", "route53"]
+
   /// The API's name for what a request asks; empty for what the model does not serve.
   public static func operation(of request: ServiceRequest) -> String {
-    if ["cloudfront", "route53"].contains(request.service.signingName) {
+    if pathServices.contains(request.service.signingName) {
       return Route.matching(request)?.route.operation ?? ""
     }
     // JSON services name it in a header, as `Prefix.Operation`.

@@ -27,10 +27,16 @@ struct Route: Sendable {
     var parts = request.path.split(separator: "/").map {
       String($0).removingPercentEncoding ?? String($0)
     }
-    let isZones = request.service.signingName == "route53"
-    guard parts.first == (isZones ? "2013-04-01" : "2020-05-31") else { return nil }
-    parts.removeFirst()
-    for route in isZones ? zones : table
+    let rows: [Route]
+    switch request.service.signingName {
+    case "cloudfront-keyvaluestore": rows = keys
+    case let service:
+      let isZones = service == "route53"
+      guard parts.first == (isZones ? "2013-04-01" : "2020-05-31") else { return nil }
+      parts.removeFirst()
+      rows = isZones ? zones : table
+    }
+    for route in rows
     where route.method == request.method && route.path.count == parts.count {
       guard zip(route.path, parts).allSatisfy({ $0 == "{}" || $0 == $1 }) else { continue }
       if let query = route.query {
@@ -61,6 +67,17 @@ struct Route: Sendable {
     ListTagsForResource GET tags/hostedzone/{}
     ChangeTagsForResource POST tags/hostedzone/{}
     TestDNSAnswer GET testdnsanswer
+    """)
+
+  /// - Source: botocore 1.43.11 service model, CloudFront KeyValueStore 2022-07-26, `http` of each operation.
+  static let keys: [Route] = read(
+    """
+    DescribeKeyValueStore GET key-value-stores/{}
+    ListKeys GET key-value-stores/{}/keys
+    UpdateKeys POST key-value-stores/{}/keys
+    GetKey GET key-value-stores/{}/keys/{}
+    PutKey PUT key-value-stores/{}/keys/{}
+    DeleteKey DELETE key-value-stores/{}/keys/{}
     """)
 
   private static func read(_ text: String) -> [Route] {
@@ -107,6 +124,21 @@ struct Route: Sendable {
     CreateMonitoringSubscription POST distributions/{}/monitoring-subscription
     GetMonitoringSubscription GET distributions/{}/monitoring-subscription
     DeleteMonitoringSubscription DELETE distributions/{}/monitoring-subscription
+    CreateKeyValueStore POST key-value-store
+    ListKeyValueStores GET key-value-store
+    DescribeKeyValueStore GET key-value-store/{}
+    UpdateKeyValueStore PUT key-value-store/{}
+    DeleteKeyValueStore DELETE key-value-store/{}
+    CreateRealtimeLogConfig POST realtime-log-config
+    ListRealtimeLogConfigs GET realtime-log-config
+    UpdateRealtimeLogConfig PUT realtime-log-config
+    GetRealtimeLogConfig POST get-realtime-log-config
+    DeleteRealtimeLogConfig POST delete-realtime-log-config
+    CreateVpcOrigin POST vpc-origin
+    ListVpcOrigins GET vpc-origin
+    GetVpcOrigin GET vpc-origin/{}
+    UpdateVpcOrigin PUT vpc-origin/{}
+    DeleteVpcOrigin DELETE vpc-origin/{}
     ListTagsForResource GET tagging
     TagResource POST tagging?Operation=Tag
     UntagResource POST tagging?Operation=Untag
@@ -116,6 +148,9 @@ struct Route: Sendable {
 extension CloudFrontModel {
   /// The operations of CloudFront that the model serves.
   public static let operations: [String] = Route.table.map(\.operation).sorted()
+
+  /// The operations of the key value stores' data plane that the model serves.
+  public static let keyOperations: [String] = Route.keys.map(\.operation).sorted()
 
   /// The operations of Route 53 that the model serves.
   public static let zoneOperations: [String] = Route.zones.map(\.operation).sorted()
@@ -180,6 +215,21 @@ extension CloudFrontModel {
     case "CreateMonitoringSubscription": return try createMonitoring(id, call)
     case "GetMonitoringSubscription": return try getMonitoring(id, call)
     case "DeleteMonitoringSubscription": return try deleteMonitoring(id, call)
+    case "CreateKeyValueStore": return try createStore(call)
+    case "DescribeKeyValueStore": return try describeStore(id, call)
+    case "UpdateKeyValueStore": return try updateStore(id, call)
+    case "DeleteKeyValueStore": return try deleteStore(id, call)
+    case "ListKeyValueStores": return try listStores(call)
+    case "CreateRealtimeLogConfig": return try createLogConfig(call)
+    case "GetRealtimeLogConfig": return try getLogConfig(call)
+    case "UpdateRealtimeLogConfig": return try updateLogConfig(call)
+    case "DeleteRealtimeLogConfig": return try deleteLogConfig(call)
+    case "ListRealtimeLogConfigs": return try listLogConfigs(call)
+    case "CreateVpcOrigin": return try createVPCOrigin(call)
+    case "GetVpcOrigin": return try getVPCOrigin(id, call)
+    case "UpdateVpcOrigin": return try updateVPCOrigin(id, call)
+    case "DeleteVpcOrigin": return try deleteVPCOrigin(id, call)
+    case "ListVpcOrigins": return try listVPCOrigins(call)
     case "ListTagsForResource": return try listTags(call)
     case "TagResource": return try tag(call)
     case "UntagResource": return try untag(call)

@@ -1,6 +1,6 @@
 import FerryCore
 
-/// Tags of distributions and functions; nothing else of the model can be tagged.
+/// Tags of distributions, functions, key value stores and VPC origins; nothing else of the model can be tagged.
 extension CloudFrontModel {
   /// At most 50, none of AWS's own.
   static func tags(_ element: XElement?) throws(Refusal) -> [String: String] {
@@ -17,10 +17,12 @@ extension CloudFrontModel {
     return out
   }
 
-  /// What carries the tags: a distribution or a function.
+  /// What carries the tags.
   private enum Tagged {
     case distribution(String)
     case function(String)
+    case store(String)
+    case vpcOrigin(String)
   }
 
   private func tagged(_ call: Call) throws(Refusal) -> (Tagged, id: String, tags: [String: String])
@@ -41,6 +43,14 @@ extension CloudFrontModel {
     if path.count == 2, path[0] == "function", let it = account.functions[path[1]] {
       return (.function(it.name), it.name, it.tags)
     }
+    if path.count == 2, path[0] == "key-value-store",
+      let it = account.stores.values.first(where: { $0.id == path[1] })
+    {
+      return (.store(it.name), it.name, it.tags)
+    }
+    if path.count == 2, path[0] == "vpcorigin", let it = account.vpcOrigins[path[1]] {
+      return (.vpcOrigin(it.id), it.id, it.tags)
+    }
     throw Refusal(404, "NoSuchResource", "The specified resource does not exist.")
   }
 
@@ -54,6 +64,8 @@ extension CloudFrontModel {
       it.tags = tags
       accounts[call.account]?.put(it)
     case .function(let name): accounts[call.account]?.functions[name]?.tags = tags
+    case .store(let name): accounts[call.account]?.stores[name]?.tags = tags
+    case .vpcOrigin(let id): accounts[call.account]?.vpcOrigins[id]?.tags = tags
     }
   }
 

@@ -39,7 +39,11 @@ struct ByHand {
       case .serving, .health:
         let to = check.at.map { " --connect-to \(shellWord("::\($0):"))" } ?? ""
         out.append("curl -sS -o /dev/null -D -\(to) \(shellWord(check.url ?? ""))")
-      case .deployed, .config, .absent, .authoritative: break
+      case .idle:
+        out.append(
+          "aws cloudwatch get-metric-statistics --region us-east-1 --namespace AWS/CloudFront --metric-name Requests --statistics Sum --period 3600 --dimensions Name=DistributionId,Value=\(Self.known(check.distribution ?? "")) Name=Region,Value=Global --start-time START --end-time NOW"
+        )
+      case .deployed, .config, .absent, .alias, .authoritative: break
       }
     }
     return out

@@ -2,7 +2,7 @@ import FerryCore
 
 extension ByHand {
   /// A reference to a step's output, as a word that a person has to replace.
-  private static func known(_ text: String) -> String {
+  static func known(_ text: String) -> String {
     guard text.hasPrefix("${"), text.hasSuffix("}") else { return shellWord(text) }
     let inside = text.dropFirst(2).dropLast()
     let step = inside.prefix { $0 != "." }
@@ -63,6 +63,15 @@ extension ByHand {
         "# config.json: the saved image \(safe(image)) with CallerReference \(safe(reference)), see edgeferry state show",
         "aws cloudfront create-distribution --distribution-config file://config.json",
       ] + deployed
+    case .create(let draft): return created(draft)
+    case .delete(let kind, let id): return deleted(kind, id)
+    case .moveAlias(let alias, _, let to):
+      return [
+        "aws cloudfront get-distribution --id \(known(to)) --query ETag",
+        "aws cloudfront update-domain-association --domain \(shellWord(alias)) --target-resource DistributionId=\(known(to)) --if-match ETAG",
+      ] + deployed
+    case .editStatements(let edit): return statements(edit)
+    case .external(_, let commands): return commands.map { safe($0) }
     case .replace, .batch, .observe: return []
     }
   }

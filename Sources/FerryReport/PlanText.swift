@@ -71,6 +71,9 @@ public enum PlanText {
     case .authoritative:
       return
         "every authoritative server of \(safe(check.zone?.text ?? "")) answers \(check.records.map(some) ?? "what the step makes")"
+    case .alias: return "read back: \(resource) holds the alias \(value(check.value))"
+    case .idle:
+      return "CloudWatch counts no request at \(resource) for \(span(check.quietSeconds ?? 0))"
     case .recursive: return "no resolver still has \(some(check.records ?? []))"
     case .serving:
       return
@@ -92,6 +95,13 @@ public enum PlanText {
     case .replace(_, let change):
       "\(safe(change.name.text)) \(safe(change.rrtype.rawValue)) back to \(record(change.to))"
     case .batch(_, let changes): "\(changes.count) RRsets back as they were"
+    case .create(let draft): "create \(safe(draft.kind.rawValue)) \(plain(draft.name)) again"
+    case .delete(let kind, let id): "delete \(safe(kind.rawValue)) \(plain(id))"
+    case .moveAlias(let alias, let from, let to):
+      "move \(safe(alias)) from \(plain(from)) back to \(plain(to))"
+    case .editStatements(let edit):
+      "the policy of \(plain(edit.resource)) without what was added and with what was removed"
+    case .external(let says, _): safe(says)
     case .observe: "nothing to undo"
     }
   }

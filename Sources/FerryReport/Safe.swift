@@ -33,7 +33,9 @@ private func isHostile(_ scalar: Unicode.Scalar) -> Bool {
 }
 /// Whether a document is ASCII that prints, and newlines: most are, and need no second look.
 private func isPlain(_ document: String) -> Bool {
-  document.utf8.allSatisfy { (0x20...0x7E).contains($0) || $0 == 0x0A }
+  func isPlain(_ byte: UInt8) -> Bool { (0x20...0x7E).contains(byte) || byte == 0x0A }
+  return document.utf8.withContiguousStorageIfAvailable { $0.allSatisfy(isPlain) }
+    ?? document.utf8.allSatisfy(isPlain)
 }
 
 /// A JSON document with what steers a terminal written as `\uXXXX`; outside strings JSON holds none of it.

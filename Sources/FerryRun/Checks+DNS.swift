@@ -124,6 +124,8 @@ extension Runner {
     var servers: [String: [ObservedServer]] = [:]
     var order: [String] = []
     var notes: [String] = []
+    // Nothing was known of them when planned, that was accepted, and nothing is now.
+    var skipped: Set<String> = []
     for check in checks {
       let records = check.records ?? []
       guard let zone = check.zone, !records.isEmpty else { continue }
@@ -142,6 +144,9 @@ extension Runner {
         }
         for look in looks {
           let seen = try judge(look, wanted: record, step: step)
+          if seen.state == .unknown, check.unverified?.contains("\(look.server)") ?? false {
+            skipped.insert(seen.label)
+          }
           if servers[seen.label] == nil { order.append(seen.label) }
           servers[seen.label, default: []].append(seen)
         }
@@ -156,14 +161,18 @@ extension Runner {
       servers[label]?.max { Self.weight($0.state) < Self.weight($1.state) }
     }
     tell(.observed(step: step, servers: all))
-    let new = all.count { $0.state == .new }
+    let needed = all.filter { $0.state != .unknown || !skipped.contains($0.label) }
+    let new = needed.count { $0.state == .new }
     let others = all.filter { $0.state != .new }.prefix(8).map {
-      "\($0.label) \($0.state.rawValue): \($0.says)"
+      let isNeeded = $0.state != .unknown || !skipped.contains($0.label)
+      return "\($0.label) \($0.state.rawValue): \($0.says)"
+        + (isNeeded ? "" : "; not waited for: its silence was accepted")
     }
     var out = Round(
-      text: (["\(new) of \(all.count) servers have it"] + others + notes).joined(separator: "; "))
+      text: (["\(new) of \(needed.count) servers have it"] + others + notes)
+        .joined(separator: "; "))
     out.servers = all
-    out.agrees = !all.isEmpty && new == all.count && notes.isEmpty
+    out.agrees = !needed.isEmpty && new == needed.count && notes.isEmpty
     return out
   }
   private static func weight(_ state: ObservedServer.State) -> Int {
@@ -268,44 +277,75 @@ extension Runner {
   /// all that resolvers are: what opens the gate is the authoritative servers and the span.
   func lookAtResolvers(_ check: Step.Check, step: Step) async throws(Stop) -> Look {
     let what = "resolvers to let the old answer go"
-    let old = check.records ?? []
+    let records = check.records ?? []
     let names = try observer()
     let answer = try await transient(step, absent: "") { () async throws(FerryError) in
-      try await names.recursive(old.map(\.key))
+      try await names.recursive(records.map(\.key))
     }
     guard case .found(let looks) = answer else {
       return Look(holds: false, what: what, lastSeen: answer.text)
     }
     let index = plan.steps.firstIndex { $0.id == step.id } ?? 0
-    let was = Dictionary(old.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
+    let was = Dictionary(
+      records.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
     var servers: [ObservedServer] = []
+    // An address may be many caches, so that one look at it is several: the one that keeps the old answer the longest counts.
+    var places: [String: Int] = [:]
+    var longest: [Int] = []
+    var distrusted: Set<String> = []
     for look in looks {
       guard let value = was[look.key], value?.alias == nil else { continue }
-      let goal = knownValues.goal(look.key, after: index) ?? nil
-      func seen(_ state: ObservedServer.State, _ says: String) {
-        servers.append(
-          ObservedServer(
-            label: "\(look.resolver)", state: state, says: says + (look.isStale ? " (stale)" : "")))
+      let seen = Self.judged(
+        look, old: value, goal: knownValues.goal(look.key, after: index) ?? nil)
+      let place = "\(look.resolver) \(look.key.name) \(look.key.rrtype.rawValue)"
+      if check.unverified?.contains("\(look.resolver)") ?? false {
+        distrusted.insert("\(look.resolver)")
       }
-      switch look.answer {
-      case .unknown(let because): seen(.unknown, because)
-      case .absent: seen(value == nil && goal != nil ? .old : .new, "none")
-      case .value(let it):
-        // The same data with a lower TTL: a copy that lives longer than that is an old one.
-        let sameData = goal?.data == it.data
-        let isOld = it.data == value?.data && (!sameData || it.ttl ?? 0 > goal?.ttl ?? 0)
-        seen(isOld ? .old : .new, Self.shown(it))
+      guard let at = places[place] else {
+        places[place] = servers.count
+        servers.append(seen.server)
+        longest.append(seen.ttl)
+        continue
+      }
+      let weight = (Self.weight(seen.server.state), seen.ttl)
+      if weight > (Self.weight(servers[at].state), longest[at]) {
+        servers[at] = seen.server
+        longest[at] = seen.ttl
       }
     }
     tell(.observed(step: step, servers: servers))
-    let stuck = servers.filter { $0.state == .old }
+    let old = servers.filter { $0.state == .old }
+    let stuck = old.filter { !distrusted.contains($0.label) }
     let silent = servers.count { $0.state == .unknown }
-    let shown = stuck.prefix(8).map { "\($0.label) still has \($0.says)" }
+    let shown = old.prefix(8).map {
+      "\($0.label) still has \($0.says)"
+        + (distrusted.contains($0.label) ? "; not waited for: it does not keep to TTLs" : "")
+    }
     let rest =
-      "\(servers.count - stuck.count - silent) of \(servers.count) have let go"
+      "\(servers.count - old.count - silent) of \(servers.count) have let go"
       + (silent > 0 ? ", \(silent) give no answer" : "")
     return Look(
       holds: stuck.isEmpty, what: what, lastSeen: (shown + [rest]).joined(separator: "; "))
+  }
+  /// What one answer of a resolver is worth, and the seconds that its copy has left.
+  private static func judged(_ look: ResolverLook, old: RecordValue?, goal: RecordValue?) -> (
+    server: ObservedServer, ttl: Int
+  ) {
+    func seen(_ state: ObservedServer.State, _ says: String, _ ttl: Int = 0) -> (
+      ObservedServer, Int
+    ) {
+      let says = says + (look.isStale ? " (stale)" : "")
+      return (ObservedServer(label: "\(look.resolver)", state: state, says: says), ttl)
+    }
+    switch look.answer {
+    case .unknown(let because): return seen(.unknown, because)
+    case .absent: return seen(old == nil && goal != nil ? .old : .new, "none")
+    case .value(let it):
+      // The same data with a lower TTL: a copy that lives longer than that is an old one.
+      let sameData = goal?.data == it.data
+      let isOld = it.data == old?.data && (!sameData || it.ttl ?? 0 > goal?.ttl ?? 0)
+      return seen(isOld ? .old : .new, shown(it), it.ttl ?? 0)
+    }
   }
 
   // MARK: Edges

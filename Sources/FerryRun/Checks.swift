@@ -15,7 +15,8 @@ extension Runner {
     case .recursive: return try await lookAtResolvers(check, step: step)
     case .serving, .health: return try await lookAtEdge(check, step: step)
     case .authoritative: preconditionFailure("authoritative servers are looked at in rounds")
-    case .deployed, .config, .absent: break
+    case .idle: return try await lookAtRequests(check, step: step)
+    case .deployed, .config, .absent, .alias: break
     }
     let client = try client(step)
     let distribution = try check.distribution.map { (id: String) throws(Stop) in try resolve(id) }
@@ -46,7 +47,13 @@ extension Runner {
       config = found.config
     }
     switch check.type {
-    case .authoritative, .recursive, .serving, .health, .absent:
+    case .alias:
+      let alias = check.value ?? ""
+      let held = config?.at("Aliases/Items")?.children.map(\.text) ?? []
+      return Look(
+        holds: held.contains(alias), what: describe(check, id),
+        lastSeen: held.isEmpty ? "no alias" : held.prefix(8).joined(separator: ", "))
+    case .authoritative, .recursive, .serving, .health, .idle, .absent:
       return Look(holds: false, what: describe(check, id), lastSeen: "still there")
     case .config:
       let value = config?.value(at: check.path ?? "") ?? ""
@@ -72,9 +79,49 @@ extension Runner {
     case .config:
       "\(id) \(check.path ?? "") to read \((check.value ?? "").isEmpty ? "(empty)" : check.value ?? "")"
     case .absent: "\(id) to be gone"
-    case .authoritative, .recursive, .serving, .health: check.type.rawValue
+    case .alias: "\(id) to hold \(check.value ?? "")"
+    case .authoritative, .recursive, .serving, .health, .idle: check.type.rawValue
     }
   }
+  /// No point at all is no proof: CloudWatch may be behind, or have nothing for an id that it never saw.
+  private func lookAtRequests(_ check: Step.Check, step: Step) async throws(Stop) -> Look {
+    let id = try resolve(check.distribution ?? "")
+    let quiet = Double(max(check.quietSeconds ?? 0, 60))
+    let now = world.clock.now
+    let begin = now - quiet - Self.metricDelaySeconds
+    let period = quiet > 86_400 ? 3600 : 60
+    let metrics = CloudWatchClient(try client(step).transport)
+    let what = "\(id) to have no request for \(Int(quiet)) s"
+    let it = try await transient(step, absent: "") { () async throws(FerryError) in
+      try await metrics.requests(of: [id], from: begin, to: now, periodSeconds: period)
+    }
+    guard case .found(let counts) = it else {
+      return Look(holds: false, what: what, lastSeen: it.text)
+    }
+    let points = counts[id] ?? []
+    let sum = points.reduce(0) { $0 + $1.requests }
+    if sum > 0 {
+      let last = points.last { $0.requests > 0 }
+      return Look(
+        holds: false, what: what,
+        lastSeen:
+          "\(Int(sum)) requests, the last of them at \(Timestamp.text(last?.at ?? now))")
+    }
+    // The run has watched that long itself, so the empty answer covers the whole span.
+    let since = state.steps[step.id]?.appliedAt ?? now
+    let watched = now.timeIntervalSince(since)
+    guard watched >= quiet + Self.metricDelaySeconds else {
+      return Look(
+        holds: false, what: what,
+        lastSeen: "none since \(Timestamp.text(since)), which is not long enough yet")
+    }
+    return Look(holds: true, what: what, lastSeen: "no request")
+  }
+  /// How far CloudWatch may be behind.
+  ///
+  /// - Source: reference facts on CloudFront, section 9: 5 to 10 minutes; unconfirmed.
+  static let metricDelaySeconds = 600.0
+
   enum Found<T: Sendable>: Sendable {
     case found(T)
     case gone

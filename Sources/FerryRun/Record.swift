@@ -208,7 +208,10 @@ public struct RunState: Equatable, Sendable {
   }
 
   /// `${step.field:-otherwise}` replaced by what an earlier step of the run put out.
-  public func resolved(_ text: String) throws(FerryError) -> String {
+  ///
+  /// - Parameter original: of a rollback, the run that it takes back: its outputs are known as well. A field's
+  ///   name counts without regard to case, since names of DNS have none.
+  public func resolved(_ text: String, original: RunState? = nil) throws(FerryError) -> String {
     var out = ""
     var rest = text[...]
     while let open = rest.range(of: "${") {
@@ -221,12 +224,19 @@ public struct RunState: Equatable, Sendable {
         inside.range(of: ":-").map { (inside[..<$0.lowerBound], inside[$0.upperBound...]) }
         ?? (inside, nil)
       guard let dot = path.lastIndex(of: ".") else { throw Self.badReference(text) }
-      let value = steps[String(path[..<dot])]?.outputs[String(path[path.index(after: dot)...])]
+      let value =
+        output(path[..<dot], path[path.index(after: dot)...])
+        ?? original?.output(path[..<dot], path[path.index(after: dot)...])
       guard let found = value ?? otherwise.map(String.init) else { throw Self.badReference(text) }
       out += found
       rest = rest[rest.index(after: close)...]
     }
     return out + rest
+  }
+  private func output(_ step: Substring, _ field: Substring) -> String? {
+    guard let outputs = steps[String(step)]?.outputs else { return nil }
+    return outputs[String(field)]
+      ?? outputs.first { $0.key.lowercased() == field.lowercased() }?.value
   }
   private static func badReference(_ text: String) -> FerryError {
     .badInput(

@@ -79,6 +79,10 @@ public actor Runner {
   let began: ClockReading
   /// What the plan ever makes or meets of each RRset: anything else is somebody else's.
   lazy var knownValues = KnownValues(plan)
+  /// Whether records of the plan hold references to what earlier steps make.
+  private lazy var hasReferences = plan.steps.contains { $0.hasRecordReferences }
+  /// Parts of the plan whose steps go no further, with what stopped the first of them.
+  private var failed: (parts: Set<String>, outcome: RunOutcome)?
 
   /// How a step ends the run.
   struct Stop: Error {
@@ -88,6 +92,11 @@ public actor Runner {
     var error: FerryError
     /// A check of the step failed for good.
     var isFailedCheck = false
+    /// Whether it says something of the step alone, so that steps of other parts may go on.
+    var isOfItsPart: Bool {
+      if ["journal-write", "lease-lost"].contains(error.code.rawValue) { return false }
+      return isFailedCheck || [.failed, .stale, .denied].contains(exit)
+    }
   }
 
   private init(
@@ -154,6 +163,11 @@ public actor Runner {
         try markUndone(step)
         continue
       }
+      if let failed {
+        // What all parts share waits for all of them.
+        guard let parts = step.parts else { return failed.outcome }
+        if !failed.parts.isDisjoint(with: parts) { continue }
+      }
       do throws(Stop) {
         if step.id == options.until {
           throw Stop(
@@ -177,14 +191,19 @@ public actor Runner {
           }
         }
         tell(.began(step: step, number: index + 1, of: plan.steps.count))
-        try await perform(step)
+        try await perform(hasReferences ? resolved(step) : step)
       } catch {
         guard error.isFailedCheck, step.onFailure == .rollBack else {
-          return try end(error, step: step)
+          let outcome = try end(error, step: step)
+          guard error.isOfItsPart, let parts = step.parts else { return failed?.outcome ?? outcome }
+          tell(.resolving(step: step, because: "\(error.reason); going on with the other parts"))
+          failed = ((failed?.parts ?? []).union(parts), failed?.outcome ?? outcome)
+          continue
         }
         return try await takeBack(because: error.reason, step: step)
       }
     }
+    if let failed { return failed.outcome }
     if options.undoOnly == nil {
       if !state.isFinished { try append(.finished) }
       if let of = plan.rollbackOf, original?.isRolledBack != true {
@@ -193,6 +212,17 @@ public actor Runner {
     }
     let report = StatusReport(plan, state, path: options.path)
     return RunOutcome(report: report, exit: .done, error: nil)
+  }
+
+  /// The step with what its records refer to in place.
+  private func resolved(_ step: Step) throws(Stop) -> Step {
+    var known = plan
+    for index in known.steps.indices {
+      // What later steps make is not known yet, and nothing of theirs is in DNS.
+      if let it = try? known.steps[index].resolvingRecords(resolve) { known.steps[index] = it }
+    }
+    knownValues = KnownValues(known)
+    return try step.resolvingRecords(resolve)
   }
 
   /// A step that undoes or watches others counts as done only if that was after the last effect of those.

@@ -7,6 +7,7 @@ extension Runner {
   // MARK: Read
 
   func read(_ step: Step) async throws(Stop) -> Reading {
+    if let reading = try await readOther(step) { return reading }
     let client = try client(step)
     guard let target = try target(step.action) else { return try await readCreated(step, client) }
     let edits = try resolve(step.action.edits)
@@ -63,8 +64,17 @@ extension Runner {
 
   /// - Throws: stale, unless the config is what was planned against or what we ourselves read back last.
   private func unmoved(_ step: Step, _ id: String, _ found: XElement) throws(Stop) {
-    guard let planned = step.expects.configDigest else { return }
     let digest = found.configDigest
+    guard let planned = step.expects.configDigest else {
+      // Nothing could be known when planning of what the run itself made; what it read back last is known now.
+      let isOurs = state.steps.values.contains { $0.outputs["id"] == id }
+      guard isOurs, let last = state.lastReadBack[id], last != digest else { return }
+      throw stale(
+        step, "the config of \(id) is no longer what this run read back last",
+        (try image(last)?.differences(to: found) ?? []).prefix(50).map {
+          "\($0.path): before \($0.planned ?? "(absent)"), found \($0.found ?? "(absent)")"
+        })
+    }
     if digest == planned { return }
     if state.ownDigests[id]?.contains(digest) == true, state.lastReadBack[id] == digest { return }
     if original?.lastReadBack[id] == digest { return }
@@ -77,7 +87,7 @@ extension Runner {
       })
   }
 
-  private func image(_ digest: String) throws(Stop) -> XElement? {
+  func image(_ digest: String) throws(Stop) -> XElement? {
     try stopping { () throws(FerryError) in
       guard let xml = try store.image(digest) ?? plan.observed.images[digest] else { return nil }
       return try XMLReader.read(xml)
@@ -148,21 +158,27 @@ extension Runner {
     case .createDistribution(let image, _, _, _): (digest, shape) = (image, "DistributionConfig")
     default: preconditionFailure("only a create has an image")
     }
+    return try wantedConfig(digest, step.action.edits, shape: shape)
+  }
+  /// A saved config with edits in place, ready to be sent.
+  func wantedConfig(_ digest: String, _ edits: [ConfigEdit], shape: String) throws(Stop)
+    -> XElement
+  {
     guard let before = try image(digest) else {
       throw Stop(
         FerryError(
-          "image-missing", exit: .blocked, what: "could not create what was deleted again",
+          "image-missing", exit: .blocked, what: "could not create it from its saved config",
           why: "the saved config \(digest) is not in this state database",
           next: "use the --state that the plan was applied with"))
     }
     guard !before.isRedacted else {
       throw Stop(
         FerryError(
-          "image-redacted", exit: .blocked, what: "could not create what was deleted again",
+          "image-redacted", exit: .blocked, what: "could not create it from its saved config",
           why: "the saved config \(digest) holds only the SHA-256 of its origin header values",
           next: "create it by hand with the values from where they are kept"))
     }
-    return before.edited(try resolve(step.action.edits), shape: shape)
+    return before.edited(try resolve(edits), shape: shape)
   }
 
   // MARK: Write
@@ -175,8 +191,7 @@ extension Runner {
     }
   }
 
-  private func intend(_ step: Step, resource: String, config: XElement?, etag: String) throws(Stop)
-  {
+  func intend(_ step: Step, resource: String, config: XElement?, etag: String) throws(Stop) {
     var body = Record.Body()
     body.action = step.action.type
     body.resource = resource
@@ -195,14 +210,8 @@ extension Runner {
   }
 
   private func send(_ step: Step, _ reading: Reading) async throws(Stop) -> Effect {
+    if let effect = try await sendOther(step, reading) { return effect }
     let client = try client(step)
-    func calling<T: Sendable>(_ body: () async throws(FerryError) -> T) async throws(Stop) -> T {
-      do throws(FerryError) {
-        return try await body()
-      } catch {
-        throw Stop(error)
-      }
-    }
     switch (step.action, reading) {
     case (.updateConfig, .ready(let config, let etag)), (.setEnabled, .ready(let config, let etag)):
       guard case .distribution(let id)? = try target(step.action) else { break }
@@ -261,6 +270,14 @@ extension Runner {
     preconditionFailure("a step was read as something else than it is")
   }
 
+  func calling<T: Sendable>(_ body: () async throws(FerryError) -> T) async throws(Stop) -> T {
+    do throws(FerryError) {
+      return try await body()
+    } catch {
+      throw Stop(error)
+    }
+  }
+
   /// The config just read with the step's fields set; nothing else may differ.
   private func edited(_ config: XElement, _ step: Step, shape: String) throws(Stop) -> XElement {
     let edits = try resolve(step.action.edits)
@@ -307,6 +324,7 @@ extension Runner {
   private func goalIsRead(_ step: Step, _ effect: Effect, seen: inout XElement?) async throws(Stop)
     -> Bool
   {
+    if let held = try await otherGoalIsRead(step, effect, seen: &seen) { return held }
     let client = try client(step)
     let id = effect.resource
     let edits = try resolve(step.action.edits)
@@ -343,7 +361,7 @@ extension Runner {
         {
           () async throws(FerryError) in try await client.distribution(id)
         }) == nil
-    case .replace, .batch, .observe: return true
+    default: return true
     }
   }
 }

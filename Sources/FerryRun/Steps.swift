@@ -10,6 +10,8 @@ extension Runner {
     case goal(Effect)
     /// The config is what was planned against.
     case ready(config: XElement, etag: String)
+    /// A bucket's or key's policy to which statements are added; nil for none.
+    case policy(JSONValue?)
     /// A create: there is nothing to read.
     case absent
   }
@@ -37,6 +39,13 @@ extension Runner {
 
   func apply(_ step: Step) async throws(Stop) {
     if case .observe = step.action {
+      try journal(.applied, step: step)
+      return
+    }
+    if case .external = step.action {
+      // A person's act: its gate was passed or there is none, and its checks tell whether it was done.
+      while try await !mayWrite(step) {}
+      try journal(.intended, step: step)
       try journal(.applied, step: step)
       return
     }
@@ -108,9 +117,28 @@ extension Runner {
       // A repeated create whose first answer was lost: look for what it made, which reads may not show yet.
       guard isCreate(step.action), attempt < 2 || mayLag else { throw failed(error, step) }
       return mayLag ? .after(Self.lagPauseSeconds) : .now
+    case _ where Self.inUseCodes.contains(code):
+      // What referred to it is gone or changed, and not every edge location knows yet.
+      guard case .delete = step.action,
+        world.clock.now.timeIntervalSince(began) < Self.deleteRaceSeconds
+      else { throw failed(error, step) }
+      if options.mode == .advance {
+        throw notYet(
+          "CloudFront says it is in use still (\(code))",
+          until: world.clock.now + options.deployedPollSeconds)
+      }
+      tell(.resolving(step: step, because: "\(code): it is let go of a little later"))
+      return .after(options.deployedPollSeconds)
     default: throw failed(error, step)
     }
   }
+  /// - Source: botocore 1.43.11, errors of CloudFront's Delete operations.
+  static let inUseCodes: Set = [
+    "CachePolicyInUse", "OriginRequestPolicyInUse", "ResponseHeadersPolicyInUse",
+    "OriginAccessControlInUse", "CloudFrontOriginAccessIdentityInUse", "FunctionInUse",
+    "PublicKeyInUse", "FieldLevelEncryptionConfigInUse", "FieldLevelEncryptionProfileInUse",
+    "ResourceInUse", "RealtimeLogConfigInUse", "CannotDeleteEntityWhileInUse",
+  ]
   /// How long to wait before an unanswered write is resolved by reading; nil for an error that says something.
   func pauseAfter(_ error: FerryError, step: Step, attempt: Int) throws(Stop) -> Double? {
     if error.code == "interrupted" { throw Stop(resumable(error)) }
@@ -142,7 +170,7 @@ extension Runner {
     var out = error
     out.what = "could not \(step.title.prefix(1).lowercased() + step.title.dropFirst())"
     if error.exit == .denied, let operation = error.service?.operation {
-      let action = "\(step.action.dns == nil ? "cloudfront" : "route53"):\(operation)"
+      let action = "\(Self.service(step.action)):\(operation)"
       out.why = "the action \(action) is not allowed for this identity: \(error.why)"
       out.next = "have \(action) allowed, then run the same command again"
     } else if error.service != nil {
@@ -152,13 +180,19 @@ extension Runner {
     return Stop(out)
   }
 
+  private static func service(_ action: Action) -> String {
+    if case .editStatements(let edit) = action { return edit.service == .bucket ? "s3" : "kms" }
+    return action.dns == nil ? "cloudfront" : "route53"
+  }
+
   // MARK: Read
 
   func client(_ step: Step) throws(Stop) -> CloudFrontClient {
     try stopping { () throws(FerryError) in try world.client(step.account ?? "") }
   }
   func resolve(_ text: String) throws(Stop) -> String {
-    try stopping { () throws(FerryError) in try state.resolved(text) }
+    guard text.contains("${") else { return text }
+    return try stopping { () throws(FerryError) in try state.resolved(text, original: original) }
   }
   func resolve(_ edits: [ConfigEdit]) throws(Stop) -> [ConfigEdit] {
     var out: [ConfigEdit] = []
@@ -173,7 +207,10 @@ extension Runner {
     case .updateConfig(let id, _), .setEnabled(let id, _, _), .deleteDistribution(let id):
       .distribution(try resolve(id))
     case .updatePolicy(let id, _), .deletePolicy(let id): .policy(try resolve(id))
-    case .createDistribution, .createPolicy, .replace, .batch, .observe: nil
+    case .moveAlias(_, _, let to): .distribution(try resolve(to))
+    case .createDistribution, .createPolicy, .replace, .batch, .create, .delete, .editStatements,
+      .external, .observe:
+      nil
     }
   }
 

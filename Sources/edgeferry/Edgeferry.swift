@@ -3,6 +3,7 @@ import Cutover
 import FerryCommand
 import Inventories
 import Lab
+import Migration
 import Orphans
 
 /// The whole command line. A capability is registered by one line here.
@@ -10,6 +11,7 @@ struct Edgeferry: RootCommand {
   static let capabilities: [any ParsableCommand.Type] = [
     InventoryCommand.self,
     OrphansCommand.self,
+    MigrateCommand.self,
     CutoverCommand.self,
     LabCommand.self,
   ]

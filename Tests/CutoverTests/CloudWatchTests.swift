@@ -1,6 +1,5 @@
 import FerryAWS
 import FerryCloudFront
-import FerryCore
 import FerryHTTP
 import FerryModel
 import FerryTestSupport
@@ -8,6 +7,8 @@ import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 
 struct CloudWatchTests {
   private let minute = Date(timeIntervalSince1970: 1_800_000_000)

@@ -1,10 +1,11 @@
-import FerryCore
 import FerryReport
 import FerryTestSupport
 import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 
 /// The example of a cutover that ships in plans/ and runbooks/, made anew and compared.
 struct CutoverExampleTests {

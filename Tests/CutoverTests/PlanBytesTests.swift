@@ -1,8 +1,9 @@
-import FerryCore
 import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 
 /// Plans of many names are written without an encoder, and read as any other.
 struct PlanBytesTests {

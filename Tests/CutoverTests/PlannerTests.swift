@@ -1,9 +1,10 @@
-import FerryCore
 import FerryTestSupport
 import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 
 @Suite struct PlannerTests {
   private func plans(
@@ -304,6 +305,97 @@ import Testing
     #expect(error?.code.rawValue == "no-server")
     #expect(error?.exit == .blocked)
   }
+  @Test
+  func `a silent server that was accepted is named in every check, and is waited for no more`()
+    throws
+  {
+    func silent(_ probe: inout ProbedName) {
+      probe.servers[2].verdict = .timeout
+      probe.servers[2].answers = []
+      probe.servers[3] = .init(name: Scene.name("ns4.example.net."), address: "", verdict: .unknown)
+    }
+    let accepted = try plans(
+      [Scene.cname(edit: silent)], Scene.input(accept: ["server-unverified"]))
+    let checks = (accepted.plan.steps + accepted.rollback.steps).flatMap(\.checks)
+    let gates = checks.filter { $0.type == .authoritative }
+    #expect(gates.count == 6)
+    #expect(gates.allSatisfy { $0.unverified == ["192.0.2.3:53", "ns4.example.net:53"] })
+    #expect(checks.filter { $0.type == .recursive }.allSatisfy { $0.unverified == nil })
+    for made in [try plans([Scene.cname(edit: silent)]), try plans([Scene.cname()])] {
+      #expect(made.plan.steps.flatMap(\.checks).allSatisfy { $0.unverified == nil })
+      #expect(!FerryJSON.document(made.plan).contains("\"unverified\""))
+    }
+  }
+  @Test func `a resolver that does not count down doubles what is kept, and no step waits for it`()
+    throws
+  {
+    let made = try plans([
+      Scene.cname {
+        $0.recursives = [
+          .init(address: "198.51.100.1:53", verdict: "ok"),
+          .init(address: "198.51.100.2:53", verdict: "ok"),
+        ]
+        $0.recursives[1].habits = [.fixedTTL]
+      }
+    ])
+    let wait = try #require(made.plan.steps[0].wait)
+    #expect(
+      wait.terms == [
+        .init(term: "old TTL", seconds: 3600, source: "authoritative 4 of 4"),
+        .init(
+          term: "the same downstream", seconds: 3600,
+          source: "resolver 198.51.100.2:53 does not count TTLs down"),
+        .init(term: "margin", seconds: 720, source: "settings"),
+      ])
+    #expect(wait.seconds == 7920)
+    #expect(made.plan.steps[1].wait?.seconds == 60 + 60 + 60 + 120)
+    #expect(made.rollback.steps[1].wait?.seconds == 60 + 60 + 60 + 120)
+    let checks = (made.plan.steps + made.rollback.steps).flatMap(\.checks)
+    #expect(checks.filter { $0.type == .recursive }.count == 4)
+    for check in checks {
+      #expect(check.unverified == (check.type == .recursive ? ["198.51.100.2:53"] : nil))
+    }
+    #expect(made.plan.notes.contains { $0.contains("198.51.100.2:53 does not keep to TTLs") })
+  }
+  @Test func `of many caches the longest copy is waited for, of one that cuts TTLs nothing more`()
+    throws
+  {
+    let copy = ProbedName.RRset(
+      name: Scene.name("www.example.com."), type: .cname, ttl: 5000, data: [Scene.old])
+    let many = try plans([
+      Scene.cname {
+        $0.recursives = [
+          .init(address: "8.8.8.8:53", answers: [copy], remainingTTL: 5000, verdict: "ok")
+        ]
+        $0.recursives[0].habits = [.manyCaches]
+      }
+    ])
+    #expect(
+      many.plan.steps[0].wait?.terms.first
+        == .init(
+          term: "old TTL", seconds: 5001,
+          source: "still kept by one of the caches of resolver 8.8.8.8:53"))
+    let cut = try plans([
+      Scene.cname {
+        $0.recursives = [.init(address: "8.8.8.8:53", clamp: "cap 3600", verdict: "ok")]
+        $0.recursives[0].habits = [.cutsTTL]
+      }
+    ])
+    #expect(cut.plan.steps[0].wait?.seconds == 3960)
+    #expect(cut.plan.steps.flatMap(\.checks).allSatisfy { $0.unverified == nil })
+  }
+  @Test func `looking for a hosted zone by its name is a permission only where it has no id`()
+    throws
+  {
+    let action = "route53:ListHostedZonesByName"
+    #expect(!(try plans([Scene.cname()]).plan.permissions.contains(action)))
+    var nameless = Scene.cname()
+    nameless.zone.zoneID = nil
+    let made = try plans([nameless])
+    #expect(made.plan.permissions.contains(action) && made.rollback.permissions.contains(action))
+    let manual = try plans([Scene.cname(provider: .manual)])
+    #expect(manual.plan.permissions.isEmpty)
+  }
   @Test func `E22: a signature that ends too soon blocks by the second`() throws {
     let clear = Scene.now + 30 + 3960 + 30 + 240
     let retire = clear + 86_400
@@ -314,6 +406,11 @@ import Testing
     #expect(error.code.rawValue == "rrsig-expires")
     #expect(error.exit == .blocked)
     #expect(error.why.contains(" 675 s before"))
+    // A wildcard's answer is signed too, though more of it is unknown.
+    let wildcard = Scene.cname {
+      $0.dnssec = .init(state: .unknown, earliestExpiration: retire - 675)
+    }
+    #expect(refusal([wildcard])?.code.rawValue == "rrsig-expires")
     let accepted = try plans([it], Scene.input(accept: ["rrsig-expires"]))
     #expect(accepted.plan.risks.contains { $0.code == "rrsig-expires" && $0.accepted })
     let fresh = Scene.cname {

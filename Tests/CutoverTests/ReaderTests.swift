@@ -1,8 +1,9 @@
-import FerryCore
 import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 
 struct NamesFileTests {
   private func read(_ text: String, to target: String? = nil) throws -> [WantedMove] {

@@ -1,7 +1,8 @@
-import FerryCore
 import Foundation
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 
 /// Observations as the tests arrange them.
 enum Scene {

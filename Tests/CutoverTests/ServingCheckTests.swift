@@ -1,11 +1,12 @@
 import FerryCloudFront
-import FerryCore
 import FerryHTTP
 import FerryModel
 import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 
 /// Answers by where it is asked; keeps what was asked.
 private final class FakeEdge: ServingProbe {
@@ -16,6 +17,36 @@ private final class FakeEdge: ServingProbe {
     let place = "\(url) at \(at ?? "its own") for \(marker ?? "nothing")"
     asked.withLock { $0.append(place) }
     return [answers[place] ?? ServingLook(peer: "", failure: "\(place) was not arranged")]
+  }
+}
+
+/// Serves every third name from the source; counts how many looks are under way.
+private final class CountingEdge: ServingProbe {
+  struct Seen {
+    var names: Set<String> = []
+    var atOnce = 0
+    var atOnceMax = 0
+  }
+  let seen = Locked(Seen())
+  func look(url: String, at: String?, marker: String?) async -> [ServingLook] {
+    let host = url.dropFirst("https://".count).dropLast()
+    seen.withLock {
+      $0.atOnce += 1
+      $0.atOnceMax = max($0.atOnceMax, $0.atOnce)
+      if at == nil, host.hasPrefix("n") { $0.names.insert(String(host)) }
+    }
+    await Task.yield()
+    seen.withLock { $0.atOnce -= 1 }
+    let number = Int(host.dropFirst().prefix { $0 != "." }) ?? 0
+    let side = at ?? (host.hasPrefix("n") ? number % 3 == 0 ? "d111" : "d222" : String(host))
+    return [
+      ServingLook(
+        peer: "192.0.2.1:443", status: 200, httpVersion: "2",
+        marker: side.hasPrefix("d111") ? "E1" : "E2",
+        certificate: .init(
+          names: [String(host)], notAfter: Date(timeIntervalSince1970: 4e9), isTrusted: true,
+          coversName: true))
+    ]
   }
 }
 
@@ -60,6 +91,25 @@ struct ServingCheckTests {
     #expect(counts["https://d222.cloudfront.net/healthz at its own \(suffix)"] == 1)
     #expect(counts["https://www.example.com/healthz at its own \(suffix)"] == 4)
     #expect(counts.count == 5)
+  }
+  @Test func `thousands of names are each asked at the edge, a few dozen at once`() async throws {
+    let edge = CountingEdge()
+    let moves = (0..<5000).map {
+      ServingCheck.Move(
+        name: DomainName(wire: "n\($0).example.com"), source: source, target: target)
+    }
+    var it = ServingCheck(
+      edge, health: HealthPolicy(url: "https://{name}/", marker: "x"), now: clock.now)
+    it.tries = 1
+    let verdicts = await it.verdicts(of: moves)
+    #expect(verdicts.count == 5000)
+    // Each its own answer, in the order given.
+    #expect(verdicts.enumerated().allSatisfy { $1.serving == ($0 % 3 == 0 ? .source : .target) })
+    let seen = edge.seen.withLock { $0 }
+    #expect(seen.names.count == 5000)
+    #expect(seen.atOnceMax > 1)
+    // Two sides and the name itself of each of 32 names.
+    #expect(seen.atOnceMax <= 96)
   }
   @Test func `an unhealthy answer is not served, even by the target`() async throws {
     let health = HealthPolicy(url: "https://{name}/", marker: "x")

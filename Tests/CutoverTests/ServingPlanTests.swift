@@ -1,8 +1,9 @@
-import FerryCore
 import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 
 /// What the target's edge says before the flip decides whether there is a plan.
 struct ServingPlanTests {

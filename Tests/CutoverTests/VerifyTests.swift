@@ -1,8 +1,9 @@
-import FerryCore
 import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCommand
+@testable import FerryCore
 @testable import FerryDNS
 
 /// What `cutover verify` is asked, and what it makes of the verdicts.
@@ -107,6 +108,21 @@ struct VerifyTests {
     #expect(verdict.ofMove == dns)
   }
 
+  @Test func `the verdicts are written as JSON as any other document is`() {
+    let hostile = (0..<0x80).map { String(UnicodeScalar(UInt8($0))) }.joined() + "bücher/\u{2028}🚚"
+    let names = [
+      CutoverVerdict.Name(
+        name: Self.www, dns: .changed, serving: .target, because: ["DNS: 1", "2"]),
+      .init(name: Self.api, dns: .splitByFamily, serving: .unknown, because: []),
+      .init(
+        name: DomainName(wire: "a\\\"b.example."), dns: .notYet, serving: .mixed, because: [hostile]
+      ),
+    ]
+    for count in 0...names.count {
+      let some = Array(names.prefix(count))
+      #expect(VerdictText.json(some) == FerryJSON.document(CutoverVerdict(names: some)))
+    }
+  }
   @Test func `a probe reads as a table, with what is foreign escaped`() {
     var it = ProbedName(
       name: DomainName(wire: "xn--bcher-kva.example."), zone: DomainName(wire: "example."),
@@ -126,8 +142,13 @@ struct VerifyTests {
           name: DomainName(wire: "xn--bcher-kva.example."), zone: DomainName(wire: "example."),
           type: .cname, ttl: 300, target: DomainName(wire: "d1.example."))
       ], negativeTTL: 900,
-      recursives: [.init(address: "192.0.2.53:53", rcode: nil, verdict: "timeout")],
+      recursives: [
+        .init(address: "192.0.2.53:53", rcode: nil, verdict: "timeout"),
+        .init(address: "192.0.2.54:53", rcode: .servFail, verdict: "servfail"),
+      ],
       verdict: "unknown", because: ["1 of 2 servers answer"])
+    it.recursives[1].habits = [.manyCaches, .raisesTTL]
+    it.recursives[1].extendedErrors = [.init(6, text: "bad\u{1B}[2J\u{202E}sig"), .init(22)]
     it.soa = .init(refresh: 7200, retry: 900, expire: 1_209_600, minimum: 86_400)
     let probe = Probe(at: Date(timeIntervalSince1970: 0), names: [it])
     #expect(
@@ -139,11 +160,15 @@ struct VerifyTests {
           SERVER        ADDRESS       STATE    AA   RCODE    SERIAL  MS   ANSWER
           ns1.example.  192.0.2.1:53  ok       yes  NOERROR  7       1.2  CNAME evil\\u{1b}[2J.example. (TTL 300)
           -             192.0.2.2:53  timeout  no   -        -       -    -
-          RESOLVER       STATE    RCODE  LEFT  CLAMP  ANSWER
-          192.0.2.53:53  timeout  -      -     -      -
+          RESOLVER       STATE     RCODE     LEFT  CLAMP  HABITS                   ANSWER
+          192.0.2.53:53  timeout   -         -     -      -                        -
+          192.0.2.54:53  servfail  SERVFAIL  -     -      many-caches, raises-ttl  -
+          192.0.2.54:53 says: DNSSEC Bogus (6): bad\\u{1b}[2J\\u{202e}sig, No Reachable Authority (22)
 
         """)
-    #expect(!ProbeText.markdownText(probe).contains("\u{1B}"))
+    let markdown = ProbeText.markdownText(probe)
+    #expect(!markdown.contains("\u{1B}") && !markdown.contains("\u{202E}"))
+    #expect(markdown.contains("No Reachable Authority"))
   }
   @Test func `what was not observed is null in the JSON, never missing`() throws {
     let it = ProbedName(
@@ -157,6 +182,9 @@ struct VerifyTests {
     for key in ["name", "rcode", "soaSerial", "rttMilliseconds"] { #expect(server?[key] == .null) }
     let resolver = json["recursives"]?.array?.first
     for key in ["rcode", "remainingTTL", "clamp"] { #expect(resolver?[key] == .null) }
+    // What came later is left out: a plan of before keeps its digest.
+    #expect(resolver?["habits"] == nil && resolver?["extendedErrors"] == nil)
+    #expect(server?["extendedErrors"] == nil)
     #expect(try json.decoded(ProbedName.self, what: "probe") == it)
   }
 }

@@ -23,6 +23,19 @@ struct ClientTests {
     #expect(answer.out.hasPrefix("\(CloudFrontModel.operations.count) operations,"))
   }
 
+  @Test func `boto3 reads and writes key value stores, signed with Version 4A and with Version 4`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let lab = try await RunningLab(ferry, ["--propagation", "0.3s"])
+    let answer = try await ferry.python(
+      "boto3_keyvalues.py", CloudFrontModel.keyOperations.joined(separator: ","), lab: lab)
+    await lab.stop()
+    #expect(answer.code == 0, "\(answer.talk)")
+    #expect(answer.out.hasPrefix("\(CloudFrontModel.keyOperations.count) operations,"))
+  }
+
   @Test func `random configs made from botocore's own model survive a round trip`() async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }

@@ -203,7 +203,8 @@ struct ProbeTests {
     let validating = try await NameServer.unbound(
       ferry, stubs: ["example.com.": [signed.address]], anchors: [good.anchor])
     let refusing = try await NameServer.unbound(
-      ferry, stubs: ["example.com.": [broken.address]], anchors: [over.anchor])
+      ferry, stubs: ["example.com.": [broken.address]], options: ["ede: yes"],
+      anchors: [over.anchor])
 
     try settings([signed.address], resolvers: [validating.address])
     var it = try await probe()
@@ -217,6 +218,11 @@ struct ProbeTests {
     #expect(it["verdict"] == "bogus", "\(it)")
     #expect(it["dnssec"]?["state"] == "bogus")
     #expect(it["recursives"]?.array?.first?["verdict"] == "bogus")
+    // Unbound says why (RFC 8914), and the verdict repeats it.
+    let errors = it["recursives"]?.array?.first?["extendedErrors"]?.array ?? []
+    #expect(errors.contains { (5...12).contains($0["code"]?.int ?? 0) }, "\(errors)")
+    let because = it["because"]?.array?.compactMap(\.string) ?? []
+    #expect(because.contains { $0.contains("resolver \(refusing.address) says ") }, "\(because)")
     #expect(try await verify().name["dns"] == "bogus")
 
     let plain = try await bind(Self.zone())

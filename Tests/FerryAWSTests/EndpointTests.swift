@@ -97,3 +97,28 @@ struct EndpointTests {
     }
   }
 }
+
+struct ClosureEndpointTests {
+  @Test(arguments: [
+    (AWSService.acm, "us-east-1", "acm.us-east-1.amazonaws.com", "us-east-1"),
+    (.wafv2, "us-east-1", "wafv2.us-east-1.amazonaws.com", "us-east-1"),
+    (.lambda, "us-east-1", "lambda.us-east-1.amazonaws.com", "us-east-1"),
+    (.logs, "us-east-1", "logs.us-east-1.amazonaws.com", "us-east-1"),
+    (.kms, "eu-west-1", "kms.eu-west-1.amazonaws.com", "eu-west-1"),
+    (.s3, "eu-west-1", "s3.eu-west-1.amazonaws.com", "eu-west-1"),
+    (.iam, "eu-west-1", "iam.amazonaws.com", "us-east-1"),
+    (.iam, "us-gov-east-1", "iam.us-gov.amazonaws.com", "us-gov-west-1"),
+    (.iam, "cn-northwest-1", "iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+    (.keyValueStore, "eu-west-1", "cloudfront-kvs.global.api.aws", "us-east-1"),
+  ])
+  func `what a closure reads is where AWS has it`(
+    _ service: AWSService, _ region: String, _ host: String, _ signing: String
+  ) throws {
+    let endpoint = try Endpoints.resolve(service, region: region, custom: nil)
+    #expect(endpoint.url == "https://\(host)" && endpoint.signingRegion == signing)
+  }
+  @Test func `a bucket has a host of its own for both families of addresses`() throws {
+    let endpoint = try Endpoints.resolve(.s3, region: "eu-west-1", custom: nil, dualStack: true)
+    #expect(endpoint.url == "https://s3.dualstack.eu-west-1.amazonaws.com")
+  }
+}

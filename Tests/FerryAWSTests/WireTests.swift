@@ -9,6 +9,7 @@ import Testing
 private final class Script: HTTPSender {
   enum Line: Sendable {
     case answer(status: Int, code: String = "", headers: [String: String] = [:])
+    case json(status: Int, String)
     case nothing(String)
   }
   private let lines: Locked<[Line]>
@@ -25,6 +26,8 @@ private final class Script: HTTPSender {
     let line: Line = lines.withLock { $0.isEmpty ? .answer(status: 418) : $0.removeFirst() }
     switch line {
     case .nothing(let why): throw FerryError(.noAnswer, what: "no answer", why: why, next: "")
+    case .json(let status, let text):
+      return HTTPResponse(status: status, headers: [:], body: Array(text.utf8))
     case .answer(let status, let code, let headers):
       let body =
         code.isEmpty ? "<A/>" : "<ErrorResponse><Error><Code>\(code)</Code></Error></ErrorResponse>"
@@ -70,6 +73,45 @@ struct WireTests {
   }
   private func dates(_ script: Script) -> [String] {
     script.sent.map { request in request.headers.first { $0.name == "x-amz-date" }?.value ?? "" }
+  }
+
+  @Test func `a store is asked at its account's own host, with one signature for all regions`()
+    async throws
+  {
+    let script = Script([.answer(status: 200)], clock)
+    let place = EndpointPlace(
+      argument: nil, environment: [:], profile: [:], services: [:], region: "eu-west-1",
+      fips: false, dualStack: false)
+    let wire = Wire(
+      engine: script, clock: clock, place: place, policy: RetryPolicy(), paces: Paces())
+    var request = ServiceRequest(.keyValueStore, "ListKeys", path: "/key-value-stores/x/keys")
+    request.hostPrefix = "111111111111"
+    _ = try await wire.send(request) { Self.keys }
+    let sent = try #require(script.sent.first)
+    let headers = Dictionary(sent.headers.map { ($0.name, $0.value) }) { first, _ in first }
+    let host = "111111111111.cloudfront-kvs.global.api.aws"
+    #expect(sent.url == "https://\(host)/key-value-stores/x/keys")
+    #expect(headers["host"] == host && headers["x-amz-region-set"] == "*")
+    #expect(headers["authorization"]?.hasPrefix("AWS4-ECDSA-P256-SHA256 ") == true)
+  }
+
+  @Test func `a configured endpoint is one address for all accounts`() async throws {
+    let (wire, script) = wire([.answer(status: 200)])
+    var request = ServiceRequest(.keyValueStore, "ListKeys", path: "/key-value-stores/x/keys")
+    request.hostPrefix = "111111111111"
+    _ = try await wire.send(request) { Self.keys }
+    #expect(script.sent.first?.url == "https://lab.example/base/key-value-stores/x/keys")
+  }
+
+  @Test func `a read that is throttled in JSON is tried again as one in XML is`() async throws {
+    let (wire, script) = wire([
+      .json(status: 400, #"{"__type":"com.amazon#ThrottlingException"}"#),
+      .json(status: 200, "{}"),
+    ])
+    let answer = try await wire.send(
+      ServiceRequest(.acm, "DescribeCertificate", region: "us-east-1", method: "POST", path: "/")
+    ) { Self.keys }
+    #expect(answer.status == 200 && script.sent.count == 2)
   }
 
   @Test func `a call goes to the endpoint's base path, signed for its host`() async throws {

@@ -13,11 +13,17 @@ struct FakeDNS: DNSTransport {
     case zones([FakeZone])
     /// Recursive: answers what it has, and says NXDOMAIN to the rest.
     case resolver([String], stale: Bool = false, validates: Bool = false)
+    /// Recursive: one RRset, a CNAME, with the TTL that its so-manieth read (from 1) has.
+    case cache(name: String, data: String, ttl: @Sendable (Int) -> UInt32)
+    /// Recursive: SERVFAIL for everything, unless asked not to validate.
+    case validator([String])
     case silent, refuses, servfail, forges
     /// Answers without authority.
     case lame
   }
   var servers: [String: Server]
+  /// What a server says of each of its answers.
+  var errors: [String: [ExtendedDNSError]] = [:]
   let asked = Asked()
 
   final class Asked: Sendable {
@@ -51,6 +57,18 @@ struct FakeDNS: DNSTransport {
     case .zones(let zones):
       let count = asked.all(server.description).count { $0.key == query.key }
       message = zones[count % zones.count].answer(query, message)
+    case .cache(let name, let data, let ttl):
+      guard query.recursionDesired else {
+        message.rcode = .refused
+        break
+      }
+      message.recursionAvailable = true
+      let read = asked.all(server.description).count(where: \.recursionDesired)
+      message.answer = [DNSRecord(DomainName(wire: name), .cname, ttl: ttl(read), data)]
+    case .validator(let lines):
+      message.recursionAvailable = true
+      message.rcode = query.checkingDisabled ? .noError : .servFail
+      if query.checkingDisabled { message.answer = lines.map(FakeZone.record) }
     case .resolver(let lines, let stale, let validates):
       guard query.recursionDesired else {
         message.rcode = .refused
@@ -58,7 +76,7 @@ struct FakeDNS: DNSTransport {
       }
       message.recursionAvailable = true
       message.authenticData = validates
-      if stale { message.edns = .init(extendedErrors: [3]) }
+      if stale { message.edns = .init(extendedErrors: [.init(3)]) }
       let records = lines.map(FakeZone.record)
       message.answer = records.filter {
         $0.name == query.key.name && ($0.type == query.key.rrtype || $0.type == .cname)
@@ -68,6 +86,7 @@ struct FakeDNS: DNSTransport {
         message.authority = [FakeZone.record("example.com. 123 SOA a. b. 1 2 3 4 5")]
       }
     }
+    if let errors = errors[server.description] { message.edns = .init(extendedErrors: errors) }
     return .reply(message, milliseconds: 1.5)
   }
 }

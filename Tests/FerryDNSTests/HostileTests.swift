@@ -17,7 +17,7 @@ struct HostileMessageTests {
     message.authority = [
       DNSRecord(DomainName(wire: "example.com."), .ns, ttl: 9, "ns1.example.com.")
     ]
-    message.edns = .init(dnssecOK: true, nsid: "6e7331", extendedErrors: [3])
+    message.edns = .init(dnssecOK: true, nsid: "6e7331", extendedErrors: [.init(3)])
     return (try? DNSWire.encode(message)) ?? []
   }()
 

@@ -83,9 +83,9 @@ struct LiveNamesTests {
     let (names, fake) = Self.names(
       [
         ProberTests.one: .zone(ProberTests.zone),
-        "192.0.2.53:53": .resolver(["www.example.com. 30 CNAME old.example.net."], stale: true),
-        "192.0.2.54:53": .silent,
-      ], resolvers: ["192.0.2.53:53", "192.0.2.54:53"])
+        "10.0.0.53:53": .resolver(["www.example.com. 30 CNAME old.example.net."], stale: true),
+        "10.0.0.54:53": .silent,
+      ], resolvers: ["10.0.0.53:53", "10.0.0.54:53"])
     let looks = try await names.recursive([Self.www])
     #expect(looks.map(\.isStale) == [true, false])
     #expect(looks[0].answer == .value(RecordValue(ttl: 30, data: ["old.example.net."])))
@@ -93,8 +93,24 @@ struct LiveNamesTests {
       Issue.record("\(looks[1])")
       return
     }
-    let isRecursive = fake.asked.all("192.0.2.53:53").map(\.recursionDesired)
+    let isRecursive = fake.asked.all("10.0.0.53:53").map(\.recursionDesired)
     #expect(!isRecursive.isEmpty && !isRecursive.contains(false))
+  }
+  @Test func `a public resolver is read more than once, since one address is many caches`()
+    async throws
+  {
+    let (names, _) = Self.names(
+      [
+        ProberTests.one: .zone(ProberTests.zone),
+        "198.51.100.53:53": .cache(name: "www.example.com.", data: "old.example.net.") {
+          UInt32($0)
+        },
+      ], resolvers: ["198.51.100.53:53"])
+    let looks = try await names.recursive([Self.www])
+    let ttls = looks.compactMap { look in
+      if case .value(let value) = look.answer { value.ttl } else { nil }
+    }
+    #expect(Set(ttls).count > 1 && ttls.count == 8, "\(ttls)")
   }
   @Test func `no more than 20 questions are in flight, however many keys there are`() async throws {
     let counting = Counting()

@@ -1,4 +1,5 @@
 import FerryCore
+import FerryModel
 import Foundation
 import Testing
 
@@ -32,7 +33,7 @@ struct ProberTests {
     let fake = FakeDNS(servers: servers)
     let prober = Prober(
       fake, zones: zones ?? [settings(servers.keys.sorted().filter { !resolvers.contains($0) })],
-      resolvers: resolvers.compactMap { DNSServer($0) })
+      resolvers: resolvers.compactMap { DNSServer($0) }, clock: VirtualClock())
     return await prober.probe([name])[0]
   }
 

@@ -76,7 +76,8 @@ struct DNSWireTests {
       message[keyPath: keyPath] = true
       #expect(try DNSWire.decode(DNSWire.encode(message)) == message)
     }
-    message.edns = .init(dnssecOK: true, nsid: "", extendedErrors: [3, 19])
+    message.edns = .init(
+      dnssecOK: true, nsid: "", extendedErrors: [.init(3), .init(19, text: "since noon")])
     #expect(try DNSWire.decode(DNSWire.encode(message)) == message)
     message.edns = .init(udpSize: 4096, nsid: "6e7331")
     message.rcode = RCode(rawValue: 18)

@@ -55,7 +55,7 @@ struct AliasTests {
   func `a move needs the TXT record that names the target where the behaviour says so`(
     _ name: String
   ) async throws {
-    try set("alias-move-needs-txt=yes")
+    try set("alias-move-needs-txt=always")
     _ = try await named("source", [name])
     let target = try await named("target", [])
     for wrong in [[:], ["_\(name)": ["d0other.cloudfront.net"]]] as [[String: Set<String>]] {
@@ -68,7 +68,7 @@ struct AliasTests {
     try await move(name, to: target.id)
     // And without it: the API reference does not mention the record.
     world.model.with { $0.txtRecords = [:] }
-    try set("alias-move-needs-txt=no")
+    try set("alias-move-needs-txt=never")
     let next = try await named("next", [])
     try await move(name, to: next.id)
   }

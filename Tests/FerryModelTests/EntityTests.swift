@@ -65,6 +65,19 @@ struct EntityTests {
           members["HeadersConfig"] = ["HeaderBehavior": "none"]
           members["CookiesConfig"] = ["CookieBehavior": "none"]
           members["QueryStringsConfig"] = ["QueryStringBehavior": "none"]
+        case "FieldLevelEncryption": members = ["CallerReference": name]
+        case "FieldLevelEncryptionProfile":
+          // It names one of the keys that were made before.
+          let key = world.model.with {
+            $0.accounts[World.account]?.entities["PublicKey"]?.keys.sorted().first ?? ""
+          }
+          members["CallerReference"] = name
+          members["EncryptionEntities"] = [
+            "Quantity": 1,
+            "Items": [
+              ["PublicKeyId": .string(key), "ProviderId": "p", "FieldPatterns": ["Quantity": 0]]
+            ],
+          ]
         case "PublicKey":
           members["CallerReference"] = name
           members["EncodedKey"] = "key"

@@ -145,7 +145,7 @@ struct ModelTests {
     for (key, values) in Behaviours.help {
       for value in values.split(separator: "|") {
         var behaviours = Behaviours()
-        let text = ["NUMBER", "SECONDS"].contains(value) ? "7" : String(value)
+        let text = ["NUMBER", "SECONDS", "SPAN"].contains(value) ? "7" : String(value)
         try behaviours.set("\(key)=\(text)")
         // The first is the default.
         #expect((behaviours == Behaviours()) == values.hasPrefix(value), "\(key)=\(text)")

@@ -149,22 +149,26 @@ struct RuleTests {
   @Test func `an alias is claimed once over all accounts, and a wildcard may overlap`()
     async throws
   {
-    func aliases(_ name: String) -> [String: JSONValue] {
+    func aliases(_ name: String, _ account: AccountID = World.account) -> [String: JSONValue] {
       [
         "Aliases": ["Quantity": 1, "Items": [.string(name)]],
-        "ViewerCertificate": World.certificate,
+        "ViewerCertificate": [
+          "ACMCertificateArn": .string("arn:aws:acm:us-east-1:\(account):certificate/1"),
+          "SSLSupportMethod": "sni-only",
+        ],
       ]
     }
+    let other = "222222222222"
     await world.refused("InvalidViewerCertificate", 400) { () async throws(FerryError) in
       _ = try await world.create("c", ["Aliases": ["Quantity": 1, "Items": ["www.example.com"]]])
     }
     _ = try await world.create("a", aliases("www.example.com"))
     await world.refused("CNAMEAlreadyExists", 409) { () async throws(FerryError) in
       _ = try await world.create(
-        "b", aliases("www.example.com"), client: world.client(of: "222222222222"))
+        "b", aliases("www.example.com", other), client: world.client(of: other))
     }
     _ = try await world.create(
-      "b", aliases("*.example.com"), client: world.client(of: "222222222222"))
+      "b", aliases("*.example.com", other), client: world.client(of: other))
   }
 
   @Test func `a disabled distribution goes only once it is deployed`() async throws {

@@ -74,6 +74,69 @@ struct CutoverRunTests {
     #expect(world.names.effectiveWrites[1].at > 4900)
   }
 
+  /// A world whose plan has those addresses in every check of a kind.
+  private static func world(_ kind: Step.Check.Kind, unverified: [String]) -> CutoverWorld {
+    var world = CutoverWorld()
+    for step in world.plan.steps.indices {
+      for check in world.plan.steps[step].checks.indices
+      where world.plan.steps[step].checks[check].type == kind {
+        world.plan.steps[step].checks[check].unverified = unverified
+      }
+    }
+    world.plan = world.plan.sealed
+    world.rollback.rollbackOf = world.plan.digest
+    world.rollback = world.rollback.sealed
+    return world
+  }
+  @Test(arguments: [SimulatedNames.ServerFault.silent, .lame])
+  func `a server whose silence was accepted holds no cutover up, and that is said`(
+    _ fault: SimulatedNames.ServerFault
+  ) async throws {
+    let world = Self.world(.authoritative, unverified: ["192.0.2.2:53"])
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    world.names.changeServer(1) { $0.fault = fault }
+    let said = Tally()
+    let done = try await world.run(store: store) { event in
+      guard case .waiting(_, _, _, _, let text) = event,
+        text.hasPrefix("2 of 2 servers have it"), text.contains("not waited for")
+      else { return }
+      said.add(1)
+    }
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    let isMoved = world.isMoved
+    #expect(isMoved)
+    #expect(said.total > 0)
+  }
+  @Test(arguments: ["it answers", "another is silent", "all are silent"])
+  func `an accepted silence excuses that server alone, and only while it is silent`(
+    _ story: String
+  ) async throws {
+    let isAll = story == "all are silent"
+    let world = Self.world(
+      .authoritative, unverified: isAll ? (1...3).map { "192.0.2.\($0):53" } : ["192.0.2.2:53"])
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    let first = world.names.stateCount - 1
+    switch story {
+    case "it answers": world.names.changeServer(1) { $0.fault = .reverted(first) }
+    case "another is silent": world.names.changeServer(2) { $0.fault = .silent }
+    default: for index in 0..<3 { world.names.changeServer(index) { $0.fault = .silent } }
+    }
+    #expect(try await world.run(store: store).exit == .notYet)
+  }
+  @Test(arguments: [true, false])
+  func `a resolver that does not keep to TTLs holds a cutover up unless the plan distrusts it`(
+    _ isDistrusted: Bool
+  ) async throws {
+    let world = Self.world(.recursive, unverified: isDistrusted ? ["198.51.100.3:53"] : [])
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    world.names.changeResolver(2) { $0.floorSeconds = 100_000 }
+    let outcome = try await world.run(store: store)
+    #expect(outcome.exit == (isDistrusted ? .done : .notYet))
+  }
+
   @Test func `a rollback that is interrupted in a wait of its own waits the rest of it`()
     async throws
   {

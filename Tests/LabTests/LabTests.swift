@@ -6,6 +6,55 @@ import Testing
 @testable import Lab
 
 struct LabUnitTests {
+  /// The point is AWS's own (aws-c-auth, v4a test suite); the signature was made by awscrt 0.38.1.
+  @Test
+  func `a Version 4A signature is accepted from its signer and for the request it was made for`()
+    throws
+  {
+    let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+    let point = try #require(SignatureA.publicKey(accessKeyID: "AKIDEXAMPLE", secret: secret))
+    #expect(
+      Digest.hex(point)
+        == "04b6618f6a65740a99e650b33b6b4b5bd0d43b176d721a3edfea7e7d2d56d936b1865ed22a7eadc9c5cb9d2cbaca1b3699139fedc5043dc6661864218330c8e518"
+    )
+    let good = WireRequest(
+      method: "PUT",
+      rawPath:
+        "/key-value-stores/arn%3Aaws%3Acloudfront%3A%3A111111111111%3Akey-value-store%2Fa1/keys/k",
+      rawQuery: "",
+      headers: [
+        "host": "111111111111.127.0.0.1:8080", "if-match": "KV1",
+        "x-amz-date": "20150830T123600Z", "x-amz-region-set": "*",
+        "authorization":
+          "AWS4-ECDSA-P256-SHA256 Credential=AKIDEXAMPLE/20150830/cloudfront-keyvaluestore/aws4_request, SignedHeaders=host;if-match;x-amz-date;x-amz-region-set, Signature=304402206af4ed3957c6484262c813b6c6c4dae3d312b11858f3510656f692a8f742522c02207622b7745a6334e910a25f79b90bd028cd2f6908ecc994b0fa724ebb34632b16",
+      ], body: Array(#"{"Value":"v"}"#.utf8))
+    func answer(_ secret: String, _ change: (inout WireRequest) -> Void) -> String {
+      let key = ModelCredential(
+        accessKeyID: "AKIDEXAMPLE", secretAccessKey: secret, sessionToken: nil,
+        account: "111111111111", arn: "arn:aws:iam::111111111111:user/x", expires: nil)
+      var request = good
+      change(&request)
+      do throws(Signature.Refused) {
+        return try Signature.verify(
+          request, credentials: ["AKIDEXAMPLE": key],
+          now: Date(timeIntervalSince1970: 1_440_938_160), skewToleranceSeconds: 300
+        ).service
+      } catch { return error.code }
+    }
+    #expect(answer(secret) { _ in } == "cloudfront-keyvaluestore")
+    #expect(Signature.scope(good)?.service == "cloudfront-keyvaluestore")
+    #expect(answer("other") { _ in } == "SignatureDoesNotMatch")
+    #expect(answer(secret) { $0.headers["if-match"] = "KV2" } == "SignatureDoesNotMatch")
+    #expect(answer(secret) { $0.headers["x-amz-region-set"] = "eu-1" } == "SignatureDoesNotMatch")
+    #expect(
+      answer(secret) { $0.headers["authorization"]?.removeLast(4) } == "SignatureDoesNotMatch")
+    #expect(
+      answer(secret) {
+        $0.headers["authorization"] = $0.headers["authorization"]?.replacingOccurrences(
+          of: ";x-amz-region-set", with: "")
+      } == "IncompleteSignature")
+  }
+
   /// AWS's own test suite, get-vanilla with a query, checked from the receiving side.
   @Test func `a right signature names its signer and any change of the request is refused`() throws
   {

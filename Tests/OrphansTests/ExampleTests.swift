@@ -20,6 +20,7 @@ struct ExampleTests {
       try RemovalPlanner.plan(
         inventory, report, selection: [], keepStaging: false,
         input: PlanningInput(
+      capability: "orphans",
           name: "remove-orphaned-policy", accounts: ["default": "111111111111"],
           createdAt: inventory.takenAt, start: inventory.takenAt, tool: "edgeferry 0.1.0",
           endpoint: nil,

@@ -81,6 +81,7 @@ struct SceneBuilder {
   }
   var input: PlanningInput {
     PlanningInput(
+      capability: "orphans",
       name: "x", accounts: ["default": account.id], createdAt: takenAt, start: takenAt,
       tool: "edgeferry test",
       endpoint: nil,

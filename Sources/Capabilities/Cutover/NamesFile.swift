@@ -1,12 +1,6 @@
 import FerryCore
 import Foundation
 
-/// One name and where it shall point.
-struct WantedMove: Equatable, Sendable {
-  var name: DomainName
-  var target: DomainName
-}
-
 /// `--names FILE`: CSV without a head line, `name,target` a line.
 enum NamesFile {
   static let bytesMax = 16 << 20

@@ -46,7 +46,9 @@ struct PlanCommand: FerryCommand {
           "a name is a to z, 0 to 9, '.', '_' and '-', 64 at most, and begins with a letter or digit",
         next: "give another name")
     }
-    let (observations, notes) = try await reader(context).observe(moves)
+    let (observations, notes) = try await context.cutoverReader(
+      health: context.settings.health
+    ).observe(moves)
     guard !Task.isCancelled else { throw .interruptedWhileReading }
     for note in notes { context.terminal.talk("note: \(safe(note))") }
     var input = CutoverInput(
@@ -148,20 +150,6 @@ struct PlanCommand: FerryCommand {
 
   // MARK: The world
 
-  private func reader(_ context: Context) throws(FerryError) -> CutoverReader {
-    let engine = try context.dnsTransport()
-    let look = BulkLook(
-      engine: engine, prober: try context.prober(), zones: context.settings.zones)
-    let sessions = ZoneSessions(context, dns: engine, names: try context.liveNames())
-    let health = context.settings.health
-    return CutoverReader(
-      zones: context.settings.zones, probe: { await look.probe($0) },
-      owner: { zone throws(FerryError) in try await sessions.zone(of: zone) },
-      place: { zone throws(FerryError) in
-        let place = try await sessions.place(zone)
-        return (place.editor, place.account, place.note)
-      }, serving: health == nil ? nil : try context.servingProbe(), health: health)
-  }
   private static func accounts(_ observations: [CutoverObservation]) -> [String: AccountID] {
     var out: [String: AccountID] = [:]
     for it in observations {

@@ -32,6 +32,7 @@ enum ProbeText {
     }
     out += table(servers(it), indent: "  ")
     if !it.recursives.isEmpty { out += table(resolvers(it), indent: "  ") }
+    for line in errors(it) { out += "  \(safe(line))\n" }
     return out
   }
 
@@ -48,13 +49,21 @@ enum ProbeText {
       }
   }
   static func resolvers(_ it: ProbedName) -> [[String]] {
-    [["RESOLVER", "STATE", "RCODE", "LEFT", "CLAMP", "ANSWER"]]
+    [["RESOLVER", "STATE", "RCODE", "LEFT", "CLAMP", "HABITS", "ANSWER"]]
       + it.recursives.map { resolver in
         [
           safe(resolver.address), safe(resolver.verdict), resolver.rcode?.text ?? "-",
           resolver.remainingTTL.map { "\($0) s" } ?? "-", safe(resolver.clamp ?? "-"),
+          resolver.habits.map { $0.map(\.rawValue).joined(separator: ", ") } ?? "-",
           answers(resolver.answers),
         ]
+      }
+  }
+  /// The extended errors (RFC 8914), a line for each address that sent some.
+  static func errors(_ it: ProbedName) -> [String] {
+    (it.servers.map { ($0.address, $0.extendedErrors) }
+      + it.recursives.map { ($0.address, $0.extendedErrors) }).compactMap { address, errors in
+        errors.map { "\(address) says: \($0.words)" }
       }
   }
   private static func milliseconds(_ value: Double?) -> String {
@@ -85,6 +94,9 @@ enum ProbeText {
           if index == 0 { out += "|" + String(repeating: " --- |", count: row.count) + "\n" }
         }
       }
+      let errors = errors(it)
+      if !errors.isEmpty { out += "\n" }
+      for line in errors { out += "- \(markdown(line))\n" }
     }
     return out
   }

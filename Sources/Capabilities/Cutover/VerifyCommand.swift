@@ -33,38 +33,37 @@ struct VerifyCommand: FerryCommand {
         "note: of more than \(Prober.fewNames) names the system's resolvers are not asked; name some under resolvers:"
       )
     }
-    let evidence = try await context.prober().look(moves, asksResolvers: asksResolvers)
+    let looked = try await context.prober().look(moves, asksResolvers: asksResolvers)
     guard !Task.isCancelled else { throw .interruptedWhileReading }
-    let serving = try await Self.serving(evidence, context)
-    let document = CutoverVerdict(names: zip(evidence, serving).map(Self.verdict))
-    try context.answer(
-      global.output == .json ? FerryJSON.document(document) : Self.text(document))
-    return document.names.allSatisfy(\.cutOver) ? .done : .blocked
+    let serving = try await Self.serving(looked, context)
+    let names = zip(looked, serving).map(Self.verdict)
+    try context.answer(global.output == .json ? VerdictText.json(names) : VerdictText.plain(names))
+    return names.allSatisfy(\.cutOver) ? .done : .blocked
   }
 
-  static func verdict(_ it: NameEvidence, _ serving: ServingVerdict) -> CutoverVerdict.Name {
-    let dns = it.verdict
-    let because = (dns.because + it.probed.because).map { "DNS: " + $0 }
+  static func verdict(_ it: LookedMove, _ serving: ServingVerdict) -> CutoverVerdict.Name {
+    let because = (it.judgement.because + it.notes).map { "DNS: " + $0 }
     return .init(
-      name: it.probed.name, dns: dns.verdict.ofMove, serving: serving.serving,
+      name: it.name, dns: it.judgement.verdict.ofMove, serving: serving.serving,
       because: because + serving.because.map { "serving: " + $0 })
   }
 
   /// Who serves each name, with what CloudFront counted beside it.
-  private static func serving(_ evidence: [NameEvidence], _ context: Context)
+  private static func serving(_ looked: [LookedMove], _ context: Context)
     async throws(FerryError) -> [ServingVerdict]
   {
-    guard evidence.count <= ServingCheck.namesMax || context.settings.health != nil else {
+    guard looked.count <= ServingCheck.namesMax || context.settings.health != nil else {
       let why =
         "not asked: of more than \(ServingCheck.namesMax) names it is when the settings have health:"
-      return evidence.map { _ in ServingVerdict(.unknown, because: [why]) }
+      return [ServingVerdict](
+        repeating: ServingVerdict(.unknown, because: [why]), count: looked.count)
     }
-    let moves = evidence.map(ServingCheck.Move.init)
+    let moves = looked.map { ServingCheck.Move($0) }
     var check = ServingCheck(
       try context.servingProbe(), health: context.settings.health, now: context.clock.now)
     if moves.count > ServingCheck.namesMax { check.tries = 1 }
     async let counted = RequestEvidence.read(
-      moves.prefix(100).flatMap { [$0.target] + ($0.source.map { [$0] } ?? []) }, context)
+      moves.flatMap { [$0.target] + ($0.source.map { [$0] } ?? []) }, context)
     var out = await check.verdicts(of: moves)
     let counts = await counted
     for (index, move) in moves.enumerated() {
@@ -150,21 +149,6 @@ struct VerifyCommand: FerryCommand {
         next: "name the names, and where they should point with --to")
     }
     return moves
-  }
-
-  // MARK: Text
-
-  static func text(_ document: CutoverVerdict) -> String {
-    var out = ""
-    for it in document.names {
-      out +=
-        "\(ProbeText.both(it.name))  DNS \(it.dns.rawValue), serving \(it.serving.rawValue): \(it.cutOver ? "cut over" : "NOT CUT OVER")\n"
-      // Of many names only those that need a look are explained.
-      guard !it.cutOver || document.names.count <= 20 else { continue }
-      for line in it.because { out += "  \(safe(line))\n" }
-    }
-    let done = document.names.count(where: \.cutOver)
-    return out + "\(done) of \(document.names.count) cut over\n"
   }
 }
 

@@ -163,7 +163,9 @@ enum InventoryText {
     for account in inventory.accounts {
       out += "\naccount \(safe(account.id)): \(account.distributions.count) distributions, "
       out +=
-        "\(account.continuousDeploymentPolicies.count) continuous-deployment policies, \(account.stacks.count) stacks\n"
+        "\(account.continuousDeploymentPolicies.count) continuous-deployment policies, \(account.stacks.count) stacks"
+      if !account.resources.isEmpty { out += ", \(account.resources.count) other resources" }
+      out += "\n"
       var rows = [["  ID", "KIND", "ENABLED", "STATUS", "POLICY", "NAMES"]]
       for it in account.distributions.sorted(by: { $0.id < $1.id }) {
         rows.append([
@@ -179,6 +181,11 @@ enum InventoryText {
           "  " + safe(it.id), it.isEnabled ? "yes" : "no",
           safe(it.stagingNames.joined(separator: " ")),
         ])
+      }
+      if rows.count > 1 { out += table(rows) }
+      rows = [["  KIND", "ID", "NAME"]]
+      for it in account.resources {
+        rows.append(["  " + it.kind.rawValue, safe(it.id), safe(it.name ?? "-")])
       }
       if rows.count > 1 { out += table(rows) }
     }

@@ -36,7 +36,22 @@ public struct InventoryDiff: Codable, Equatable, Sendable {
         account, "continuous-deployment-policy",
         before.continuousDeploymentPolicies.map { ($0.id, [:], $0.config) },
         after.continuousDeploymentPolicies.map { ($0.id, [:], $0.config) })
+      for kind in ResourceKind.kept {
+        compare(
+          account, kind.rawValue, before.resources.filter { $0.kind == kind }.map(Self.item),
+          after.resources.filter { $0.kind == kind }.map(Self.item))
+      }
     }
+  }
+  private static func item(_ it: Inventory.Resource) -> Item {
+    let it = it.redacted
+    var fields: [String: String] = [:]
+    for (key, value) in it.tags { fields["tags/\(key)"] = value }
+    for (key, value) in it.extras where key != "redacted" {
+      value.leaves(path: key, into: &fields)
+    }
+    if it.document == nil { it.json?.leaves(path: "config", into: &fields) }
+    return (it.id, fields, it.document ?? XElement("none"))
   }
   private static func fields(_ it: Inventory.Distribution) -> [String: String] {
     Dictionary(it.tags.map { ("tags/\($0.key)", $0.value) }) { first, _ in first }
@@ -84,5 +99,21 @@ public struct InventoryDiff: Codable, Equatable, Sendable {
   }
   private static func value(_ text: String?) -> String {
     text.map { $0.isEmpty ? "(empty)" : safe($0) } ?? "(absent)"
+  }
+}
+
+extension JSONValue {
+  /// Every leaf by its path; a list's items by their place.
+  fileprivate func leaves(path: String, into out: inout [String: String]) {
+    switch self {
+    case .object(let members):
+      for (key, value) in members { value.leaves(path: "\(path)/\(key)", into: &out) }
+    case .array(let items):
+      for (index, item) in items.enumerated() {
+        item.leaves(path: "\(path)[\(index)]", into: &out)
+      }
+    case .string(let text): out[path] = text
+    default: out[path] = canonical
+    }
   }
 }

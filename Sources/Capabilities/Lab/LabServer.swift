@@ -55,8 +55,12 @@ struct LabServer: Sendable {
   /// The request as the model takes it, named by the service that its signature names.
   private static func call(_ arrived: WireRequest) -> ServiceRequest {
     let scope = Signature.scope(arrived)
+    // The data plane of key value stores has paths of its own, whatever host a client was sent to.
+    let isKeys = arrived.rawPath.hasPrefix("/key-value-stores/")
     return ServiceRequest(
-      AWSService(environmentName: "", configKey: "", signingName: scope?.service ?? "cloudfront"),
+      AWSService(
+        environmentName: "", configKey: "",
+        signingName: isKeys ? "cloudfront-keyvaluestore" : scope?.service ?? "cloudfront"),
       "", region: scope?.region, method: arrived.method, path: arrived.rawPath,
       query: arrived.rawQuery.split(separator: "&").map { pair in
         let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -153,6 +157,10 @@ struct LabServer: Sendable {
     error status: Int, _ code: String, _ message: String, to call: ServiceRequest
   ) -> WireAnswer {
     let id = UUID().uuidString.lowercased()
+    if call.service.signingName == "cloudfront-keyvaluestore" {
+      return answer(
+        .restJSONError(status: status, code: code, message: message, requestID: id))
+    }
     guard call.headers["content-type"]?.hasPrefix("application/x-amz-json") == true else {
       return answer(.awsError(status: status, code: code, message: message, requestID: id))
     }

@@ -2,7 +2,7 @@ import FerryCore
 import FerryModel
 import Foundation
 
-/// The other side of Signature Version 4: who signed a request, or why it is refused.
+/// The other side of Signature Version 4 and 4A: who signed a request, or why it is refused.
 ///
 /// Written apart from the client's signer, so that one mistake is not made twice.
 enum Signature {
@@ -21,6 +21,8 @@ enum Signature {
     let header = request.headers["authorization"] ?? ""
     guard let start = header.range(of: "Credential=")?.upperBound else { return nil }
     let scope = header[start...].prefix { $0 != "," && $0 != " " }.split(separator: "/")
+    // Version 4A names no region in the scope.
+    if scope.count == 4 { return (String(scope[2]), "us-east-1") }
     return scope.count == 5 ? (String(scope[3]), String(scope[2])) : nil
   }
 
@@ -33,16 +35,21 @@ enum Signature {
         code: "MissingAuthenticationToken", message: "Missing Authentication Token")
     }
     var fields: [String: String] = [:]
-    guard header.hasPrefix("AWS4-HMAC-SHA256 ") else {
-      throw Refused(code: "IncompleteSignature", message: "The algorithm is not AWS4-HMAC-SHA256.")
+    let algorithm = String(header.prefix { $0 != " " })
+    let isA = algorithm == SignatureA.algorithm
+    guard algorithm == "AWS4-HMAC-SHA256" || isA else {
+      throw Refused(
+        code: "IncompleteSignature",
+        message: "The algorithm is neither AWS4-HMAC-SHA256 nor \(SignatureA.algorithm).")
     }
-    for part in header.dropFirst("AWS4-HMAC-SHA256 ".count).split(separator: ",") {
+    for part in header.dropFirst(algorithm.count).split(separator: ",") {
       let sides = part.split(separator: "=", maxSplits: 1)
       guard sides.count == 2 else { continue }
       fields[sides[0].trimmingCharacters(in: .whitespaces)] = String(sides[1])
     }
     let scope = (fields["Credential"] ?? "").split(separator: "/").map(String.init)
-    guard scope.count == 5, scope[4] == "aws4_request", let stated = fields["Signature"],
+    guard scope.count == (isA ? 4 : 5), scope.last == "aws4_request",
+      let stated = fields["Signature"],
       let signedNames = fields["SignedHeaders"]?.split(separator: ";").map(String.init),
       signedNames.contains("host"), let stamp = request.headers["x-amz-date"],
       stamp.hasPrefix(scope[1])
@@ -50,6 +57,11 @@ enum Signature {
       throw Refused(
         code: "IncompleteSignature",
         message: "The request signature does not conform to AWS standards.")
+    }
+    // What is signed for no region of this service is good for none.
+    guard !isA || signedNames.contains("x-amz-region-set") else {
+      throw Refused(
+        code: "IncompleteSignature", message: "The header X-Amz-Region-Set is not signed.")
     }
     guard let credential = credentials[scope[0]],
       credential.sessionToken == request.headers["x-amz-security-token"]
@@ -79,11 +91,9 @@ enum Signature {
       statedDigest,
     ].joined(separator: "\n")
     let text =
-      "AWS4-HMAC-SHA256\n\(stamp)\n\(scope[1...].joined(separator: "/"))\n"
+      "\(algorithm)\n\(stamp)\n\(scope[1...].joined(separator: "/"))\n"
       + Digest.hex(Digest.sha256(Array(canonical.utf8)))
-    var key = Array("AWS4\(credential.secretAccessKey)".utf8)
-    for part in scope[1...] { key = Digest.hmac(key: key, Array(part.utf8)) }
-    guard Digest.hex(Digest.hmac(key: key, Array(text.utf8))) == stated else {
+    guard isTrue(stated, text, scope, credential, isA: isA) else {
       throw Refused(
         code: "SignatureDoesNotMatch",
         message:
@@ -97,7 +107,22 @@ enum Signature {
     if let message = late(date, now: now, toleranceSeconds: skewToleranceSeconds) {
       throw Refused(code: "SignatureDoesNotMatch", message: message)
     }
-    return Signer(credential: credential, service: scope[3], region: scope[2])
+    return Signer(
+      credential: credential, service: scope[scope.count - 2],
+      region: isA ? "us-east-1" : scope[2])
+  }
+
+  private static func isTrue(
+    _ stated: String, _ text: String, _ scope: [String], _ credential: ModelCredential, isA: Bool
+  ) -> Bool {
+    if isA {
+      return SignatureA.verify(
+        text, signature: stated, accessKeyID: credential.accessKeyID,
+        secret: credential.secretAccessKey)
+    }
+    var key = Array("AWS4\(credential.secretAccessKey)".utf8)
+    for part in scope[1...] { key = Digest.hmac(key: key, Array(part.utf8)) }
+    return Digest.hex(Digest.hmac(key: key, Array(text.utf8))) == stated
   }
 
   /// What a request is told whose time is too far off; nil when it is not.

@@ -30,12 +30,12 @@ public enum DetachPlanner {
     guard let policyID = primary.policyID else { return nil }
     var builder = PlanBuilder(input)
     if let policy = account.continuousDeploymentPolicies.first(where: { $0.id == policyID }) {
-      _ = Removal.disable(
+      _ = PolicySteps.disable(
         policy, [primary], account.id, reference: policyID, unless: nil, &builder)
     } else {
       builder.note("policy \(policyID) is not there: a rollback could not attach it again")
     }
-    Removal.detach(policyID, primary, account.id, reference: policyID, unless: nil, &builder)
+    PolicySteps.detach(policyID, primary, account.id, reference: policyID, unless: nil, &builder)
     builder.note("put it back with `edgeferry orphans reattach \(id) --plan \(input.name)`")
     return builder.sealed()
   }
@@ -93,7 +93,7 @@ public enum DetachPlanner {
           id: step, title: "Attach policy \(policyID) to \(id)", account: account.id,
           action: .updateConfig(distribution: id, set: [edit]),
           expects: .init(
-            etag: RemovalPlanner.version(primary.etag), configDigest: primary.config.configDigest),
+            etag: PlanBuilder.version(primary.etag), configDigest: primary.config.configDigest),
           checks: [
             .init(.config, distribution: id, path: path, value: policyID), PlanBuilder.deployed(id),
           ]),
@@ -116,7 +116,7 @@ public enum DetachPlanner {
           action: .updatePolicy(
             policy: policyID, set: [.init(path: "Enabled", from: "false", to: "true")]),
           expects: .init(
-            etag: RemovalPlanner.version(policy.etag), configDigest: policy.config.configDigest),
+            etag: PlanBuilder.version(policy.etag), configDigest: policy.config.configDigest),
           checks: [PlanBuilder.deployed(id)]),
         rollback: Step(
           id: "disable-policy-\(policyID)", title: "Disable policy \(policyID) again",

@@ -86,6 +86,7 @@ public struct OrphansCommand: AsyncParsableCommand {
       }
       let lead = context.settings.windows["cloudfront"]?.leadSeconds ?? 0
       return PlanningInput(
+        capability: "orphans",
         name: name ?? derived, accounts: accounts, createdAt: context.planningTime,
         start: context.planningTime + Double(lead),
         tool: Context.tool, endpoint: endpoint,

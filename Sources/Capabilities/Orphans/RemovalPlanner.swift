@@ -1,144 +1,6 @@
 import FerryCore
 import Foundation
 
-/// Two plans made together, and the configs that the rollback may need.
-public struct PlanPair: Equatable, Sendable {
-  public var plan: Plan
-  public var rollback: Plan
-  /// Config digest → XML, secrets included where they were read: for the state database alone.
-  public var images: [String: String]
-}
-
-/// What every orphans plan is made with.
-public struct PlanningInput: Sendable {
-  public var name: String
-  public var accounts: [String: AccountID]
-  public var createdAt: Date
-  /// When the plan may begin: later than it was made where approvals take a lead time.
-  public var start: Date
-  public var tool: String
-  public var endpoint: String?
-  public var inventoryDigest: String
-  public var acceptedRisks: Set<String>
-
-  public init(
-    name: String, accounts: [String: AccountID], createdAt: Date, start: Date, tool: String,
-    endpoint: String?, inventoryDigest: String, acceptedRisks: Set<String>
-  ) {
-    self.name = name
-    self.accounts = accounts
-    self.createdAt = createdAt
-    self.start = start
-    self.tool = tool
-    self.endpoint = endpoint
-    self.inventoryDigest = inventoryDigest
-    self.acceptedRisks = acceptedRisks
-  }
-}
-
-/// Collects steps with their inverse steps and seals both plans.
-struct PlanBuilder {
-  let input: PlanningInput
-  private(set) var steps: [Step] = []
-  private var rollbackSteps: [Step] = []
-  private var images: [String: String] = [:]
-  private var risks: [Plan.Risk] = []
-  private var notes: [String] = []
-  private var pointOfNoReturn: String?
-
-  static let deployTypicalSeconds = 300
-  static let deployLimitSeconds = 5400
-
-  init(_ input: PlanningInput) { self.input = input }
-
-  static func deployed(_ distribution: String) -> Step.Check {
-    .init(
-      .deployed, distribution: distribution, typicalSeconds: deployTypicalSeconds,
-      limitSeconds: deployLimitSeconds)
-  }
-
-  /// Remembers a config and returns its digest.
-  mutating func image(_ config: XElement) -> String {
-    let digest = config.configDigest
-    images[digest] = config.xml
-    return digest
-  }
-  mutating func add(_ step: Step, rollback: Step?) {
-    var step = step
-    if let rollback {
-      step.inverse = rollback.action
-      step.rollbackSeconds =
-        rollback.checks.compactMap(\.typicalSeconds).max() ?? 5
-      rollbackSteps.insert(rollback, at: 0)
-    } else if pointOfNoReturn == nil {
-      pointOfNoReturn = step.id
-    }
-    steps.append(step)
-  }
-  mutating func risk(_ code: String, _ text: String) {
-    risks.append(.init(code: code, text: text, accepted: input.acceptedRisks.contains(code)))
-  }
-  mutating func note(_ text: String) { if !notes.contains(text) { notes.append(text) } }
-
-  static let actions: [String: [String]] = [
-    "cloudfront.updateConfig": ["GetDistribution", "UpdateDistribution"],
-    "cloudfront.setEnabled": ["GetDistribution", "UpdateDistribution"],
-    "cloudfront.createDistribution": [
-      "CreateDistribution", "GetDistribution", "ListDistributions", "TagResource",
-    ],
-    "cloudfront.deleteDistribution": ["DeleteDistribution", "GetDistribution"],
-    "cloudfront.createPolicy": [
-      "CreateContinuousDeploymentPolicy", "GetContinuousDeploymentPolicy",
-      "ListContinuousDeploymentPolicies",
-    ],
-    "cloudfront.updatePolicy": [
-      "GetContinuousDeploymentPolicy", "UpdateContinuousDeploymentPolicy",
-    ],
-    "cloudfront.deletePolicy": [
-      "DeleteContinuousDeploymentPolicy", "GetContinuousDeploymentPolicy",
-    ],
-  ]
-
-  private func assemble(
-    _ steps: [Step], name: String, risks: [Plan.Risk], notes: [String], rollbackOf: String?
-  ) -> Plan {
-    let seconds = steps.reduce(0) { sum, step in
-      sum + (step.checks.compactMap(\.typicalSeconds).max() ?? 0) + (step.wait?.seconds ?? 0)
-    }
-    var permissions: Set = ["sts:GetCallerIdentity"]
-    for step in steps {
-      for action in Self.actions[step.action.type] ?? [] {
-        permissions.insert("cloudfront:\(action)")
-      }
-      if step.checks.contains(where: { $0.type == .deployed }) {
-        permissions.insert("cloudfront:GetDistribution")
-      }
-    }
-    let plain = images.filter { entry in
-      (try? XMLReader.read(entry.value)).map { !$0.holdsSecrets } ?? false
-    }
-    return Plan(
-      name: name, capability: "orphans", createdAt: input.createdAt, tool: input.tool,
-      accounts: input.accounts,
-      observed: .init(
-        inventoryDigest: input.inventoryDigest, endpoint: input.endpoint, images: plain),
-      steps: steps,
-      schedule: .init(
-        start: input.start, end: input.start + Double(seconds), criticalPathSeconds: seconds,
-        exposureSeconds: 0), pointOfNoReturn: rollbackOf == nil ? pointOfNoReturn : nil,
-      risks: risks, notes: notes, permissions: permissions.sorted(), rollbackOf: rollbackOf
-    ).sealed
-  }
-
-  func sealed() -> PlanPair {
-    let plan = assemble(steps, name: input.name, risks: risks, notes: notes, rollbackOf: nil)
-    let rollback = assemble(
-      rollbackSteps, name: String(input.name.prefix(55)) + ".rollback", risks: [], notes: [],
-      rollbackOf: plan.digest)
-    return PlanPair(plan: plan, rollback: rollback, images: images)
-  }
-}
-
 /// Plans the removal of orphans: policy first, its staging distribution only after it is gone.
 public struct RemovalPlanner {
   var inventory: Inventory
@@ -267,10 +129,10 @@ public struct RemovalPlanner {
     let delete = "delete-policy-\(policy.id)"
     // CloudFront refuses a policy whose staging distribution is not there, so this one cannot come back.
     let isLost = staging.count < policy.stagingNames.count || policy.stagingNames.isEmpty
-    let disabled = Removal.disable(
+    let disabled = PolicySteps.disable(
       policy, primaries, account, reference: reference, unless: isLost ? delete : nil, &builder)
     for primary in primaries {
-      Removal.detach(
+      PolicySteps.detach(
         policy.id, primary, account, reference: reference, unless: isLost ? delete : nil, &builder)
     }
     let image = builder.image(policy.config)
@@ -289,7 +151,7 @@ public struct RemovalPlanner {
         id: delete, title: "Delete continuous-deployment policy \(policy.id)", account: account,
         action: .deletePolicy(policy: policy.id),
         expects: .init(
-          etag: disabled == nil ? Self.version(policy.etag) : nil,
+          etag: disabled == nil ? PlanBuilder.version(policy.etag) : nil,
           configDigest: (disabled ?? policy.config).configDigest),
         checks: [.init(.absent, policy: policy.id)]),
       rollback: isLost
@@ -319,7 +181,7 @@ public struct RemovalPlanner {
           id: disable, title: "Disable staging distribution \(staging.id)", account: account,
           action: .setEnabled(distribution: staging.id, from: true, to: false),
           expects: .init(
-            etag: Self.version(staging.etag), configDigest: staging.config.configDigest),
+            etag: PlanBuilder.version(staging.etag), configDigest: staging.config.configDigest),
           checks: [PlanBuilder.deployed(staging.id)]),
         rollback: Step(
           id: "enable-staging-\(staging.id)",
@@ -335,7 +197,7 @@ public struct RemovalPlanner {
         id: delete, title: "Delete staging distribution \(staging.id)", account: account,
         action: .deleteDistribution(distribution: staging.id),
         expects: .init(
-          etag: staging.isEnabled ? nil : Self.version(staging.etag),
+          etag: staging.isEnabled ? nil : PlanBuilder.version(staging.etag),
           configDigest: config.configDigest),
         checks: [.init(.absent, distribution: staging.id)]),
       rollback: Step(
@@ -358,67 +220,5 @@ public struct RemovalPlanner {
         "the inventory holds only digests of the origin header values of \(staging.id); `apply` saves the config in clear before it writes"
       )
     }
-  }
-  static func version(_ etag: String) -> String? { etag.isEmpty ? nil : etag }
-}
-
-/// Taking a policy off its primary, as removal and detach share it.
-enum Removal {
-  /// - Returns: the policy's config after the step, or nil when it is disabled already.
-  static func disable(
-    _ policy: Inventory.Policy, _ primaries: [Inventory.Distribution], _ account: AccountID,
-    reference: String, unless: String?, _ builder: inout PlanBuilder
-  ) -> XElement? {
-    guard policy.isEnabled else { return nil }
-    _ = builder.image(policy.config)
-    let id = "disable-policy-\(policy.id)"
-    let off = ConfigEdit(path: "Enabled", from: "true", to: "false")
-    builder.add(
-      Step(
-        id: id,
-        title: "Disable continuous-deployment policy \(policy.id), all traffic back to the primary",
-        account: account, action: .updatePolicy(policy: policy.id, set: [off]),
-        expects: .init(
-          etag: RemovalPlanner.version(policy.etag), configDigest: policy.config.configDigest),
-        checks: primaries.map { PlanBuilder.deployed($0.id) }),
-      rollback: Step(
-        id: "enable-policy-\(policy.id)", title: "Enable policy \(policy.id) again",
-        account: account,
-        action: .updatePolicy(
-          policy: reference, set: [.init(path: "Enabled", from: "false", to: "true")]),
-        checks: primaries.map { PlanBuilder.deployed($0.id) }, undoes: id, unless: unless))
-    return policy.config.edited([off], shape: "ContinuousDeploymentPolicyConfig")
-  }
-
-  static func detach(
-    _ policyID: String, _ primary: Inventory.Distribution, _ account: AccountID,
-    reference: String, unless: String?, _ builder: inout PlanBuilder
-  ) {
-    _ = builder.image(primary.config)
-    let path = "ContinuousDeploymentPolicyId"
-    let id = "detach-policy-\(primary.id)"
-    // Empty and present: an omitted element may mean "keep what is there".
-    let edit = ConfigEdit(path: path, from: policyID, to: "")
-    let after = primary.config.edited([edit], shape: "DistributionConfig")
-    builder.add(
-      Step(
-        id: id, title: "Detach policy \(policyID) from \(primary.id) with an empty id",
-        account: account, action: .updateConfig(distribution: primary.id, set: [edit]),
-        expects: .init(
-          etag: RemovalPlanner.version(primary.etag), configDigest: primary.config.configDigest),
-        checks: [
-          .init(.config, distribution: primary.id, path: path, value: ""),
-          PlanBuilder.deployed(primary.id),
-        ]),
-      rollback: Step(
-        id: "attach-policy-\(primary.id)", title: "Attach the policy to \(primary.id) again",
-        account: account,
-        action: .updateConfig(
-          distribution: primary.id, set: [.init(path: path, from: "", to: reference)]),
-        expects: .init(configDigest: after.configDigest),
-        checks: [
-          .init(.config, distribution: primary.id, path: path, value: reference),
-          PlanBuilder.deployed(primary.id),
-        ], undoes: id, unless: unless))
   }
 }

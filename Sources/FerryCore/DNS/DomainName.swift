@@ -137,11 +137,11 @@ public struct DomainName: Hashable, Comparable, Sendable, CustomStringConvertibl
   public func isWithin(_ zone: DomainName) -> Bool {
     if zone.text == "." || text == zone.text { return true }
     let (own, other) = (text.utf8, zone.text.utf8)
-    guard own.count > other.count else { return false }
-    let start = own.index(own.endIndex, offsetBy: -other.count)
-    let dot = own.index(before: start)
-    guard own[dot] == 0x2E, own[start...].elementsEqual(other) else { return false }
-    return dot == own.startIndex || own[own.index(before: dot)] != 0x5C
+    guard own.count > other.count, own.suffix(other.count).elementsEqual(other) else {
+      return false
+    }
+    let before = own.dropLast(other.count)
+    return before.last == 0x2E && before.dropLast().last != 0x5C
   }
   public var isWildcard: Bool { text.hasPrefix("*.") }
   /// The labels below `zone`: `www` of www.example.com. in example.com.; empty at the apex.

@@ -24,11 +24,10 @@ public struct DNSMessage: Equatable, Sendable {
     public var dnssecOK: Bool
     /// The hex of NSID (RFC 5001), where the server named itself.
     public var nsid: String?
-    /// Extended DNS errors (RFC 8914).
-    public var extendedErrors: [UInt16]
+    public var extendedErrors: [ExtendedDNSError]
     public init(
       udpSize: UInt16 = 1232, dnssecOK: Bool = false, nsid: String? = nil,
-      extendedErrors: [UInt16] = []
+      extendedErrors: [ExtendedDNSError] = []
     ) {
       self.udpSize = udpSize
       self.dnssecOK = dnssecOK

@@ -36,8 +36,14 @@ public struct ProbedName: Codable, Equatable, Sendable {
     /// CNAME, A, AAAA, HTTPS at the name itself.
     public var answers: [RRset]
     public var soaSerial: UInt32?
+    /// As a `ServerLook` of the same server has it; for a server of no known address its name stands there.
+    public var observedAddress: String? {
+      address.isEmpty ? name.map { DNSServer(address: $0.host).description } : address
+    }
     public var rttMilliseconds: Double?
     public var verdict: Verdict
+    /// nil for none.
+    public var extendedErrors: [ExtendedDNSError]?
     public init(
       name: DomainName?, address: String, authoritative: Bool = false, rcode: RCode? = nil,
       answers: [RRset] = [], soaSerial: UInt32? = nil, rttMilliseconds: Double? = nil,
@@ -86,6 +92,21 @@ public struct ProbedName: Codable, Equatable, Sendable {
     /// A TTL above or below what the authoritative servers allow, as `floor 300` or `cap 3600`; nil for none seen.
     public var clamp: String?
     public var verdict: String
+    /// What two reads, a few seconds apart, show of its caches; nil for nothing odd.
+    public var habits: [Habit]?
+    /// nil for none.
+    public var extendedErrors: [ExtendedDNSError]?
+    public enum Habit: String, Codable, Sendable {
+      /// The TTL does not count down: whoever asks later keeps the answer for as long again.
+      case fixedTTL = "fixed-ttl"
+      /// One address is many caches: the remaining TTL rises or jumps from read to read.
+      case manyCaches = "many-caches"
+      /// It keeps answers longer, or less long, than the servers allow.
+      case raisesTTL = "raises-ttl"
+      case cutsTTL = "cuts-ttl"
+    }
+    /// Whether an old copy may outlive the time that it shows.
+    public var outlivesTTL: Bool { habits?.contains { $0 != .cutsTTL } ?? false }
     public init(
       address: String, rcode: RCode? = nil, answers: [RRset] = [], remainingTTL: Int? = nil,
       clamp: String? = nil, verdict: String
@@ -187,7 +208,8 @@ public struct CutoverVerdict: Codable, Equatable, Sendable {
   }
 }
 
-// What could not be observed is there as null: a script need not tell a missing key from an unknown value.
+// What could not be observed is there as null: a script need not tell a missing key from an unknown value. Habits and
+// extended errors came later and are left out where there are none, so that older plans keep their digests.
 
 extension ProbedName {
   public func encode(to encoder: any Encoder) throws {
@@ -215,6 +237,7 @@ extension ProbedName.Server {
     try box.encode(soaSerial, forKey: .soaSerial)
     try box.encode(rttMilliseconds, forKey: .rttMilliseconds)
     try box.encode(verdict, forKey: .verdict)
+    try box.encodeIfPresent(extendedErrors, forKey: .extendedErrors)
   }
 }
 extension ProbedName.DNSSEC {
@@ -233,5 +256,7 @@ extension ProbedName.Recursive {
     try box.encode(remainingTTL, forKey: .remainingTTL)
     try box.encode(clamp, forKey: .clamp)
     try box.encode(verdict, forKey: .verdict)
+    try box.encodeIfPresent(habits, forKey: .habits)
+    try box.encodeIfPresent(extendedErrors, forKey: .extendedErrors)
   }
 }

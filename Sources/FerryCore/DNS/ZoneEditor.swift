@@ -67,6 +67,6 @@ public struct ResolverLook: Equatable, Sendable {
 public protocol NameObserver: Sendable {
   /// Each key on each address of each authoritative server, asked over TCP with RD=0.
   func authoritative(zone: DomainName, _ keys: [RecordKey]) async throws(FerryError) -> [ServerLook]
-  /// Each key on each recursive resolver of the settings. Never asked for a name about to be created.
+  /// Each key on each recursive resolver of the settings, more than once where one address is many caches. Never asked for a name about to be created.
   func recursive(_ keys: [RecordKey]) async throws(FerryError) -> [ResolverLook]
 }

@@ -26,52 +26,87 @@ final class Asking: DNSTransport {
   /// The outcomes of many questions, in their order.
   ///
   /// A server that was never heard gets a few of its questions before the others.
-  func askAll(_ asks: [(query: DNSQuery, server: DNSServer)]) async -> [DNSOutcome] {
-    var outcomes = [DNSOutcome?](repeating: nil, count: asks.count)
+  func askAll(_ asks: [DNSAsk]) async -> [DNSOutcome] {
+    let answers = await askAll(asks, readsAliases: false)
+    return zip(asks, answers).map { $1.outcome(to: $0.query) }
+  }
+  /// - Parameter readsAliases: whether the usual answer to a question for a CNAME comes as that alone.
+  func askAll(_ asks: [DNSAsk], readsAliases: Bool) async -> [AliasAnswer] {
+    // Servers by number: there are few, and each has many questions.
+    var numbers: [DNSServer: Int] = [:]
+    var servers: [DNSServer] = []
+    let places = asks.map { ask in
+      if let number = numbers[ask.server] { return number }
+      numbers[ask.server] = servers.count
+      servers.append(ask.server)
+      return servers.count - 1
+    }
+    var contacts = silences.withLock { known in servers.map { known[$0] == 0 ? nil : 0 } }
     var first: [Int] = []
     var rest: [Int] = []
-    var contacts: [DNSServer: Int] = [:]
-    let known = silences.withLock { $0 }
     for index in asks.indices {
-      let server = asks[index].server
-      let count = contacts[server, default: 0]
-      contacts[server] = count + 1
-      if known[server] != 0, count < Self.silencesMax {
+      if let count = contacts[places[index]], count < Self.silencesMax {
+        contacts[places[index]] = count + 1
         first.append(index)
       } else {
         rest.append(index)
       }
     }
+    var answers = [AliasAnswer](
+      repeating: .other(.silent(because: "it was not asked")), count: asks.count)
     var chunks = first.isEmpty ? [] : [first[...]]
     for start in stride(from: 0, to: rest.count, by: Self.chunk) {
       chunks.append(rest[start..<min(start + Self.chunk, rest.count)])
     }
     for chunk in chunks {
+      let given = servers.map(givenUp)
       var wanted: [Int] = []
+      wanted.reserveCapacity(chunk.count)
       for index in chunk {
-        if let given = givenUp(asks[index].server) {
-          outcomes[index] = given
+        if let given = given[places[index]] {
+          answers[index] = .other(given)
         } else {
           wanted.append(index)
         }
       }
-      for (index, outcome) in zip(wanted, await answers(wanted.map { asks[$0] })) {
-        outcomes[index] = outcome
-        note(outcome, of: asks[index].server)
+      var runs = [Run](repeating: Run(), count: servers.count)
+      let came = await self.answers(wanted.map { asks[$0] }, readsAliases: readsAliases)
+      for (index, answer) in zip(wanted, came) {
+        answers[index] = answer
+        if case .other(.silent) = answer {
+          runs[places[index]].silences += 1
+        } else {
+          runs[places[index]] = Run(isHeard: true)
+        }
+      }
+      silences.withLock { all in
+        for (server, run) in zip(servers, runs) where run.isHeard || run.silences > 0 {
+          all[server] = run.silences + (run.isHeard ? 0 : all[server] ?? 0)
+        }
       }
     }
-    return outcomes.map { $0 ?? .silent(because: "it was not asked") }
+    return answers
   }
-  private func answers(_ asks: [(query: DNSQuery, server: DNSServer)]) async -> [DNSOutcome] {
+  /// How one server took a chunk of questions: whether it was heard, and its silences since.
+  private struct Run {
+    var isHeard = false
+    var silences = 0
+  }
+  private func answers(_ asks: [DNSAsk], readsAliases: Bool) async -> [AliasAnswer] {
     if let bulk = transport as? any BulkTransport {
-      let outcomes = Locked([DNSOutcome?](repeating: nil, count: asks.count))
-      await bulk.askAll(asks.map { DNSAsk($0.query, of: $0.server) }) { index, outcome in
-        outcomes.withLock { $0[index] = outcome }
+      let answers = Locked(
+        [AliasAnswer](
+          repeating: .other(.silent(because: "it was not asked")), count: asks.count))
+      await bulk.askAll(asks, readsAliases: readsAliases) { index, answer in
+        answers.withLock { $0[index] = answer }
       }
-      return outcomes.withLock { all in all.map { $0 ?? .silent(because: "it was not asked") } }
+      return answers.withLock { $0 }
     }
     let transport = self.transport
-    return await inParallel(asks, atMost: 256) { await transport.ask($0.query, of: $0.server) }
+    return await inParallel(asks, atMost: 256) { ask in
+      let outcome = await transport.ask(ask.query, of: ask.server)
+      return readsAliases ? AliasAnswer(outcome, to: ask.query) : .other(outcome)
+    }
   }
 
   private func givenUp(_ server: DNSServer) -> DNSOutcome? {
@@ -113,7 +148,9 @@ final class Asking: DNSTransport {
 
 /// A transport that takes tens of thousands of questions at once.
 protocol BulkTransport: DNSTransport {
-  func askAll(_ asks: [DNSAsk], each: @escaping @Sendable (Int, DNSOutcome) -> Void) async
+  func askAll(
+    _ asks: [DNSAsk], readsAliases: Bool, each: @escaping @Sendable (Int, AliasAnswer) -> Void
+  ) async
 }
 extension DNSEngine: BulkTransport {}
 

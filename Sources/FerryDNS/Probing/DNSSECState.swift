@@ -39,7 +39,7 @@ struct DNSSECState: Equatable {
       check(records, keys, it)
       checked.append(records)
     }
-    if let delegation = it.delegation, state == .signed {
+    if let delegation = it.delegation, state != .bogus {
       if delegation.isEmpty {
         findings.append(
           "the zone is signed, but its parent has no DS: resolvers take it as insecure")
@@ -65,11 +65,27 @@ struct DNSSECState: Equatable {
         covering.isEmpty
         ? .failed(because: "there is no signature")
         : SignatureCheck.verify(set, covering, keys, at: it.now)
-      guard case .failed(let because) = result else { continue }
+      guard case .failed(let because) = result else {
+        if state == .signed { judgeWildcard(key, covering) }
+        continue
+      }
       state = .bogus
       let finding = "\(key.name) \(key.rrtype.rawValue): \(because)"
       if !findings.contains(finding) { findings.append(finding) }
     }
+  }
+
+  /// A signature of fewer labels than the name has is the wildcard's. It holds for any name below; that this one
+  /// itself does not exist would have to be proven too, and nobody checks that here.
+  /// - Source: RFC 4034 §3.1.3, RFC 4035 §5.3.4.
+  private mutating func judgeWildcard(_ key: RecordKey, _ signatures: [DNSRecord]) {
+    let labels = key.name.labels.count - (key.name.isWildcard ? 1 : 0)
+    guard let signed = signatures.compactMap({ Signature($0)?.labels }).min(), signed < labels
+    else { return }
+    state = .unknown
+    findings.append(
+      "\(key.name) \(key.rrtype.rawValue) is signed as a wildcard's; whether the name itself does not exist was not checked"
+    )
   }
 
   /// The fields of an RRSIG that matter here.

@@ -55,7 +55,12 @@ public struct LiveNames: NameObserver {
 
   public func recursive(_ keys: [RecordKey]) async throws(FerryError) -> [ResolverLook] {
     let asking = Asking(transport)
-    let questions = keys.flatMap { key in resolvers.map { (key, $0) } }
+    // One public address is many caches: each read may reach another, and the caller takes the worst.
+    let questions = keys.flatMap { key in
+      resolvers.flatMap {
+        [(RecordKey, DNSServer)](repeating: (key, $0), count: Prober.reads(of: $0))
+      }
+    }
     return await inParallel(questions, atMost: Self.inFlightMax) { key, resolver in
       let outcome = await asking.ask(
         DNSQuery(key.name, key.rrtype, recursionDesired: true), of: resolver)

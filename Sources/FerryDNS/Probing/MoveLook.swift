@@ -1,7 +1,7 @@
 import FerryCore
 
 /// Looking whether names have moved: one question to each server for a name that is a CNAME, so that ten thousand
-/// names on four servers are forty thousand questions, asked all at once.
+/// names on four servers are forty thousand questions, asked all at once. Most are answered alike and judged once.
 extension Prober {
   /// Names looked at one by one, where the first question did not settle it.
   private static let namesAtOnce = 64
@@ -20,8 +20,8 @@ extension Prober {
   }
 
   /// - Parameter asksResolvers: whether resolvers are read too; they are evidence, the servers decide.
-  /// - Returns: the evidence for each move, in the order given; `verdict` judges it.
-  public func look(_ moves: [NameMove], asksResolvers: Bool = true) async -> [NameEvidence] {
+  /// - Returns: what became of each move, in the order given.
+  public func look(_ moves: [NameMove], asksResolvers: Bool = true) async -> [LookedMove] {
     // In pieces, so that one is judged while the answers to the next come in.
     let pieces = stride(from: 0, to: moves.count, by: Self.piece).map {
       Array(moves[$0..<min($0 + Self.piece, moves.count)])
@@ -34,18 +34,30 @@ extension Prober {
   private static let piecesAtOnce = 3
 
   private func lookAtOnce(_ moves: [NameMove], isMany: Bool, asksResolvers: Bool) async
-    -> [NameEvidence]
+    -> [LookedMove]
   {
-    let places = await inParallel(moves, atMost: Self.namesAtOnce) { move in
-      // The settings' servers without a question whether a cut lies below: the answer will tell.
-      if let given = delegation.given(for: move.name) { return Delegation.Place.found(given) }
-      return await delegation.place(of: move.name)
+    let places = await self.places(of: moves)
+    var answers = await askServers(moves, places)
+    let asksResolvers = asksResolvers && !resolvers.isEmpty
+    // Names that all servers answer in the same usual way are judged once for all of them.
+    var shapes: [Shape: Int] = [:]
+    var models: [Looked] = []
+    var modelOf: [Int?] = []
+    modelOf.reserveCapacity(moves.count)
+    for (index, move) in moves.enumerated() {
+      guard !asksResolvers, let shape = Shape(move, at: places.numbers[index], answers[index])
+      else {
+        modelOf.append(nil)
+        continue
+      }
+      if shapes[shape] == nil {
+        shapes[shape] = models.count
+        models.append(looked(move, places[index], answers[index]))
+      }
+      modelOf.append(shapes[shape])
     }
-    var looked = zip(moves, places).map { move, place in
-      if case .found(let found) = place { return Looked(move: move, place: found) }
-      return Looked(move: move, place: ZoneServers(zone: move.name, servers: []))
-    }
-    await askServers(&looked)
+    var alone = moves.indices.filter { modelOf[$0] == nil }
+    var looked = alone.map { self.looked(moves[$0], places[$0], answers[$0]) }
     let open = looked.indices.filter { Self.isOpen(looked[$0]) }
     let more = await inParallel(open.map { looked[$0] }, atMost: Self.namesAtOnce) {
       await followed($0)
@@ -54,18 +66,106 @@ extension Prober {
     if asksResolvers { await askResolvers(&looked, isMany: isMany) }
     // The keys of a zone are asked for once; most zones have none, and then there is nothing to wait for.
     var keys: [DomainName: ZoneKeys] = [:]
-    for it in looked
+    for it in looked + models
     where keys[it.place.zone] == nil && it.reports.contains(where: { $0.entry.verdict == .ok }) {
       keys[it.place.zone] = await self.keys(
         of: it.place.zone, reports: it.reports, asksParent: false)
     }
-    return looked.indices.map { index in
-      if case .lost(let because) = places[index] {
-        return NameEvidence(
-          ProbedName(name: moves[index].name, zone: nil, verdict: "", because: [because]),
-          move: moves[index])
+    func keysAt(_ it: Looked) -> ZoneKeys { keys[it.place.zone] ?? ZoneKeys() }
+    let judged = models.map { model in
+      // Where the zone is signed, what is said names the name.
+      (keysAt(model).keys ?? []).isEmpty ? LookedMove(evidence(model, keysAt(model))) : nil
+    }
+    for (index, model) in modelOf.enumerated() {
+      guard let model, judged[model] == nil else { continue }
+      modelOf[index] = nil
+      alone.append(index)
+      looked.append(self.looked(moves[index], places[index], answers[index]))
+    }
+    answers = []
+    var out = zip(moves, modelOf).map { move, model -> LookedMove? in
+      var it = model.flatMap { judged[$0] }
+      it?.name = move.name
+      it?.evidence = nil
+      return it
+    }
+    for (index, it) in zip(alone, looked) {
+      guard let because = places.lost[index] else {
+        out[index] = LookedMove(evidence(it, keysAt(it)))
+        continue
       }
-      return evidence(looked[index], keys[looked[index].place.zone] ?? ZoneKeys())
+      out[index] = LookedMove(
+        NameEvidence(
+          ProbedName(name: it.move.name, zone: nil, verdict: "", because: [because]), move: it.move)
+      )
+    }
+    return out.compactMap { $0 }
+  }
+
+  /// Where names are held, each zone once.
+  private struct Places {
+    var all: [ZoneServers] = []
+    var numbers: [Int] = []
+    /// Why nothing was found, for a name's place among the names.
+    var lost: [Int: String] = [:]
+    subscript(_ name: Int) -> ZoneServers { all[numbers[name]] }
+    mutating func number(of place: ZoneServers) -> Int {
+      // Names of one zone mostly follow each other.
+      if all.last == place { return all.count - 1 }
+      if let known = all.firstIndex(of: place) { return known }
+      all.append(place)
+      return all.count - 1
+    }
+  }
+  private func places(of moves: [NameMove]) async -> Places {
+    var out = Places()
+    // The settings' servers without a question whether a cut lies below: the answer will tell.
+    let given = moves.map { delegation.given(for: $0.name) }
+    let unknown = moves.indices.filter { given[$0] == nil }
+    var found = await inParallel(unknown, atMost: Self.namesAtOnce) {
+      await delegation.place(of: moves[$0].name)
+    }[...]
+    for (index, move) in moves.enumerated() {
+      if let given = given[index] {
+        out.numbers.append(out.number(of: given))
+        continue
+      }
+      switch found.popFirst() {
+      case .found(let place)?: out.numbers.append(out.number(of: place))
+      case .lost(let because)?:
+        out.lost[index] = because
+        out.numbers.append(out.number(of: ZoneServers(zone: move.name, servers: [])))
+      case nil: preconditionFailure("as many places as names")
+      }
+    }
+    return out
+  }
+
+  /// All that the verdict on a name depends on, when each server of its zone has answered one CNAME at it, to the
+  /// target or to the source: names alike in this are alike in the verdict and in what it was deduced from.
+  private struct Shape: Hashable {
+    private struct Answer: Hashable {
+      var isTarget: Bool
+      var ttl: UInt32
+    }
+    private let place: Int
+    private let target: DomainName
+    private let source: DomainName?
+    private var answers: [Answer] = []
+
+    /// nil for a name that has to be looked at for itself.
+    init?(_ move: NameMove, at place: Int, _ given: [AliasAnswer?]) {
+      guard !given.isEmpty else { return nil }
+      self.place = place
+      target = move.target
+      source = move.source
+      answers.reserveCapacity(given.count)
+      for answer in given {
+        guard case .alias(let target, let ttl, _)? = answer, ttl <= RRsets.ttlMax,
+          target == move.target || target == move.source
+        else { return nil }
+        answers.append(Answer(isTarget: target == move.target, ttl: ttl))
+      }
     }
   }
 
@@ -84,25 +184,33 @@ extension Prober {
     return query
   }
 
-  private func askServers(_ looked: inout [Looked]) async {
-    var asks: [(query: DNSQuery, server: DNSServer)] = []
-    for it in looked {
-      for server in it.place.servers.compactMap(\.server) {
-        asks.append((Self.question(it.move.name, .cname), server))
-      }
+  /// The answer of each server of each name; nil where a server's address is not known.
+  private func askServers(_ moves: [NameMove], _ places: Places) async -> [[AliasAnswer?]] {
+    let servers = places.all.map { $0.servers.map(\.server) }
+    var asks: [DNSAsk] = []
+    asks.reserveCapacity(moves.count * 4)
+    for (move, place) in zip(moves, places.numbers) {
+      let query = Self.question(move.name, .cname)
+      for case let server? in servers[place] { asks.append(DNSAsk(query, of: server)) }
     }
-    var outcomes = await asking.askAll(asks)[...]
-    for index in looked.indices {
-      let it = looked[index]
-      looked[index].reports = it.place.servers.map { server in
-        guard let address = server.server, let outcome = outcomes.popFirst() else {
-          return ServerReport(unreachable: server.name)
-        }
-        return ServerReport(
-          address, named: server.name, of: it.move.name, in: it.place.zone, .init(cname: outcome))
-      }
-      looked[index].answers = Self.distinct(looked[index].reports)
+    var answers = await asking.askAll(asks, readsAliases: true)[...]
+    return places.numbers.map { place in
+      servers[place].map { $0 == nil ? nil : answers.popFirst() }
     }
+  }
+  private func looked(_ move: NameMove, _ place: ZoneServers, _ answers: [AliasAnswer?]) -> Looked {
+    let query = Self.question(move.name, .cname)
+    var it = Looked(move: move, place: place)
+    it.reports = zip(place.servers, answers).map { server, answer in
+      guard let address = server.server, let answer else {
+        return ServerReport(unreachable: server.name)
+      }
+      return ServerReport(
+        address, named: server.name, of: move.name, in: place.zone,
+        .init(cname: answer.outcome(to: query)))
+    }
+    it.answers = Self.distinct(it.reports)
+    return it
   }
 
   /// What one CNAME question did not settle: a zone further down, addresses, a chain of more links.
@@ -112,10 +220,8 @@ extension Prober {
     if it.reports.contains(where: { $0.refersTo != nil }),
       case .found(let below) = await delegation.place(of: name), below.zone != it.place.zone
     {
-      it.place = below
-      var one = [it]
-      await askServers(&one)
-      it = one[0]
+      let answers = await askServers([it.move], Places(all: [below], numbers: [0]))
+      it = looked(it.move, below, answers[0])
     }
     if it.answers.contains(where: \.isEmpty) {
       it.reports = await withAddresses(it)
@@ -153,14 +259,14 @@ extension Prober {
 
   /// Only names that a server has; each resolver as often as it is many caches.
   private func askResolvers(_ looked: inout [Looked], isMany: Bool) async {
-    var asks: [(query: DNSQuery, server: DNSServer)] = []
+    var asks: [DNSAsk] = []
     var counts: [[Int]] = []
     for it in looked {
       let types = it.answers.contains { !$0.isEmpty } ? Self.typesToRead(it.answers) : []
       counts.append(
         resolvers.map { resolver in
           let questions = types.flatMap { type in
-            [(Self.reading(it.move.name, type), resolver)].repeated(
+            [DNSAsk(Self.reading(it.move.name, type), of: resolver)].repeated(
               isMany ? 1 : Self.reads(of: resolver))
           }
           asks += questions

@@ -95,6 +95,13 @@ extension ProbedName.Server {
     return address.isEmpty ? name.text : "\(name) (\(address))"
   }
   var isIPv6: Bool { address.hasPrefix("[") || address.hasPrefix("tls://[") }
+  /// Its state, with what it says of it itself.
+  var says: String { verdict.rawValue + extendedErrors.added }
+}
+
+extension [ExtendedDNSError]? {
+  /// `; it says DNSSEC Bogus (6): …` behind what it explains; empty for none.
+  var added: String { map { "; it says \($0.words)" } ?? "" }
 }
 
 /// What a rule found out, and from what.

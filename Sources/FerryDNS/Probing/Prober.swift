@@ -14,7 +14,7 @@ public struct Prober: Sendable {
   let asking: Asking
   let delegation: Delegation
   let resolvers: [DNSServer]
-  private let now: @Sendable () -> Date
+  private let clock: any FerryClock
   /// What is the same for every name of a zone, and every name that leads to the same target.
   private let zoneKeys = Locked<[DomainName: Task<ZoneKeys, Never>]>([:])
   private let nextLinks = Locked<[DomainName: Task<Chain.Next, Never>]>([:])
@@ -25,58 +25,86 @@ public struct Prober: Sendable {
   ///   - resolvers: the recursive vantage points.
   public init(
     _ transport: any DNSTransport, zones: [ZoneSettings], resolvers: [DNSServer],
-    now: @escaping @Sendable () -> Date = { Date() }
+    clock: any FerryClock = SystemClock()
   ) {
     asking = Asking(transport)
     delegation = Delegation(asking, zones: zones, resolvers: resolvers)
     self.resolvers = resolvers
-    self.now = now
+    self.clock = clock
   }
 
   /// - Returns: one value for each name, in the order given; what could not be observed is in it as unknown.
   public func probe(_ names: [DomainName]) async -> [ProbedName] {
-    await inParallel(names, atMost: Self.namesAtOnce) { await probe($0) }
+    var looks = await inParallel(names, atMost: Self.namesAtOnce) { await look($0) }
+    await readAgain(&looks)
+    return looks.map(finished)
   }
 
-  func probe(_ name: DomainName) async -> ProbedName {
-    let place: ZoneServers
+  /// What was observed of one name, before it is judged.
+  private struct Look: Sendable {
+    var name: DomainName
+    var place: ZoneServers
+    /// Why the zone was not found.
+    var lost: String?
+    var reports: [ServerReport] = []
+    /// Each way of answering once.
+    var answers: [[ProbedName.RRset]] = []
+    var chain = Chain()
+    var keys = ZoneKeys()
+    var resolved: [ResolverReport.Outcomes] = []
+    var exists: Bool { answers.contains { !$0.isEmpty } }
+  }
+
+  private func look(_ name: DomainName) async -> Look {
     switch await delegation.place(of: name) {
     case .lost(let because):
-      return ProbedName(name: name, zone: nil, verdict: "unknown", because: [because])
-    case .found(let found): place = found
+      return Look(name: name, place: ZoneServers(zone: name, servers: []), lost: because)
+    case .found(let place):
+      var it = Look(name: name, place: place)
+      it.reports = await steadied(self.reports(of: name, at: place), name)
+      it.answers = Self.distinct(it.reports)
+      let (reports, answers, exists) = (it.reports, it.answers, it.exists)
+      async let walked = chain(of: name, reports: reports, in: place.zone)
+      async let looked = exists ? recursives(of: name, answers: answers) : []
+      async let keys = self.keys(of: place.zone, reports: reports, asksParent: true)
+      it.chain = await walked
+      it.resolved = await looked
+      it.keys = await keys
+      return it
     }
-    let reports = await steadied(self.reports(of: name, at: place), name)
-    var it = ProbedName(name: name, zone: place.zone, verdict: "")
-    it.servers = reports.map(\.entry)
-    it.soa = reports.compactMap { $0.soa?.timers }.max { $0.refresh < $1.refresh }
-    it.negativeTTL =
+  }
+
+  private func finished(_ it: Look) -> ProbedName {
+    if let because = it.lost {
+      return ProbedName(name: it.name, zone: nil, verdict: "unknown", because: [because])
+    }
+    let (name, reports) = (it.name, it.reports)
+    var out = ProbedName(name: name, zone: it.place.zone, verdict: "")
+    out.servers = reports.map(\.entry)
+    out.soa = reports.compactMap { $0.soa?.timers }.max { $0.refresh < $1.refresh }
+    out.negativeTTL =
       (reports.compactMap(\.negativeTTL).max() ?? reports.compactMap(\.fallback).max()).map(
         Int.init)
-    let answers = Self.distinct(reports)
-    let exists = answers.contains { !$0.isEmpty }
+    let resolved = zip(resolvers, it.resolved).map {
+      ResolverReport($0, of: name, authoritative: it.answers, $1)
+    }
+    let dnssec = state(of: reports, zone: it.place.zone, keys: it.keys, resolved)
+    out.chain = it.chain.links
+    out.recursives = resolved.map(\.entry)
+    out.dnssec = .init(state: dnssec.state, earliestExpiration: dnssec.earliestExpiration)
 
-    async let walked = chain(of: name, reports: reports, in: place.zone)
-    async let looked = exists ? recursives(of: name, answers: answers) : []
-    async let keys = self.keys(of: place.zone, reports: reports, asksParent: true)
-    let chain = await walked
-    let resolved = await looked
-    let dnssec = await state(of: reports, zone: place.zone, keys: keys, resolved)
-    it.chain = chain.links
-    it.recursives = resolved.map(\.entry)
-    it.dnssec = .init(state: dnssec.state, earliestExpiration: dnssec.earliestExpiration)
-
-    var finding = NameEvidence(it).verdict
-    if chain.isRefused, finding.verdict == .ok { finding.verdict = .unknown }
-    it.verdict = finding.verdict.rawValue
-    it.because =
+    var finding = NameEvidence(out).verdict
+    if it.chain.isRefused, finding.verdict == .ok { finding.verdict = .unknown }
+    out.verdict = finding.verdict.rawValue
+    out.because =
       finding.because + reports.flatMap(\.findings) + Self.wildcard(name, reports)
-      + chain.findings + dnssec.findings + resolved.flatMap(\.findings) + place.findings
-    if !exists, !resolvers.isEmpty {
-      it.because.append(
+      + it.chain.findings + dnssec.findings + resolved.flatMap(\.findings) + it.place.findings
+    if !it.exists, !resolvers.isEmpty {
+      out.because.append(
         "resolvers were not asked: no server has the name, and they would keep the denial")
     }
-    it.because = it.because.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
-    return it
+    out.because = out.because.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    return out
   }
 
   // MARK: Authoritative servers
@@ -218,32 +246,57 @@ public struct Prober: Sendable {
 
   // MARK: Resolvers
 
-  func recursives(of name: DomainName, answers: [[ProbedName.RRset]]) async
-    -> [ResolverReport]
+  private func recursives(of name: DomainName, answers: [[ProbedName.RRset]]) async
+    -> [ResolverReport.Outcomes]
   {
     let types = Self.typesToRead(answers)
     return await inParallel(resolvers, atMost: 20) { resolver in
-      @Sendable func ask(_ query: DNSQuery) async -> DNSOutcome {
-        await asking.ask(query, of: resolver)
-      }
       var first = DNSQuery(name, types.first ?? .a)
       first.dnssecOK = true
-      let before = await ask(first)
-      if case .silent = before {
-        return ResolverReport(resolver, of: name, authoritative: answers, .init(reads: [before]))
-      }
-      let questions = types.flatMap { type in
-        [DNSQuery](
-          repeating: Self.reading(name, type), count: Self.reads(of: resolver))
-      }
+      let before = await asking.ask(first, of: resolver)
+      let began = clock.elapsed.seconds
+      if case .silent = before { return .init(reads: [before], began: began, ended: began) }
       var outcomes = ResolverReport.Outcomes(
-        before: before, reads: await inParallel(questions, atMost: 8) { await ask($0) })
+        before: before, reads: await read(name, types, at: resolver), began: began,
+        ended: clock.elapsed.seconds)
       if outcomes.reads.contains(where: Self.isServFail) {
         first.recursionDesired = true
         first.checkingDisabled = true
-        outcomes.unchecked = await ask(first)
+        outcomes.unchecked = await asking.ask(first, of: resolver)
       }
-      return ResolverReport(resolver, of: name, authoritative: answers, outcomes)
+      return outcomes
+    }
+  }
+  private func read(_ name: DomainName, _ types: [RRType], at resolver: DNSServer) async
+    -> [DNSOutcome]
+  {
+    let questions = types.flatMap { type in
+      [DNSQuery](repeating: Self.reading(name, type), count: Self.reads(of: resolver))
+    }
+    return await inParallel(questions, atMost: 8) { await asking.ask($0, of: resolver) }
+  }
+  /// A second time, one pause for all names; none where no resolver has a copy that could tell anything by then.
+  private func readAgain(_ looks: inout [Look]) async {
+    var wanted: [(look: Int, resolver: Int)] = []
+    for (index, look) in looks.enumerated().prefix(Self.fewNames) {
+      for (place, outcomes) in look.resolved.enumerated()
+      where outcomes.isTelling(of: look.name, authoritative: look.answers) {
+        wanted.append((index, place))
+      }
+    }
+    guard !wanted.isEmpty else { return }
+    do { try await clock.sleep(seconds: CacheHabits.pauseSeconds) } catch { return }
+    let known = looks
+    let rounds = await inParallel(wanted, atMost: Self.namesAtOnce) { at in
+      let it = known[at.look]
+      let began = clock.elapsed.seconds
+      let reads = await read(
+        it.name, Self.typesToRead(it.answers), at: resolvers[at.resolver])
+      return ResolverReport.Outcomes.Again(
+        reads: reads, began: began, ended: clock.elapsed.seconds)
+    }
+    for (at, round) in zip(wanted, rounds) {
+      looks[at.look].resolved[at.resolver].again = round
     }
   }
   static func reading(_ name: DomainName, _ type: RRType) -> DNSQuery {
@@ -308,6 +361,6 @@ public struct Prober: Sendable {
       .init(
         zone: zone, servers: reports.filter { $0.entry.verdict == .ok }.map(\.records),
         keys: keys.keys, delegation: keys.delegation,
-        isValidated: resolved.contains(where: \.isValidated), now: now()))
+        isValidated: resolved.contains(where: \.isValidated), now: clock.now))
   }
 }

@@ -56,5 +56,23 @@ extension DNSMessage {
     return authority.first { $0.type == .soa }?.ttl
   }
   /// RFC 8914 §4.4 and §4.20: answered from what has expired.
-  var isStale: Bool { edns?.extendedErrors.contains { $0 == 3 || $0 == 19 } ?? false }
+  var isStale: Bool {
+    edns?.extendedErrors.contains {
+      $0.code == ExtendedDNSError.staleAnswer || $0.code == ExtendedDNSError.staleNXDomainAnswer
+    } ?? false
+  }
+}
+
+extension [DNSOutcome] {
+  /// What the replies say of themselves, each once; nil for nothing.
+  var extendedErrors: [ExtendedDNSError]? {
+    var out: [ExtendedDNSError] = []
+    for case .reply(let message, _) in self {
+      for error in message.edns?.extendedErrors ?? []
+      where out.count < ExtendedDNSError.countMax && !out.contains(error) {
+        out.append(error)
+      }
+    }
+    return out.isEmpty ? nil : out
+  }
 }

@@ -9,6 +9,16 @@ struct ResolverReport {
     var reads: [DNSOutcome]
     /// The same with CD=1, after a SERVFAIL.
     var unchecked: DNSOutcome?
+    /// When the reads were, elapsed seconds.
+    var began = 0.0
+    var ended = 0.0
+    /// The same some seconds later.
+    struct Again: Sendable {
+      var reads: [DNSOutcome]
+      var began: Double
+      var ended: Double
+    }
+    var again: Again?
   }
   var entry: ProbedName.Recursive
   var findings: [String] = []
@@ -73,11 +83,58 @@ struct ResolverReport {
       findings.append(
         "resolver \(server) answers differently from one time to the next: many caches")
     }
-    entry.remainingTTL = entry.answers.map(\.ttl).max() ?? negative.map(Int.init)
+    // The longest that any of its caches showed.
+    let later = outcomes.again.map { again in
+      entry.answers.flatMap { again.reads.remaining(of: name, $0) }
+    }
+    entry.remainingTTL =
+      (entry.answers.map(\.ttl) + (later ?? [])).max() ?? negative.map(Int.init)
+    entry.extendedErrors = (outcomes.reads + (outcomes.again?.reads ?? [])).extendedErrors
     entry.verdict = judged(
       authoritative, failure: failure, isStale: isStale, isOwn: isOwn,
       opens: outcomes.unchecked.map(Self.hasData) ?? false)
     if entry.verdict == "ok" { judgeClamp(authoritative, outcomes.before, server) }
+    judgeHabits(name, authoritative, outcomes, server)
+  }
+
+  /// What the reads of each RRset show of the caches behind the address.
+  private mutating func judgeHabits(
+    _ name: DomainName, _ authoritative: [[ProbedName.RRset]], _ outcomes: Outcomes,
+    _ server: DNSServer
+  ) {
+    var habits: [ProbedName.Recursive.Habit] = []
+    for set in entry.answers {
+      let first = CacheHabits.Round(
+        ttls: outcomes.reads.remaining(of: name, set), began: outcomes.began,
+        ended: outcomes.ended)
+      let again = outcomes.again.map {
+        CacheHabits.Round(
+          ttls: $0.reads.remaining(of: name, set), began: $0.began, ended: $0.ended)
+      }
+      let full = Self.full(set, authoritative)
+      guard let habit = CacheHabits.judged(first, again, full: full), !habits.contains(habit)
+      else { continue }
+      habits.append(habit)
+      let (before, after) = (first.ttls.max() ?? 0, again?.ttls.max())
+      switch habit {
+      case .fixedTTL:
+        findings.append(
+          "resolver \(server) does not count TTLs down (\(before) s, and \(after ?? 0) s some seconds later): whoever asks it keeps an answer for as long again"
+        )
+      default:
+        findings.append(
+          "resolver \(server) is many caches: the remaining TTL jumps from read to read; the longest counts, \(entry.remainingTTL ?? 0) s"
+        )
+      }
+    }
+    if let clamp = entry.clamp { habits.append(clamp.hasPrefix("floor") ? .raisesTTL : .cutsTTL) }
+    entry.habits = habits.isEmpty ? nil : habits
+  }
+  /// The highest TTL that the servers give an RRset of that type.
+  fileprivate static func full(
+    _ set: ProbedName.RRset, _ authoritative: [[ProbedName.RRset]]
+  ) -> Int {
+    authoritative.compactMap { $0[set.type]?.ttl }.max() ?? set.ttl
   }
 
   private static func hasData(_ outcome: DNSOutcome) -> Bool {
@@ -161,4 +218,30 @@ func isPrivateAddress(_ text: String) -> Bool {
   let lower = text.lowercased()
   return lower == "::1"
     || ["fc", "fd", "fe8", "fe9", "fea", "feb"].contains(where: lower.hasPrefix)
+}
+
+extension ResolverReport.Outcomes {
+  /// Whether a second read some seconds later can show anything.
+  func isTelling(of name: DomainName, authoritative: [[ProbedName.RRset]]) -> Bool {
+    for case .reply(let message, _) in reads {
+      for set in RRsets(message.answer, at: name, types: ServerReport.types).sets
+      where CacheHabits.isTelling(
+        reads.remaining(of: name, set), full: ResolverReport.full(set, authoritative))
+      {
+        return true
+      }
+    }
+    return false
+  }
+}
+
+extension [DNSOutcome] {
+  /// The TTLs with which caches gave the same RRset; a server of the zone itself is no cache.
+  func remaining(of name: DomainName, _ set: ProbedName.RRset) -> [Int] {
+    compactMap { outcome in
+      guard case .reply(let message, _) = outcome, !message.isAuthoritative else { return nil }
+      let found = RRsets(message.answer, at: name, types: [set.type]).sets.first
+      return found?.data == set.data ? found?.ttl : nil
+    }
+  }
 }

@@ -40,6 +40,7 @@ struct ServerReport: Sendable {
     entry = .init(name: serverName, address: server.description, verdict: .ok)
     var label: String { serverName.map { "\($0) (\(server))" } ?? "\(server)" }
     let main = [outcomes.cname, outcomes.a, outcomes.aaaa, outcomes.https].compactMap { $0 }
+    entry.extendedErrors = main.extendedErrors
     for (index, outcome) in main.enumerated() {
       switch Reading.of(outcome, about: name, in: zone) {
       case .answer(let message, let milliseconds):

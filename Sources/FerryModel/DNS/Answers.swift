@@ -93,6 +93,27 @@ extension CloudFrontModel {
       }
   }
 
+  /// The domain name of the distribution that the lab's zones lead a name to, through CNAME and alias records;
+  /// nil where they lead to none, or say nothing.
+  func distribution(ledToBy name: String, now: Date) -> String? {
+    let at = Moment(server: 0, now: now)
+    var name = DomainName(wire: name)
+    for _ in 0..<Self.linksMax {
+      if knows(domainName: name.host) { return name.host.lowercased() }
+      guard let zone = servedZone(RecordKey(name, .a), at), case .hosted(_, _, let data) = zone,
+        cut(RecordKey(name, .a), in: zone) == nil, let source = source(of: name, in: zone)
+      else { return nil }
+      if let link = data[RecordKey(source, .cname)]?.values.first {
+        name = DomainName(wire: RecordData.presentation(link, .cname))
+        continue
+      }
+      let addresses = [RRType.a, .aaaa, .https].compactMap { data[RecordKey(source, $0)]?.alias }
+      guard let alias = addresses.first else { return nil }
+      name = alias.dnsName
+    }
+    return nil
+  }
+
   /// The distribution with this name of its own, in any account.
   func distribution(domainName: String) -> ModelDistribution? {
     for account in accounts.values {

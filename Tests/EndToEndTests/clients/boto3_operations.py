@@ -5,6 +5,7 @@ of the second account in SECOND_ID and SECOND_SECRET.
 """
 import os
 import sys
+import time
 
 import boto3
 import botocore.exceptions
@@ -46,6 +47,8 @@ def refused(code, status, call, **arguments):
 
 
 CERTIFICATE = {"ACMCertificateArn": "arn:aws:acm:us-east-1:111111111111:certificate/www", "SSLSupportMethod": "sni-only", "MinimumProtocolVersion": "TLSv1.2_2021"}
+# A certificate is its account's own.
+SECOND_CERTIFICATE = dict(CERTIFICATE, ACMCertificateArn=CERTIFICATE["ACMCertificateArn"].replace("1" * 12, "2" * 12))
 MANAGED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 
 
@@ -101,10 +104,24 @@ KINDS = {
     },
     "public_key": {"CallerReference": "pk", "Name": "pk", "EncodedKey": "-----BEGIN PUBLIC KEY-----\nMA\n-----END PUBLIC KEY-----\n", "Comment": "c"},
     "key_group": {"Name": "kg", "Items": []},
+    "field_level_encryption_profile": {
+        "Name": "fp", "CallerReference": "fp", "Comment": "c",
+        "EncryptionEntities": {"Quantity": 1, "Items": [{"PublicKeyId": "", "ProviderId": "p", "FieldPatterns": {"Quantity": 1, "Items": ["card*"]}}]},
+    },
+    "field_level_encryption": {
+        "CallerReference": "fc", "Comment": "c",
+        "QueryArgProfileConfig": {"ForwardWhenQueryArgProfileIsUnknown": True, "QueryArgProfiles": {"Quantity": 0}},
+        "ContentTypeProfileConfig": {
+            "ForwardWhenContentTypeIsUnknown": False,
+            "ContentTypeProfiles": {"Quantity": 1, "Items": [{"Format": "URLEncoded", "ProfileId": "", "ContentType": "application/x-www-form-urlencoded"}]},
+        },
+    },
 }
-PLURALS = {"cloud_front_origin_access_identity": "cloud_front_origin_access_identities"}
-MISSING = {"key_group": "NoSuchResource"}
-IN_USE = {"key_group": "ResourceInUse"}
+PLURALS = {"cloud_front_origin_access_identity": "cloud_front_origin_access_identities", "field_level_encryption": "field_level_encryption_configs"}
+# What operations other than the reads, and the codes, call it.
+SUBJECT = {"field_level_encryption": "field_level_encryption_config"}
+MISSING = {"key_group": "NoSuchResource", "field_level_encryption": "NoSuchFieldLevelEncryptionConfig"}
+IN_USE = {"key_group": "ResourceInUse", "field_level_encryption": "FieldLevelEncryptionConfigInUse"}
 made = {}
 
 
@@ -116,8 +133,12 @@ def plural(kind):
     return PLURALS.get(kind, kind[:-1] + "ies" if kind.endswith("policy") else kind + "s")
 
 
+def subject(kind):
+    return SUBJECT.get(kind, kind)
+
+
 def call(verb, kind, **arguments):
-    words = {"config": f"get_{kind}_config", "list": f"list_{plural(kind)}"}.get(verb, f"{verb}_{kind}")
+    words = {"config": f"get_{kind}_config", "list": f"list_{plural(kind)}"}.get(verb, f"{verb}_{kind if verb == 'get' else subject(kind)}")
     return getattr(client, words)(**arguments)
 
 
@@ -134,6 +155,10 @@ for kind, body in KINDS.items():
     name = name_of(kind)
     if kind == "key_group":
         body["Items"] = [made["public_key"]]
+    if kind == "field_level_encryption_profile":
+        body["EncryptionEntities"]["Items"][0]["PublicKeyId"] = made["public_key"]
+    if kind == "field_level_encryption":
+        body["ContentTypeProfileConfig"]["ContentTypeProfiles"]["Items"][0]["ProfileId"] = made["field_level_encryption_profile"]
     before = listed(kind)["Quantity"]
     answer = call("create", kind, **{f"{name}Config": body})
     made[kind] = answer[name]["Id"]
@@ -155,14 +180,14 @@ for kind, body in KINDS.items():
     summary = client.meta.service_model.shape_for(f"{name}Summary")
     ok(all(set(summary.required_members) <= set(item) for item in page["Items"]), f"{kind} summary {page['Items'][0].keys()}")
     refused(MISSING.get(kind, f"NoSuch{name}"), 404, getattr(client, f"get_{kind}"), Id="none")
-    update = getattr(client, f"update_{kind}")
+    update = getattr(client, f"update_{subject(kind)}")
     refused("InvalidIfMatchVersion", 400, update, Id=made[kind], **{f"{name}Config": body})
     refused("PreconditionFailed", 412, update, Id=made[kind], IfMatch="E000", **{f"{name}Config": body})
     changed = dict(body, **({"Description": "new"} if kind == "origin_access_control" else {"Comment": "new"}))
     after = update(Id=made[kind], IfMatch=version(kind), **{f"{name}Config": changed})
     ok(after["ETag"] != answer["ETag"] and after[name][f"{name}Config"] == changed, f"{kind} is changed")
-    taken = f"{name}AlreadyExists"
-    refused(taken, 409, getattr(client, f"create_{kind}"), **{f"{name}Config": body})
+    taken = f"{name_of(subject(kind))}AlreadyExists"
+    refused(taken, 409, getattr(client, f"create_{subject(kind)}"), **{f"{name}Config": body})
     pages, marker = [], {}
     while True:
         page = listed(kind, MaxItems="1", **marker)
@@ -187,9 +212,81 @@ refused("CannotChangeImmutablePublicKeyFields", 400, client.update_public_key, I
 refused("InvalidArgument", 400, client.create_key_group, KeyGroupConfig={"Name": "x", "Items": ["KNONE"]})
 refused("InvalidArgument", 400, client.create_origin_access_control, OriginAccessControlConfig=dict(KINDS["origin_access_control"], Name="x", SigningBehavior="sometimes"))
 
+profile = dict(KINDS["field_level_encryption_profile"], Name="x", CallerReference="x", EncryptionEntities={"Quantity": 1, "Items": [{"PublicKeyId": "KNONE", "ProviderId": "p", "FieldPatterns": {"Quantity": 0}}]})
+refused("NoSuchPublicKey", 404, client.create_field_level_encryption_profile, FieldLevelEncryptionProfileConfig=profile)
+unknown = {"ForwardWhenQueryArgProfileIsUnknown": True, "QueryArgProfiles": {"Quantity": 1, "Items": [{"QueryArg": "a", "ProfileId": "PNONE"}]}}
+refused("NoSuchFieldLevelEncryptionProfile", 404, client.create_field_level_encryption_config, FieldLevelEncryptionConfig={"CallerReference": "x", "QueryArgProfileConfig": unknown})
+
+
+def required(shape, answer, what):
+    missing = set(client.meta.service_model.shape_for(shape).required_members) - set(answer)
+    ok(not missing, f"{what} lacks {missing}")
+
+
+# Key value stores: known by name, provisioned for a while. Their contents have a script of their own.
+answer = client.create_key_value_store(Name="kvs", Comment="c", Tags={"Items": [{"Key": "a", "Value": "b"}]})
+store = answer["KeyValueStore"]
+required("KeyValueStore", store, "a store")
+ok((answer["ResponseMetadata"]["HTTPStatusCode"], store["Status"]) == (201, "PROVISIONING") and answer["Location"].endswith("/kvs"), "a store begins provisioning")
+ok(store["ARN"] == f"arn:aws:cloudfront::111111111111:key-value-store/{store['Id']}", "the ARN of a store")
+ok(client.list_tags_for_resource(Resource=store["ARN"])["Tags"]["Items"] == [{"Key": "a", "Value": "b"}], "tags of a store")
+refused("EntityAlreadyExists", 409, client.create_key_value_store, Name="kvs")
+refused("EntityNotFound", 404, client.describe_key_value_store, Name="none")
+refused("UnsupportedOperation", 400, client.create_key_value_store, Name="x", ImportSource={"SourceType": "S3", "SourceARN": "arn:aws:s3:::b/k"})
+while client.describe_key_value_store(Name="kvs")["KeyValueStore"]["Status"] != "READY":
+    time.sleep(0.05)
+refused("PreconditionFailed", 412, client.update_key_value_store, Name="kvs", Comment="new", IfMatch="E000")
+after = client.update_key_value_store(Name="kvs", Comment="new", IfMatch=answer["ETag"])
+ok(after["ETag"] != answer["ETag"] and after["KeyValueStore"]["Comment"] == "new", "a store's comment")
+client.create_key_value_store(Name="other")
+page = client.list_key_value_stores(MaxItems="1")["KeyValueStoreList"]
+ok([i["Name"] for i in page["Items"]] == ["kvs"] and page["NextMarker"] == "kvs", "stores in pages")
+ok([i["Name"] for i in client.list_key_value_stores(Status="READY")["KeyValueStoreList"]["Items"]] == ["kvs"], "stores by status")
+client.delete_key_value_store(Name="other", IfMatch=client.describe_key_value_store(Name="other")["ETag"])
+
+# Real-time log configs: by name or ARN, without a version.
+stream = {"StreamType": "Kinesis", "KinesisStreamConfig": {"RoleARN": "arn:aws:iam::111111111111:role/r", "StreamARN": "arn:aws:kinesis:us-east-1:111111111111:stream/s"}}
+log_config = {"Name": "rl", "SamplingRate": 50, "EndPoints": [stream], "Fields": ["timestamp", "c-ip"]}
+answer = client.create_realtime_log_config(**log_config)
+log = answer["RealtimeLogConfig"]["ARN"]
+ok(answer["RealtimeLogConfig"] == dict(log_config, ARN="arn:aws:cloudfront::111111111111:realtime-log-config/rl"), "a log config comes back as it was sent")
+ok(client.get_realtime_log_config(Name="rl")["RealtimeLogConfig"] == client.get_realtime_log_config(ARN=log)["RealtimeLogConfig"] == answer["RealtimeLogConfig"], "by name and by ARN")
+ok(client.update_realtime_log_config(**dict(log_config, SamplingRate=7))["RealtimeLogConfig"]["SamplingRate"] == 7, "a log config is changed")
+refused("RealtimeLogConfigAlreadyExists", 409, client.create_realtime_log_config, **log_config)
+refused("NoSuchRealtimeLogConfig", 404, client.get_realtime_log_config, Name="none")
+refused("InvalidArgument", 400, client.update_realtime_log_config, Name="rl", SamplingRate=7)
+refused("InvalidArgument", 400, client.create_realtime_log_config, **dict(log_config, Name="x", SamplingRate=101))
+refused("AccessDenied", 403, second.get_realtime_log_config, ARN=log)
+page = client.list_realtime_log_configs()["RealtimeLogConfigs"]
+required("RealtimeLogConfigs", page, "the list of log configs")
+ok([i["Name"] for i in page["Items"]] == ["rl"], "log configs are listed")
+
+# VPC origins: made, changed and deleted in the background.
+endpoint = {"Name": "vo", "Arn": "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/app/a/1", "HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "https-only", "OriginSslProtocols": {"Quantity": 1, "Items": ["TLSv1.2"]}}
+answer = client.create_vpc_origin(VpcOriginEndpointConfig=endpoint, Tags={"Items": [{"Key": "a", "Value": "b"}]})
+vpc_origin = answer["VpcOrigin"]
+required("VpcOrigin", vpc_origin, "a VPC origin")
+ok((answer["ResponseMetadata"]["HTTPStatusCode"], vpc_origin["Status"]) == (202, "Deploying"), "a VPC origin begins Deploying")
+ok(vpc_origin["VpcOriginEndpointConfig"] == endpoint, "a VPC origin comes back as it was sent")
+ok(client.list_tags_for_resource(Resource=vpc_origin["Arn"])["Tags"]["Items"] == [{"Key": "a", "Value": "b"}], "tags of a VPC origin")
+refused("EntityAlreadyExists", 409, client.create_vpc_origin, VpcOriginEndpointConfig=endpoint)
+refused("AccessDenied", 403, second.create_vpc_origin, VpcOriginEndpointConfig=endpoint)
+refused("EntityNotFound", 404, client.get_vpc_origin, Id="vo_none")
+refused("EntityNotFound", 404, second.get_vpc_origin, Id=vpc_origin["Id"])
+changed = client.update_vpc_origin(Id=vpc_origin["Id"], IfMatch=answer["ETag"], VpcOriginEndpointConfig=dict(endpoint, HTTPPort=8080))
+ok(changed["ResponseMetadata"]["HTTPStatusCode"] == 202 and changed["VpcOrigin"]["VpcOriginEndpointConfig"]["HTTPPort"] == 8080, "a VPC origin is changed")
+while client.get_vpc_origin(Id=vpc_origin["Id"])["VpcOrigin"]["Status"] != "Deployed":
+    time.sleep(0.05)
+page = client.list_vpc_origins()["VpcOriginList"]
+required("VpcOriginList", page, "the list of VPC origins")
+required("VpcOriginSummary", page["Items"][0], "a VPC origin's summary")
+
 # Functions: two stages, raw code, the odd ETtag.
 code = b"function handler(event) { return event.request; } // \xc3\xa9\n"
-function_config = {"Comment": "c", "Runtime": "cloudfront-js-2.0"}
+function_config = {"Comment": "c", "Runtime": "cloudfront-js-2.0", "KeyValueStoreAssociations": {"Quantity": 1, "Items": [{"KeyValueStoreARN": store["ARN"]}]}}
+for wrong in [{"Runtime": "cloudfront-js-1.0"}, {"KeyValueStoreAssociations": {"Quantity": 1, "Items": [{"KeyValueStoreARN": "arn:aws:cloudfront::111111111111:key-value-store/none"}]}}]:
+    refused("InvalidArgument", 400, client.create_function, Name="wrong", FunctionConfig=dict(function_config, **wrong), FunctionCode=code)
+refused("InvalidArgument", 400, second.create_function, Name="wrong", FunctionConfig=function_config, FunctionCode=code)
 answer = client.create_function(Name="fn", FunctionConfig=function_config, FunctionCode=code, Tags={"Items": [{"Key": "a", "Value": "b"}]})
 arn = answer["FunctionSummary"]["FunctionMetadata"]["FunctionARN"]
 ok(answer["FunctionSummary"]["Status"] == "UNPUBLISHED" and answer["Location"], "a function begins unpublished")
@@ -212,29 +309,34 @@ ok(client.list_tags_for_resource(Resource=arn)["Tags"]["Items"] == [{"Key": "c",
 
 # A distribution that names one of each; what it names is in use and can be asked for.
 acl = "arn:aws:wafv2:us-east-1:111111111111:global/webacl/w/1"
-log = "arn:aws:cloudfront::111111111111:realtime-log-config/rl"
 behaviour = {
     "CachePolicyId": made["cache_policy"], "OriginRequestPolicyId": made["origin_request_policy"], "ResponseHeadersPolicyId": made["response_headers_policy"],
     "TrustedKeyGroups": {"Enabled": True, "Quantity": 1, "Items": [made["key_group"]]},
     "FunctionAssociations": {"Quantity": 1, "Items": [{"FunctionARN": arn, "EventType": "viewer-request"}]}, "RealtimeLogConfigArn": log,
+    "FieldLevelEncryptionId": made["field_level_encryption"],
 }
 origin = {"OriginAccessControlId": made["origin_access_control"], "S3OriginConfig": {"OriginAccessIdentity": "origin-access-identity/cloudfront/" + made["cloud_front_origin_access_identity"]}}
-vpc = {"Id": "v", "DomainName": "v.example.net", "VpcOriginConfig": {"VpcOriginId": "vo_1"}}
+vpc = {"Id": "v", "DomainName": "v.example.net", "VpcOriginConfig": {"VpcOriginId": vpc_origin["Id"]}}
 it = config("refers", behaviour, origin, WebACLId=acl)
 it["Origins"] = {"Quantity": 2, "Items": it["Origins"]["Items"] + [vpc]}
 refers = client.create_distribution_with_tags(DistributionConfigWithTags={"DistributionConfig": it, "Tags": {"Items": []}})["Distribution"]["Id"]
 for kind in KINDS:
     name = name_of(kind)
     code = IN_USE.get(kind, "CloudFrontOriginAccessIdentityInUse" if "identity" in kind else f"{name}InUse")
-    refused(code, 409, getattr(client, f"delete_{kind}"), Id=made[kind], IfMatch=version(kind))
+    refused(code, 409, getattr(client, f"delete_{subject(kind)}"), Id=made[kind], IfMatch=version(kind))
 refused("FunctionInUse", 409, client.delete_function, Name="fn", IfMatch=updated["ETag"])
+refused("RealtimeLogConfigInUse", 400, client.delete_realtime_log_config, ARN=log)
+refused("CannotDeleteEntityWhileInUse", 409, client.delete_key_value_store, Name="kvs", IfMatch=client.describe_key_value_store(Name="kvs")["ETag"])
+version_now = client.get_vpc_origin(Id=vpc_origin["Id"])["ETag"]
+refused("CannotDeleteEntityWhileInUse", 409, client.delete_vpc_origin, Id=vpc_origin["Id"], IfMatch=version_now)
+refused("CannotUpdateEntityWhileInUse", 409, client.update_vpc_origin, Id=vpc_origin["Id"], IfMatch=version_now, VpcOriginEndpointConfig=endpoint)
 ok(client.describe_function(Name="fn", Stage="LIVE")["FunctionSummary"]["Status"] == "DEPLOYED", "an associated function")
 for kind in ["cache_policy", "origin_request_policy", "response_headers_policy"]:
     by = getattr(client, f"list_distributions_by_{kind}_id")
     ok(by(**{f"{name_of(kind)}Id": made[kind]})["DistributionIdList"]["Items"] == [refers], f"by {kind}")
     refused(f"NoSuch{name_of(kind)}", 404, by, **{f"{name_of(kind)}Id": "none"})
 ok(client.list_distributions_by_key_group(KeyGroupId=made["key_group"])["DistributionIdList"]["Items"] == [refers], "by key group")
-ok(client.list_distributions_by_vpc_origin_id(VpcOriginId="vo_1")["DistributionIdList"]["Items"] == [refers], "by VPC origin")
+ok(client.list_distributions_by_vpc_origin_id(VpcOriginId=vpc_origin["Id"])["DistributionIdList"]["Items"] == [refers], "by VPC origin")
 plain = create("plain")["Id"]
 for value, found in [(acl, refers), ("null", plain)]:
     page = client.list_distributions_by_web_acl_id(WebACLId=value)["DistributionList"]
@@ -248,6 +350,15 @@ for code, status, changes in [
     ("TrustedKeyGroupDoesNotExist", 400, {"behaviour": {"TrustedKeyGroups": {"Enabled": True, "Quantity": 1, "Items": ["none"]}}}),
     ("InvalidOriginAccessControl", 400, {"origin": {"OriginAccessControlId": "none"}}),
     ("InvalidOriginAccessIdentity", 400, {"origin": {"S3OriginConfig": {"OriginAccessIdentity": "origin-access-identity/cloudfront/none"}}}),
+    ("NoSuchFieldLevelEncryptionConfig", 404, {"behaviour": {"FieldLevelEncryptionId": "none"}}),
+    ("NoSuchRealtimeLogConfig", 404, {"behaviour": {"RealtimeLogConfigArn": log + "-none"}}),
+    ("RealtimeLogConfigOwnerMismatch", 401, {"behaviour": {"RealtimeLogConfigArn": log.replace("1" * 12, "2" * 12)}}),
+    ("InvalidFunctionAssociation", 400, {"behaviour": {"FunctionAssociations": {"Quantity": 1, "Items": [{"FunctionARN": arn.replace("1" * 12, "2" * 12), "EventType": "viewer-request"}]}}}),
+    ("InvalidLambdaFunctionAssociation", 400, {"behaviour": {"LambdaFunctionAssociations": {"Quantity": 1, "Items": [{"LambdaFunctionARN": "arn:aws:lambda:us-east-1:222222222222:function:f:1", "EventType": "viewer-request"}]}}}),
+    ("InvalidWebACLId", 400, {"WebACLId": acl.replace("1" * 12, "2" * 12)}),
+    ("InvalidViewerCertificate", 400, {"ViewerCertificate": SECOND_CERTIFICATE}),
+    ("EntityNotFound", 404, {"origin": {"VpcOriginConfig": {"VpcOriginId": "vo_none"}}}),
+    ("AccessDenied", 403, {"origin": {"VpcOriginConfig": {"VpcOriginId": "vo_none", "OwnerAccountId": "222222222222"}}}),
 ]:
     refused(code, status, client.create_distribution, DistributionConfig=config(code, **changes))
 it = client.get_distribution_config(Id=plain)["DistributionConfig"]
@@ -268,8 +379,8 @@ refused("NoSuchDistribution", 404, client.get_monitoring_subscription, Distribut
 source = create("source", ViewerCertificate=CERTIFICATE, Aliases=aliases("www.example.com", "api.example.com"))["Id"]
 target = create("target", ViewerCertificate=CERTIFICATE)["Id"]
 bare = create("bare")["Id"]
-foreign = create("foreign", using=second, ViewerCertificate=CERTIFICATE, Aliases=aliases("*.example.com"))["Id"]
-refused("CNAMEAlreadyExists", 409, second.create_distribution, DistributionConfig=config("x", ViewerCertificate=CERTIFICATE, Aliases=aliases("www.example.com")))
+foreign = create("foreign", using=second, ViewerCertificate=SECOND_CERTIFICATE, Aliases=aliases("*.example.com"))["Id"]
+refused("CNAMEAlreadyExists", 409, second.create_distribution, DistributionConfig=config("x", ViewerCertificate=SECOND_CERTIFICATE, Aliases=aliases("www.example.com")))
 refused("InvalidViewerCertificate", 400, put, i=bare, Aliases=aliases("new.example.com"))
 refused("InvalidArgument", 400, put, i=target, Aliases=aliases("New.example.com"))
 refused("InvalidArgument", 400, put, i=target, Aliases=aliases("a.*.example.com"))
@@ -313,11 +424,40 @@ refused("PreconditionFailed", 412, client.update_domain_association, IfMatch=bef
 refused("EntityNotFound", 404, client.update_domain_association, IfMatch=before, Domain="api.example.com", TargetResource={"DistributionId": "none"})
 answer = client.update_domain_association(IfMatch=etag(target), **domain)
 ok((answer["ResourceId"], answer["Domain"], answer["ETag"]) == (target, "api.example.com", etag(target)), "the new operation")
-# Between accounts the source has to be disabled.
+# Between accounts the source has to be disabled, and a TXT record has to name the target.
+zones = boto3.client("route53")
+zone = zones.create_hosted_zone(Name="example.com", CallerReference="z")["HostedZone"]["Id"]
+
+
+def publish(name, kind, value):
+    change = {"Action": "UPSERT", "ResourceRecordSet": {"Name": name, "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": value}]}}
+    i = zones.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})["ChangeInfo"]["Id"]
+    while zones.get_change(Id=i)["ChangeInfo"]["Status"] != "INSYNC":
+        time.sleep(0.05)
+
+
+def domain_of(i, using=client):
+    return using.get_distribution(Id=i)["Distribution"]["DomainName"]
+
+
+publish("_www.example.com", "TXT", f'"{domain_of(foreign, second)}"')
 refused("IllegalUpdate", 400, second.associate_alias, TargetDistributionId=foreign, Alias="www.example.com")
 put(target, Enabled=False)
+publish("_www.example.com", "TXT", f'"{domain_of(source)}"')
+refused("IllegalUpdate", 400, second.associate_alias, TargetDistributionId=foreign, Alias="www.example.com")
+publish("_www.example.com", "TXT", f'"{domain_of(foreign, second)}"')
 second.associate_alias(TargetDistributionId=foreign, Alias="www.example.com")
 ok(second.get_distribution_config(Id=foreign)["DistributionConfig"]["Aliases"]["Items"] == ["*.example.com", "www.example.com"], "the name crossed")
+
+# A name is not added while DNS leads it elsewhere; moves and wildcards do not ask.
+publish("dns.example.com", "CNAME", domain_of(source))
+refused("CNAMEAlreadyExists", 409, put, i=target, Aliases=aliases("api.example.com", "dns.example.com"))
+try:
+    put(target, Aliases=aliases("api.example.com", "dns.example.com"))
+except client.exceptions.CNAMEAlreadyExists as error:
+    ok("incorrectly configured DNS record that points to another CloudFront distribution" in str(error), f"the message: {error}")
+publish("dns.example.com", "CNAME", domain_of(target))
+put(target, Aliases=aliases("api.example.com", "dns.example.com", "*.dns.example.com"))
 
 # The trio's operations have a script of their own; here each is called once.
 staging = client.copy_distribution(PrimaryDistributionId=plain, Staging=True, IfMatch=etag(plain), CallerReference="copy")["Distribution"]
@@ -344,6 +484,12 @@ for i, using in [(refers, client), (plain, client), (source, client), (target, c
 for kind in reversed(KINDS):
     call("delete", kind, Id=made[kind], IfMatch=version(kind))
 client.delete_function(Name="fn", IfMatch=updated["ETag"])
+client.delete_key_value_store(Name="kvs", IfMatch=client.describe_key_value_store(Name="kvs")["ETag"])
+client.delete_realtime_log_config(Name="rl")
+answer = client.delete_vpc_origin(Id=vpc_origin["Id"], IfMatch=client.get_vpc_origin(Id=vpc_origin["Id"])["ETag"])
+ok(answer["ResponseMetadata"]["HTTPStatusCode"] == 202, "a VPC origin goes in the background")
+while client.list_vpc_origins()["VpcOriginList"]["Quantity"]:
+    time.sleep(0.05)
 ok(client.list_functions()["FunctionList"]["Quantity"] == 0, "no function left")
 
 ok(served <= set(client.meta.service_model.operation_names), f"no such operation: {served - set(client.meta.service_model.operation_names)}")

@@ -1,7 +1,7 @@
 """Random valid DistributionConfigs, made from botocore's own service model with a fixed seed, against a lab.
 
 Each survives create, get, an unchanged update and get. What is random is everything the model allows;
-what is repaired are references alone: origins, policies, key groups, functions, names.
+what is repaired are references alone: origins, policies, key groups, functions, encryption, logs, VPC origins, names.
 """
 import random
 import sys
@@ -74,6 +74,14 @@ OAI = client.create_cloud_front_origin_access_identity(CloudFrontOriginAccessIde
 made = client.create_function(Name="r", FunctionConfig={"Comment": "", "Runtime": "cloudfront-js-2.0"}, FunctionCode=b"x")
 FUNCTION = client.publish_function(Name="r", IfMatch=made["ETag"])["FunctionSummary"]["FunctionMetadata"]["FunctionARN"]
 
+ENTITIES = {"Quantity": 1, "Items": [{"PublicKeyId": KEY, "ProviderId": "p", "FieldPatterns": {"Quantity": 0}}]}
+client.create_field_level_encryption_profile(FieldLevelEncryptionProfileConfig={"Name": "r", "CallerReference": "r", "EncryptionEntities": ENTITIES})
+ENCRYPTION = client.create_field_level_encryption_config(FieldLevelEncryptionConfig={"CallerReference": "r"})["FieldLevelEncryption"]["Id"]
+STREAM = {"RoleARN": "arn:aws:iam::111111111111:role/r", "StreamARN": "arn:aws:kinesis:us-east-1:111111111111:stream/s"}
+LOG = client.create_realtime_log_config(Name="r", SamplingRate=1, Fields=["c-ip"], EndPoints=[{"StreamType": "Kinesis", "KinesisStreamConfig": STREAM}])["RealtimeLogConfig"]["ARN"]
+BALANCER = {"Name": "r", "Arn": "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/app/a/1", "HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"}
+VPC = client.create_vpc_origin(VpcOriginEndpointConfig=BALANCER)["VpcOrigin"]["Id"]
+
 
 def behaviour(it, targets):
     it["TargetOriginId"] = dice.choice(targets)
@@ -88,6 +96,9 @@ def behaviour(it, targets):
         it["TrustedKeyGroups"] = quantified(some(GROUPS), Enabled=it["TrustedKeyGroups"]["Enabled"])
     for association in items(it, "FunctionAssociations"):
         association["FunctionARN"] = FUNCTION
+    for name, one in [("FieldLevelEncryptionId", ENCRYPTION), ("RealtimeLogConfigArn", LOG)]:
+        if name in it:
+            it[name] = dice.choice([one, ""])
 
 
 def repaired(it, number):
@@ -99,6 +110,10 @@ def repaired(it, number):
         origin["Id"] = f"origin-{index}"
         if "OriginAccessControlId" in origin:
             origin["OriginAccessControlId"] = dice.choice([OAC, ""])
+        if "VpcOriginConfig" in origin:
+            origin["VpcOriginConfig"]["VpcOriginId"] = VPC
+            if "OwnerAccountId" in origin["VpcOriginConfig"]:
+                origin["VpcOriginConfig"]["OwnerAccountId"] = "111111111111"
         if "S3OriginConfig" in origin:
             origin["S3OriginConfig"]["OriginAccessIdentity"] = dice.choice(["", f"origin-access-identity/cloudfront/{OAI}"])
     origins = [origin["Id"] for origin in items(it, "Origins")]

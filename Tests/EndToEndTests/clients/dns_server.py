@@ -4,6 +4,7 @@
 
 BEHAVIOUR: ok, lame (AA 0), refused, servfail, silent, slow=SECONDS, truncate (UDP answers carry TC and nothing else),
 cut (TC over TCP too), wrong-id, wrong-question, no-response-bit, spoofed-first (a forged answer before the right one),
+extended=TEXT (every answer carries the extended error 6 with that text),
 negative-ttl=SECONDS (denials carry the SOA with that TTL), ttl=SECONDS (every answer has that TTL, as on the wire).
 
 The name ready.invalid is always answered: that is how the tests see that it runs.
@@ -15,6 +16,7 @@ import sys
 import threading
 import time
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.name
@@ -111,6 +113,8 @@ def replies(octets, over_tcp):
     response = answer(query)
     if response is None:
         return []
+    if kind == "extended" and query.edns >= 0:
+        response.use_edns(0, payload=1232, options=[dns.edns.EDEOption(6, value)])
     is_ready = query.question[0].name == dns.name.from_text("ready.invalid.")
     if kind == "cut" or (kind == "truncate" and not over_tcp):
         if not is_ready:

@@ -77,8 +77,9 @@ def aliases(api, distribution, change):
     items = change(config["Aliases"].get("Items", []))
     config["Aliases"] = {"Quantity": len(items), **({"Items": items} if items else {})}
     if items:
+        account = "222222222222" if distribution == "E3SAMPLEOTHER1" else "111111111111"
         config["ViewerCertificate"] = {
-            "ACMCertificateArn": "arn:aws:acm:us-east-1:111111111111:certificate/sample",
+            "ACMCertificateArn": f"arn:aws:acm:us-east-1:{account}:certificate/sample",
             "SSLSupportMethod": "sni-only", "MinimumProtocolVersion": "TLSv1.2_2021",
         }
     api.update_distribution(Id=distribution, IfMatch=answer["ETag"], DistributionConfig=config)

@@ -8,6 +8,6 @@ struct LameRule: NameRule {
       .lame,
       because: [
         "\(it.unknown.count) of \(it.probed.servers.count) servers do not serve \(it.probed.zone?.text ?? "the zone")"
-      ] + it.unknown.map { "\($0.words): \($0.verdict.rawValue)" })
+      ] + it.unknown.map { "\($0.words): \($0.says)" })
   }
 }

@@ -10,6 +10,6 @@ struct NegativeCachedRule: NameRule {
     return Judgement(
       .negativeCached,
       "resolver \(resolver.address) answers that there is none"
-        + (left.map { ", for at most \($0 + 1) s more" } ?? ""))
+        + (left.map { ", for at most \($0 + 1) s more" } ?? "") + resolver.extendedErrors.added)
   }
 }

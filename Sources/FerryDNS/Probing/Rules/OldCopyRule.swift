@@ -11,7 +11,8 @@ struct OldCopyRule: NameRule {
         .notYet,
         "every server answers the target; resolver \(resolver.address) still has \(resolver.answers.words)"
           + (resolver.remainingTTL.map { " for at most \($0 + 1) s" } ?? "")
-          + (resolver.verdict == "stale" ? ", marked as stale" : ""))
+          + (resolver.verdict == "stale" ? ", marked as stale" : "") + resolver.extendedErrors.added
+      )
     }
     return nil
   }

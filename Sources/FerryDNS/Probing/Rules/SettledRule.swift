@@ -10,7 +10,9 @@ struct SettledRule {
         : "\(count) of \(count) servers answer the target"
     ]
     for resolver in it.probed.recursives where resolver.answers.isEmpty {
-      because.append("resolver \(resolver.address) says nothing about it: \(resolver.verdict)")
+      because.append(
+        "resolver \(resolver.address) says nothing about it: \(resolver.verdict)"
+          + resolver.extendedErrors.added)
     }
     return Judgement(it.move == nil ? .ok : .changed, because: because)
   }

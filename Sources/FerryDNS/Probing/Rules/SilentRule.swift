@@ -12,6 +12,6 @@ struct SilentRule: NameRule {
       because: [
         "\(it.known.count) of \(it.probed.servers.count) servers answer, and what the others have is not known"
       ]
-        + unheard.map { "\($0.words): \($0.verdict.rawValue)" })
+        + unheard.map { "\($0.words): \($0.says)" })
   }
 }

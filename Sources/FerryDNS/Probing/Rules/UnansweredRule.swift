@@ -7,7 +7,7 @@ struct UnansweredRule: NameRule {
     guard !it.probed.servers.isEmpty else {
       return Judgement(.unknown, "no authoritative server was found")
     }
-    let states = it.probed.servers.map { "\($0.words): \($0.verdict.rawValue)" }
+    let states = it.probed.servers.map { "\($0.words): \($0.says)" }
     let areLame = it.probed.servers.allSatisfy { $0.verdict == .lame || $0.verdict == .refused }
     return Judgement(
       areLame ? .lame : .unknown,

@@ -9,7 +9,8 @@ struct ViewRule: NameRule {
       if resolver.verdict == "overridden-by-view", it.side(of: resolver.answers) != .source {
         return Judgement(
           .overriddenByView,
-          "resolver \(resolver.address) answers \(resolver.answers.words) from a view of its own")
+          "resolver \(resolver.address) answers \(resolver.answers.words) from a view of its own"
+            + resolver.extendedErrors.added)
       }
       guard it.move?.source != nil, !resolver.answers.isEmpty,
         it.side(of: resolver.answers) == .other
@@ -17,6 +18,7 @@ struct ViewRule: NameRule {
       return Judgement(
         .overriddenByView,
         "resolver \(resolver.address) answers neither source nor target but \(resolver.answers.words)"
+          + resolver.extendedErrors.added
       )
     }
     return nil

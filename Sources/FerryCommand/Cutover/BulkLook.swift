@@ -59,7 +59,8 @@ struct BulkLook: Sendable {
         entry.answers = []
         return entry
       }, negativeTTL: model.negativeTTL, dnssec: model.dnssec,
-      recursives: model.recursives.filter { $0.clamp != nil }, verdict: "ok", soa: model.soa)
+      recursives: model.recursives.filter { $0.clamp != nil || $0.habits != nil }, verdict: "ok",
+      soa: model.soa)
     var out = names.map { name in
       var it = template
       it.name = name

@@ -1,4 +1,3 @@
-import FerryCore
 import Foundation
 
 /// The steps of a cutover and of its way back.
@@ -10,6 +9,7 @@ extension CutoverPlanner {
   }
 
   mutating func build() {
+    noteUnverified()
     batches = [
       .lower: CutoverBatch.of(moves, .lower), .flip: CutoverBatch.of(moves, .flip),
       .restore: CutoverBatch.of(moves, .restore),
@@ -157,10 +157,24 @@ extension CutoverPlanner {
     return Step.Gate(
       reason: "a person changes \(zone.name): hand over the ticket, and approve with its reference")
   }
+  /// The servers that could not be verified, once that risk is accepted, and the resolvers that do not keep to TTLs.
+  private mutating func noteUnverified() {
+    if accepted("server-unverified") {
+      var found: [DomainName: Set<String>] = [:]
+      for it in observations {
+        let addresses = Seen.unverified(it.probe).compactMap(\.observedAddress)
+        if !addresses.isEmpty { found[it.zone.name, default: []].formUnion(addresses) }
+      }
+      silent = found.mapValues { $0.sorted() }
+    }
+    let odd = Set(observations.flatMap { $0.probe.recursives }.filter(\.outlivesTTL).map(\.address))
+    distrusted = odd.isEmpty ? nil : odd.sorted()
+  }
   private func authoritative(_ batch: CutoverBatch, undoing: Bool = false) -> Step.Check {
     var check = Step.Check(
       .authoritative, typicalSeconds: policy.propagationSeconds, limitSeconds: limitSeconds)
     check.zone = batch.zone.name
+    check.unverified = silent[batch.zone.name]
     if batch.changes.count <= Self.readableMax {
       check.records = batch.changes.map { RecordState($0.key, undoing ? $0.from : $0.to) }
     }
@@ -190,6 +204,7 @@ extension CutoverPlanner {
       .recursive, typicalSeconds: 0, limitSeconds: limitSeconds)
     check.zone = zone
     check.records = records
+    check.unverified = distrusted
     return check
   }
 
@@ -319,11 +334,17 @@ extension CutoverPlanner {
     "route53:ChangeResourceRecordSets", "route53:GetChange", "route53:GetHostedZone",
     "route53:ListResourceRecordSets",
   ]
+  /// A zone without an id is looked for by its name, when planned and when run.
+  private var permissions: [String] {
+    let zones = moves.lazy.map(\.zone).filter { $0.provider == .route53 }
+    guard !zones.isEmpty else { return [] }
+    let finds = zones.contains { $0.zoneID == nil } ? ["route53:ListHostedZonesByName"] : []
+    return (Self.route53Actions + finds).sorted() + ["sts:GetCallerIdentity"]
+  }
   private func assemble(
     _ name: String, _ steps: [Step], _ schedule: Plan.Schedule, _ observed: String,
     of original: String?, debts: [String]
   ) -> Plan {
-    let usesAWS = usesRoute53
     let isReadable = observations.count <= Self.readableMax
     return Plan(
       name: name, capability: "cutover", createdAt: input.createdAt, tool: input.tool,
@@ -333,7 +354,7 @@ extension CutoverPlanner {
         probes: original == nil && isReadable ? observations.map(\.probe) : nil),
       steps: steps, schedule: schedule, debts: debts, risks: original == nil ? risks : [],
       notes: original == nil ? notes : [],
-      permissions: usesAWS ? Self.route53Actions + ["sts:GetCallerIdentity"] : [],
+      permissions: permissions,
       rollbackOf: original, methods: original == nil ? methods : nil)
   }
   /// Of what the plan was made from.

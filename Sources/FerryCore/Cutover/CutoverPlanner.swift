@@ -1,4 +1,3 @@
-import FerryCore
 import Foundation
 
 /// A cutover plan and its way back.
@@ -6,8 +5,8 @@ public struct CutoverPlans: Equatable, Sendable {
   public var plan: Plan
   public var rollback: Plan
   /// Their canonical JSON, as it was sealed.
-  var bytes: PlanBytes
-  var rollbackBytes: PlanBytes
+  package var bytes: PlanBytes
+  package var rollbackBytes: PlanBytes
 }
 
 /// Plans the move of names to their targets: lower the TTL, wait it out, flip, bake, restore the TTL.
@@ -27,11 +26,15 @@ public struct CutoverPlanner {
   var notes: [String] = []
   /// How long a change is looked for on the servers: long enough for a secondary that polls.
   var limitSeconds = 5400
+  /// By zone, the servers that no step waits for.
+  var silent: [DomainName: [String]] = [:]
+  /// The resolvers that no step waits for.
+  var distrusted: [String]?
   var isSingle: Bool { moves.count == 1 }
 
   /// More names than this leave out of the plan what is only there to be read: probes, observed RRsets.
   static let readableMax = 100
-  static let sampleMax = 20
+  package static let sampleMax = 20
 
   /// - Returns: nil when every name is at its target already.
   /// - Throws: 64 for what can never be; 4 for what must not be now, such as servers that disagree.
@@ -157,7 +160,9 @@ public struct CutoverPlanner {
   // MARK: Judgement
 
   private mutating func judge() throws(FerryError) {
-    for place in observations.indices where observations[place].probe.dnssec.state == .signed {
+    for place in observations.indices
+    where [.signed, .unknown].contains(observations[place].probe.dnssec.state) {
+      // A wildcard's signatures end too, whatever else is not known of it.
       let it = observations[place]
       guard let ends = it.probe.dnssec.earliestExpiration,
         ends <= schedule.retire
@@ -259,7 +264,7 @@ public struct CutoverPlanner {
 }
 
 /// What is refused before anything is planned.
-enum Admission {
+package enum Admission {
   static let chainMax = 8
 
   /// - Throws: 4: no server that can be trusted, servers that disagree, a bogus zone, a chain too long.
@@ -293,7 +298,7 @@ enum Admission {
       next: "\(next); `edgeferry cutover probe \(it.name.host)` shows what was seen")
   }
   /// What the probe alone tells, before the zone's provider is asked.
-  static func checkProbe(_ it: CutoverObservation) throws(FerryError) {
+  package static func checkProbe(_ it: CutoverObservation) throws(FerryError) {
     func refuse(_ code: FerryError.Code, _ why: String, _ next: String) -> FerryError {
       refusal(it, code, why, next)
     }

@@ -2,19 +2,33 @@ import FerryCore
 import Foundation
 
 /// Looks at names before their cutover is planned; only reads.
-struct CutoverReader: Sendable {
+package struct CutoverReader: Sendable {
   /// Who changes a zone, the number of the account that does (nil outside AWS), and what to know of it.
-  typealias Place = (editor: any ZoneEditor, account: AccountID?, note: String?)
+  package typealias Place = (editor: any ZoneEditor, account: AccountID?, note: String?)
 
   /// The zones of the settings.
-  var zones: [ZoneSettings]
+  package var zones: [ZoneSettings]
   /// What DNS says, in the order given.
-  var probe: @Sendable ([DomainName]) async -> [ProbedName]
+  package var probe: @Sendable ([DomainName]) async -> [ProbedName]
   /// Who has a zone that the settings do not name; nil for nobody that can be asked.
-  var owner: @Sendable (DomainName) async throws(FerryError) -> ZoneSettings?
-  var place: @Sendable (ZoneSettings) async throws(FerryError) -> Place
-  var serving: (any ServingProbe)?
-  var health: HealthPolicy?
+  package var owner: @Sendable (DomainName) async throws(FerryError) -> ZoneSettings?
+  package var place: @Sendable (ZoneSettings) async throws(FerryError) -> Place
+  package var serving: (any ServingProbe)?
+  package var health: HealthPolicy?
+
+  package init(
+    zones: [ZoneSettings], probe: @escaping @Sendable ([DomainName]) async -> [ProbedName],
+    owner: @escaping @Sendable (DomainName) async throws(FerryError) -> ZoneSettings?,
+    place: @escaping @Sendable (ZoneSettings) async throws(FerryError) -> Place,
+    serving: (any ServingProbe)? = nil, health: HealthPolicy? = nil
+  ) {
+    self.zones = zones
+    self.probe = probe
+    self.owner = owner
+    self.place = place
+    self.serving = serving
+    self.health = health
+  }
 
   /// What a CNAME cannot stand beside, besides the types that a move changes.
   static let otherTypes: [RRType] = ["TXT", "MX", "NS", "SRV", "CAA", "DNAME", "NAPTR", "SVCB"]
@@ -23,7 +37,7 @@ struct CutoverReader: Sendable {
 
   /// - Throws: `unknown-zone` (64) for a name whose zone nothing knows; what `Admission.checkProbe`, `owner` and
   ///   `place` throw.
-  func observe(_ moves: [WantedMove]) async throws(FerryError) -> (
+  package func observe(_ moves: [WantedMove]) async throws(FerryError) -> (
     observations: [CutoverObservation], notes: [String]
   ) {
     // A secret that cannot be read is told before anything is asked.
@@ -131,12 +145,18 @@ struct CutoverReader: Sendable {
   }
 }
 
-extension CutoverObservation {
-  /// Where the name leads now, by CNAME or alias record.
-  var currentTarget: DomainName? {
-    for value in CutoverMove.types.compactMap({ current[$0] }) {
-      if let alias = value.alias { return alias.dnsName }
-    }
-    return current[.cname]?.data.first.map(DomainName.init(wire:))
+extension Context {
+  /// - Parameter health: nil to leave the edges alone.
+  package func cutoverReader(health: HealthPolicy?) throws(FerryError) -> CutoverReader {
+    let engine = try dnsTransport()
+    let look = BulkLook(engine: engine, prober: try prober(), zones: settings.zones)
+    let sessions = ZoneSessions(self, dns: engine, names: try liveNames())
+    return CutoverReader(
+      zones: settings.zones, probe: { await look.probe($0) },
+      owner: { zone throws(FerryError) in try await sessions.zone(of: zone) },
+      place: { zone throws(FerryError) in
+        let place = try await sessions.place(zone)
+        return (place.editor, place.account, place.note)
+      }, serving: health == nil ? nil : try servingProbe(), health: health)
   }
 }

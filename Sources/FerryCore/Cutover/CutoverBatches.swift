@@ -1,5 +1,3 @@
-import FerryCore
-
 /// Changes of one zone that go together.
 ///
 /// - Source: Route 53 quotas, ChangeResourceRecordSets: 1,000 ResourceRecord elements and 32,000 characters

@@ -1,4 +1,3 @@
-import FerryCore
 import Foundation
 
 /// What is known of one name when its cutover is planned; the planner reads nothing else.
@@ -51,7 +50,7 @@ public struct CutoverInput: Sendable {
   /// The distribution behind the target, where one was named.
   public var distribution: String?
   /// Its configuration, where it could be read.
-  var targetDistribution: TargetDistribution?
+  package var targetDistribution: TargetDistribution?
   public var acceptedRisks: Set<String>
 
   public init(
@@ -74,5 +73,25 @@ public struct CutoverInput: Sendable {
     self.form = form
     self.distribution = distribution
     self.acceptedRisks = acceptedRisks
+  }
+}
+
+extension CutoverObservation {
+  /// Where the name leads now, by CNAME or alias record.
+  package var currentTarget: DomainName? {
+    for value in CutoverMove.types.compactMap({ current[$0] }) {
+      if let alias = value.alias { return alias.dnsName }
+    }
+    return current[.cname]?.data.first.map(DomainName.init(wire:))
+  }
+}
+
+/// A name and where it shall point.
+package struct WantedMove: Equatable, Sendable {
+  package var name: DomainName
+  package var target: DomainName
+  package init(name: DomainName, target: DomainName) {
+    self.name = name
+    self.target = target
   }
 }

@@ -1,4 +1,3 @@
-import FerryCore
 import Foundation
 
 /// What the target's edge said before the flip, as blocks, risks and notes of the plan.

@@ -1,8 +1,7 @@
-import FerryCore
 import Foundation
 
 /// One name's part of a cutover: which RRsets change in each phase, and what each phase waits for.
-struct CutoverMove: Equatable, Sendable {
+package struct CutoverMove: Equatable, Sendable {
   /// A wait with the terms that add up to it.
   struct Drain: Equatable, Sendable {
     var seconds: Int
@@ -31,7 +30,7 @@ struct CutoverMove: Equatable, Sendable {
   var notes: [String] = []
 
   /// The RRsets that the move may touch.
-  static let types: [RRType] = [.cname, .a, .aaaa, .https]
+  package static let types: [RRType] = [.cname, .a, .aaaa, .https]
   /// - Source: Route 53 answers an alias of CloudFront with it; it cannot be set.
   static let aliasTTL = 60
 
@@ -72,7 +71,8 @@ struct CutoverMove: Equatable, Sendable {
       if old.ttl > policy.resolverCapSeconds { out.extremeTTL = old.ttl }
       if !out.lower.isEmpty {
         out.lowerDrain = known.drain(
-          "old TTL", old, policy, floor: seen.floor, holds: false, unverified: seen.expire)
+          "old TTL", old, policy, floor: seen.floor, again: seen.again, holds: false,
+          unverified: seen.expire)
       }
     }
     // What they may hold after the flip: what is in place then, or a denial.
@@ -85,7 +85,8 @@ struct CutoverMove: Equatable, Sendable {
       guard let version else { continue }
       flips.append(
         known.drain(
-          isLowered ? "low TTL" : "TTL", version, policy, floor: seen.floor, holds: true,
+          isLowered ? "low TTL" : "TTL", version, policy, floor: seen.floor, again: seen.again,
+          holds: true,
           unverified: seen.expire))
     }
     let createsAddress =
@@ -111,7 +112,7 @@ struct CutoverMove: Equatable, Sendable {
     }
     let new = Seen.TTL(ttl: out.flipTTL, source: "plan")
     out.undoDrain = known.drain(
-      "low TTL", new, policy, floor: seen.floor, holds: true, unverified: nil)
+      "low TTL", new, policy, floor: seen.floor, again: seen.again, holds: true, unverified: nil)
     if policy.restoresTTL, let low = after[.cname],
       let old = it.current[.cname]?.ttl ?? out.lower.compactMap({ $0.from?.ttl }).max(),
       old > out.flipTTL
@@ -120,7 +121,8 @@ struct CutoverMove: Equatable, Sendable {
       high.ttl = old
       out.restore = [RecordChange(RecordKey(it.name, .cname), from: low, to: high)]
       out.undoRestoredDrain = known.drain(
-        "restored TTL", .init(ttl: old, source: "plan"), policy, floor: seen.floor, holds: true,
+        "restored TTL", .init(ttl: old, source: "plan"), policy, floor: seen.floor,
+        again: seen.again, holds: true,
         unverified: nil)
     }
     out.notes = notes(it, wanted: after, seen: seen)
@@ -191,8 +193,8 @@ struct CutoverMove: Equatable, Sendable {
   // MARK: What it waits for
 
   static func drain(
-    _ term: String, _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?, holds: Bool,
-    unverified: Seen.TTL?
+    _ term: String, _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?, again: String?,
+    holds: Bool, unverified: Seen.TTL?
   ) -> Drain {
     let capped = min(version.ttl, policy.resolverCapSeconds)
     let kept = policy.effective(version.ttl, floor: floor?.ttl ?? 0)
@@ -213,7 +215,10 @@ struct CutoverMove: Equatable, Sendable {
           term: "resolver floor", seconds: kept - capped,
           source: own ? "settings" : floor?.source.text ?? "settings"))
     }
-    return finished(terms, kept, policy, holds: holds)
+    guard let again else { return finished(terms, kept, policy, holds: holds) }
+    // Caches in a row add up (dns-cutover-facts.md §0): the last second of one is the first of the next.
+    terms.append(.init(term: "the same downstream", seconds: kept, source: again))
+    return finished(terms, 2 * kept, policy, holds: holds)
   }
   static func negative(
     _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?, unverified: Seen.TTL?
@@ -261,6 +266,12 @@ struct CutoverMove: Equatable, Sendable {
       out.append(
         "\(it.name) changes from CNAME to alias records: the cached CNAME runs out by its own TTL")
     }
+    for resolver in it.probe.recursives where resolver.outlivesTTL {
+      let habits = (resolver.habits ?? []).map(\.rawValue).joined(separator: ", ")
+      out.append(
+        "resolver \(resolver.address) does not keep to TTLs (\(habits)): no step waits for it to let an old answer go"
+      )
+    }
     if it.probe.chain.count > 1 {
       out.append(
         "\(it.name) is the first of \(it.probe.chain.count) links; only its own TTL counts, the others stay"
@@ -276,6 +287,7 @@ struct KnownDrains {
     var term: String
     var version: Seen.TTL
     var floor: Seen.TTL?
+    var again: String?
     var holds: Bool
     var unverified: Seen.TTL?
   }
@@ -291,14 +303,15 @@ struct KnownDrains {
   }
 
   mutating func drain(
-    _ term: String, _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?, holds: Bool,
-    unverified: Seen.TTL?
+    _ term: String, _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?,
+    again: String?, holds: Bool, unverified: Seen.TTL?
   ) -> CutoverMove.Drain {
     let key = Key(
-      term: term, version: version, floor: floor, holds: holds, unverified: unverified)
+      term: term, version: version, floor: floor, again: again, holds: holds,
+      unverified: unverified)
     return known(key) {
       CutoverMove.drain(
-        term, version, policy, floor: floor, holds: holds, unverified: unverified)
+        term, version, policy, floor: floor, again: again, holds: holds, unverified: unverified)
     }
   }
   mutating func negative(
@@ -338,6 +351,8 @@ struct Seen {
   private let provider: ZoneSettings.Provider
   /// The largest floor that a resolver was seen to apply.
   let floor: TTL?
+  /// A resolver that was seen to hand out TTLs that do not count down.
+  let again: String?
   let negative: TTL
   /// EXPIRE, when a server cannot be verified: until then its old answers may come back.
   let expire: TTL?
@@ -355,6 +370,9 @@ struct Seen {
       floor = TTL(ttl: seconds, source: .words("seen at resolver \(resolver.address)"))
     }
     self.floor = floor
+    again = it.probe.recursives.first { $0.habits?.contains(.fixedTTL) ?? false }.map {
+      "resolver \($0.address) does not count TTLs down"
+    }
     if let wire = it.probe.negativeTTL {
       negative = TTL(ttl: max(0, wire), source: "SOA of a denial")
     } else if let soa = it.probe.soa {
@@ -400,7 +418,10 @@ struct Seen {
       guard let left = resolver.remainingTTL, left < CutoverPolicy.ttlMax, left > out.ttl,
         resolver.answers.contains(where: { $0.type == type && $0.name == probe.name })
       else { continue }
-      out = TTL(ttl: left + 1, source: .words("still kept by resolver \(resolver.address)"))
+      let isMany = resolver.habits?.contains(.manyCaches) ?? false
+      let which = isMany ? "one of the caches of " : ""
+      out = TTL(
+        ttl: left + 1, source: .words("still kept by \(which)resolver \(resolver.address)"))
     }
     return out
   }

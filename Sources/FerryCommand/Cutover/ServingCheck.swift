@@ -4,44 +4,52 @@ import FerryHTTP
 import Foundation
 
 /// Who serves a name: what both sides answer is learned first, then the name is asked as viewers ask for it.
-struct ServingCheck: Sendable {
+package struct ServingCheck: Sendable {
   let probe: any ServingProbe
   let health: HealthPolicy?
   /// Days left of certificates are counted from here.
   let now: Date
   /// Looks at every address through normal resolution; each resolves anew.
-  var tries = 3
+  package var tries = 3
   /// What the lab's edge names itself by; real edges never send it.
   static let labMarker = "x-lab-distribution"
   private var marker: String { health?.marker ?? Self.labMarker }
 
   private static let movesAtOnce = 32
   /// More names than this are asked on request alone, and once each.
-  static let namesMax = 100
+  package static let namesMax = 100
   /// What distributions answer to their own names is the same for every name that moves.
   private let ownLooks = Locked<[DomainName: Task<[ServingLook], Never>]>([:])
 
   /// One name's move.
-  struct Move: Sendable {
-    var name: DomainName
-    var source: DomainName?
-    var target: DomainName
+  package struct Move: Sendable {
+    package var name: DomainName
+    package var source: DomainName?
+    package var target: DomainName
     /// No server has the name: resolvers must not be asked, since they would keep the denial.
-    var isAbsent = false
+    package var isAbsent: Bool
+    package init(
+      name: DomainName, source: DomainName?, target: DomainName, isAbsent: Bool = false
+    ) {
+      self.name = name
+      self.source = source
+      self.target = target
+      self.isAbsent = isAbsent
+    }
   }
 
-  init(_ probe: any ServingProbe, health: HealthPolicy?, now: Date) {
+  package init(_ probe: any ServingProbe, health: HealthPolicy?, now: Date) {
     self.probe = probe
     self.health = health
     self.now = now
   }
 
   /// `serving` of each move, in the order given.
-  func verdicts(of moves: [Move]) async -> [ServingVerdict] {
+  package func verdicts(of moves: [Move]) async -> [ServingVerdict] {
     await each(moves) { await verdict(of: $0) }
   }
   /// Both sides of each move, in the order given.
-  func scenes(of moves: [Move]) async -> [ServingScene] {
+  package func scenes(of moves: [Move]) async -> [ServingScene] {
     await each(moves) { await scene(of: $0.name, source: $0.source, target: $0.target) }
   }
   private func each<Result: Sendable>(
@@ -116,14 +124,7 @@ struct ServingCheck: Sendable {
 }
 
 extension ServingCheck.Move {
-  /// Without a source given, what the name's own servers still point at.
-  init(_ it: NameEvidence) {
-    let target = it.move?.target ?? it.probed.name
-    let known = it.probed.servers.filter { $0.verdict == .ok }
-    let seen = known.flatMap(\.answers).filter { $0.type == .cname && $0.name == it.probed.name }
-      .flatMap(\.data).map(DomainName.init(wire:)).first { $0 != target }
-    self.init(
-      name: it.probed.name, source: it.move?.source ?? seen, target: target,
-      isAbsent: !known.isEmpty && known.allSatisfy(\.answers.isEmpty))
+  package init(_ it: LookedMove) {
+    self.init(name: it.name, source: it.source, target: it.target, isAbsent: it.isAbsent)
   }
 }

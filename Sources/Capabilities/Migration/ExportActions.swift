@@ -1,0 +1,62 @@
+import FerryCloudFront
+import FerryCore
+
+/// The IAM actions that an export needs, by the kind of thing that is read.
+///
+/// - Source: reference facts on CloudFront, section 8.2; the Service Authorization Reference.
+enum ExportActions {
+  /// The calls of a kind, the telling one first.
+  static let operations: [ResourceKind: [String]] = [
+    .distribution: ["GetDistribution", "ListTagsForResource", "ListDistributions"],
+    .continuousDeploymentPolicy: ["GetContinuousDeploymentPolicy"],
+    .originAccessControl: ["GetOriginAccessControl"],
+    .originAccessIdentity: ["GetCloudFrontOriginAccessIdentity"],
+    .cachePolicy: ["GetCachePolicy", "ListCachePolicies"],
+    .originRequestPolicy: ["GetOriginRequestPolicy", "ListOriginRequestPolicies"],
+    .responseHeadersPolicy: ["GetResponseHeadersPolicy", "ListResponseHeadersPolicies"],
+    .function: ["DescribeFunction", "GetFunction", "ListTagsForResource"],
+    .keyValueStore: ["DescribeKeyValueStore", "ListKeyValueStores", "ListKeys", "GetKey"],
+    .publicKey: ["GetPublicKey"],
+    .keyGroup: ["GetKeyGroup"],
+    .fieldLevelEncryptionProfile: ["GetFieldLevelEncryptionProfile"],
+    .fieldLevelEncryption: ["GetFieldLevelEncryption"],
+    .realtimeLogConfig: ["GetRealtimeLogConfig"],
+    .vpcOrigin: ["GetVpcOrigin"],
+    .monitoringSubscription: ["GetMonitoringSubscription"],
+    .certificate: ["DescribeCertificate"],
+    .serverCertificate: ["GetServerCertificate", "ListServerCertificates"],
+    .webACL: [
+      "GetWebACL", "GetIPSet", "GetRegexPatternSet", "GetRuleGroup", "GetLoggingConfiguration",
+    ],
+    .lambdaFunction: ["GetFunction"],
+    .bucket: ["GetBucketPolicy", "GetBucketOwnershipControls", "GetBucketEncryption"],
+    .kmsKey: ["GetKeyPolicy"],
+    .logDelivery: LogDeliveryClient.operations,
+  ]
+
+  /// The action that one call needs.
+  static func action(_ kind: ResourceKind, _ operation: String) -> String {
+    let service =
+      switch kind {
+      case .certificate: "acm"
+      case .serverCertificate: "iam"
+      case .webACL: "wafv2"
+      case .lambdaFunction: "lambda"
+      case .bucket: "s3"
+      case .kmsKey: "kms"
+      case .logDelivery: "logs"
+      case .keyValueStore where ["ListKeys", "GetKey"].contains(operation):
+        "cloudfront-keyvaluestore"
+      default: "cloudfront"
+      }
+    // S3 calls this one by another name.
+    let name = operation == "GetBucketEncryption" ? "GetEncryptionConfiguration" : operation
+    return "\(service):\(name)"
+  }
+
+  /// Everything that the command may call.
+  static let all: [String] = Set(
+    operations.flatMap { kind, names in names.map { action(kind, $0) } }
+      + ["sts:GetCallerIdentity"]
+  ).sorted()
+}

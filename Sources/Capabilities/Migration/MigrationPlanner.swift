@@ -1,0 +1,469 @@
+import FerryCore
+import Foundation
+
+/// Everything a migration plan is made from; values only.
+struct MigrationInput: Sendable {
+  var planning: PlanningInput
+  /// The source account's closures, secrets in clear.
+  var closure: Inventory.Account
+  var managed: Set<String>
+  var target: TargetScene
+  var map: MigrationMap
+  /// The distributions to carry, staging twins left out.
+  var distributions: [String]
+  /// Only these aliases move; nil for all.
+  var aliases: Set<String>?
+  /// What was seen of each alias in DNS; those without are in no zone that edgeferry can change.
+  var names: [CutoverObservation]
+  var cutover: CutoverInput
+  var scenes: [AliasScene]
+  var method: AliasMethods.Method?
+  var order: String?
+  /// How long the source must be without a request before it is disabled.
+  var keepSourceSeconds: Int
+  var deletesSource: Bool
+  /// Where serving proofs ask; nil for `https://{name}/`.
+  var health: HealthPolicy?
+}
+
+/// Plans a move to another account: dependencies, distribution, proof, DNS and alias, and the way back.
+struct MigrationPlanner {
+  let input: MigrationInput
+  var carrier: Carrier
+  var builder: PlanBuilder
+  var choices: [AliasMethods.Choice] = []
+  var schedules: [CutoverPlans] = []
+  var exposure = 0
+
+  /// One distribution on its way.
+  struct Move {
+    var it: Inventory.Distribution
+    var staging: Inventory.Distribution?
+    var policy: Inventory.Policy?
+    var aliases: [String]
+    /// The source's config as the steps so far leave it.
+    var sourceConfig: XElement
+    /// The target's aliases as the steps so far leave them.
+    var held: [String] = []
+    var create: String { "create-distribution-\(it.id.lowercased())" }
+    var id: String { "${\(create).id}" }
+    var domain: String { "${\(create).domainname}" }
+    var sourceAliases: [String] {
+      sourceConfig.at("Aliases/Items")?.children.map(\.text) ?? []
+    }
+  }
+  var moves: [Move] = []
+
+  static func plan(_ input: MigrationInput) throws(FerryError) -> PlanPair {
+    var planner = MigrationPlanner(input)
+    try planner.admit()
+    try planner.choose()
+    planner.createDependencies()
+    planner.createDistributions()
+    planner.addGrants()
+    planner.proveByOwnName()
+    planner.detachPolicies()
+    try planner.moveNames()
+    planner.recreatePolicies()
+    planner.retireSources()
+    return planner.sealed()
+  }
+
+  private init(_ input: MigrationInput) {
+    self.input = input
+    carrier = Carrier(
+      input.closure, managed: input.managed, target: input.target, map: input.map,
+      planName: input.planning.name)
+    builder = PlanBuilder(input.planning)
+    for it in input.closure.distributions where input.distributions.contains(it.id) {
+      let policy = it.policyID.flatMap { id in
+        input.closure.continuousDeploymentPolicies.first { $0.id == id }
+      }
+      let staging = policy.flatMap { policy in
+        input.closure.distributions.first { policy.stagingNames.contains($0.domainName) }
+      }
+      moves.append(
+        Move(
+          it: it, staging: staging, policy: policy,
+          aliases: it.aliases.filter { input.aliases?.contains($0) ?? true },
+          sourceConfig: it.config
+        ))
+    }
+  }
+
+  var source: AccountID { input.closure.id }
+  var target: AccountID { input.target.account }
+  /// nil in a plan of one distribution.
+  func part(_ move: Move) -> [String]? { moves.count > 1 ? [move.it.id] : nil }
+  func suffix(_ move: Move) -> String { moves.count > 1 ? "-\(move.it.id.lowercased())" : "" }
+
+  mutating func add(_ step: Step, parts: [String]?, rollback: [Step], inverse: Action? = nil) {
+    var step = step
+    step.parts = parts
+    builder.add(
+      step,
+      rollback: rollback.map {
+        var out = $0
+        out.parts = parts
+        return out
+      }, inverse: inverse)
+  }
+
+  // MARK: Refusals
+
+  /// - Throws: 4 for what has no counterpart, or whose name is taken by something else.
+  private mutating func admit() throws(FerryError) {
+    for move in moves {
+      _ = carrier.rewriting(move.it.config, of: .distribution)
+      if let staging = move.staging { _ = carrier.rewriting(staging.config, of: .distribution) }
+      if move.it.config.text(at: "ConnectionMode") == "tenant-only" {
+        throw FerryError(
+          "multi-tenant", exit: .blocked, what: "could not plan \(move.it.id)",
+          why: "it is a multi-tenant distribution, and every tenant's DNS would change",
+          next: "move its tenants one by one by hand")
+      }
+      if move.policy != nil,
+        ["http3", "http2and3"].contains(move.it.config.text(at: "HttpVersion") ?? "")
+      {
+        throw FerryError(
+          "http3-with-continuous-deployment", exit: .blocked,
+          what: "could not plan \(move.it.id)",
+          why: "HTTP/3 rules continuous deployment out, so the policy could not be attached again",
+          next: "set HttpVersion to http2, or take the policy off with `edgeferry orphans detach`")
+      }
+      if move.it.policyID != nil, move.policy == nil || move.staging == nil {
+        throw FerryError(
+          "policy-unread", exit: .blocked, what: "could not plan \(move.it.id)",
+          why: "its continuous-deployment policy or the staging distribution was not read",
+          next: "have the reads allowed, or detach the policy first")
+      }
+    }
+    guard carrier.missing.isEmpty else {
+      throw FerryError(
+        "mapping-missing", exit: .blocked, what: "could not plan the move to \(target)",
+        why: "\(carrier.missing.count) things cannot be copied and are not mapped",
+        next: "write the template with --map-out FILE, fill it in, and plan with --map FILE",
+        causes: carrier.missing.map { "\($0.section): \($0.id): \($0.why)" }.sorted())
+    }
+    guard carrier.collisions.isEmpty else {
+      throw FerryError(
+        "name-taken", exit: .blocked, what: "could not plan the move to \(target)",
+        why: "names that have to be unique in an account are taken",
+        next: "rename or remove those of the target account", causes: carrier.collisions)
+    }
+  }
+  private mutating func choose() throws(FerryError) {
+    let drain = input.cutover.policy.propagationSeconds + input.cutover.policy.ttl
+    let methods = AliasMethods(
+      flipSeconds: drain + input.cutover.policy.clientHoldSeconds, asked: input.method,
+      askedOrder: input.order,
+      isOutageAccepted: input.planning.acceptedRisks.contains("outage"))
+    for scene in input.scenes {
+      let choice = try methods.choose(scene)
+      choices.append(choice)
+      exposure = max(exposure, choice.exposureSeconds)
+      if choice.exposureSeconds > 0 {
+        builder.risk(
+          "outage",
+          "viewers of \(scene.alias) see errors for about \(choice.exposureSeconds) s (\(choice.method.rawValue))"
+        )
+      }
+    }
+  }
+
+  // MARK: Making
+
+  private mutating func createDependencies() {
+    for it in carrier.creations {
+      let image = carrier.images[it.draft.image].map { builder.image($0) } ?? it.draft.image
+      var draft = it.draft
+      draft.image = image
+      if let content = it.content {
+        builder.keep(
+          content.text, as: content.digest, isSecret: it.draft.kind == .keyValueStore)
+      }
+      let undo = "delete-\(it.step.dropFirst("create-".count))"
+      let isShared = it.users.count > 1
+      add(
+        Step(
+          id: it.step, title: it.title, account: target, action: .create(draft)),
+        parts: moves.count > 1 && !isShared ? it.users.sorted() : nil,
+        rollback: [
+          Step(
+            id: undo, title: "Delete the \(it.draft.kind.rawValue) \(it.draft.name) of the target",
+            account: target,
+            action: .delete(kind: it.draft.kind, id: "${\(it.step).id:-\(it.draft.name)}"),
+            undoes: it.step)
+        ])
+    }
+    for it in carrier.reused {
+      builder.note("\(it) is there already with equal content, and is used")
+    }
+    for it in carrier.notes { builder.note(it) }
+  }
+
+  private mutating func createDistributions() {
+    for index in moves.indices {
+      let move = moves[index]
+      if let staging = move.staging { create(staging, move) }
+      create(move.it, move)
+    }
+  }
+  private mutating func create(_ it: Inventory.Distribution, _ move: Move) {
+    var edits = carrier.rewriting(it.config, of: .distribution)
+    let reference = carrier.callerReference(it.id)
+    edits.append(
+      .init(
+        path: "CallerReference", from: it.config.text(at: "CallerReference"), to: reference))
+    edits += AliasList.edits(from: it.aliases, to: [])
+    if it.policyID != nil {
+      edits.append(.init(path: "ContinuousDeploymentPolicyId", from: it.policyID, to: ""))
+    }
+    let create = "create-distribution-\(it.id.lowercased())"
+    let id = "${\(create).id}"
+    let undoes = create
+    let what = it.isStaging ? "staging distribution" : "distribution"
+    var rollback: [Step] = []
+    if it.isEnabled {
+      rollback.append(
+        Step(
+          id: "disable-copy-of-\(it.id.lowercased())", title: "Disable the copy of \(it.id)",
+          account: target, action: .setEnabled(distribution: id, from: true, to: false),
+          checks: [PlanBuilder.deployed(id)], undoes: undoes))
+    }
+    rollback.append(
+      Step(
+        id: "delete-copy-of-\(it.id.lowercased())", title: "Delete the copy of \(it.id)",
+        account: target, action: .deleteDistribution(distribution: id),
+        checks: [.init(.absent, distribution: id)], undoes: undoes))
+    add(
+      Step(
+        id: create,
+        title: "Create the copy of \(what) \(it.id), without aliases and policy", account: target,
+        action: .createDistribution(
+          image: builder.image(it.config), set: edits, callerReference: reference,
+          tags: it.tags.filter { !$0.key.hasPrefix("aws:") }), checks: [PlanBuilder.deployed(id)]),
+      parts: part(move), rollback: rollback)
+    for found in input.closure.resources
+    where found.kind == .monitoringSubscription && found.id == it.id {
+      guard let document = found.document else { continue }
+      let step = "monitor-\(it.id.lowercased())"
+      add(
+        Step(
+          id: step, title: "Subscribe the copy of \(it.id) to additional metrics", account: target,
+          action: .create(
+            ResourceDraft(
+              kind: .monitoringSubscription, name: id, image: builder.image(document)))),
+        parts: part(move),
+        rollback: [
+          Step(
+            id: "un\(step)", title: "End the metrics subscription of the copy of \(it.id)",
+            account: target, action: .delete(kind: .monitoringSubscription, id: id), undoes: step)
+        ])
+    }
+    if it.config.text(at: "Logging/Bucket").map({ !$0.isEmpty }) ?? false {
+      builder.note(
+        "\(it.id) writes standard logs to \(it.config.text(at: "Logging/Bucket") ?? ""): the bucket must admit the target account, or map it under buckets"
+      )
+    }
+    builder.note(
+      "search your code, policies and allow-lists for \(it.id) and \(it.domainName): the copy has a new id and name"
+    )
+  }
+
+  private mutating func addGrants() {
+    for move in moves {
+      for edit in grants(move) {
+        let step =
+          "grant-\(edit.statements.service.rawValue)-\(plain(edit.statements.resource))\(suffix(move))"
+        add(
+          Step(
+            id: step, title: "Let the copy of \(move.it.id) read \(edit.statements.resource)",
+            account: edit.account, action: .editStatements(edit.statements)),
+          parts: part(move),
+          rollback: [
+            Step(
+              id: "un\(step)",
+              title: "Take the grant of the copy of \(move.it.id) off \(edit.statements.resource)",
+              account: edit.account, action: .editStatements(edit.statements.inverse), undoes: step)
+          ])
+      }
+    }
+  }
+  private func plain(_ text: String) -> String {
+    String(
+      text.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }.suffix(60))
+  }
+  private func grants(_ move: Move) -> [Grants.Edit] {
+    let successors = carrier.grantSuccessors(distribution: move.it, reference: move.id)
+    return input.closure.resources.compactMap { it in
+      guard let json = it.json else { return nil }
+      switch it.kind {
+      case .bucket:
+        guard input.map.buckets[it.id] == nil, let policy = Self.policy(json["policy"]) else {
+          return nil
+        }
+        return Grants.edit(
+          policy, service: .bucket, resource: it.id, region: json["region"]?.string ?? "us-east-1",
+          account: source, successors: successors, part: move.it.id)
+      case .kmsKey:
+        guard let arn = ARN(it.id), let policy = Self.policy(json["policy"]) else { return nil }
+        return Grants.edit(
+          policy, service: .key, resource: it.id, region: arn.region, account: source,
+          successors: successors, part: move.it.id)
+      default: return nil
+      }
+    }
+  }
+  private static func policy(_ json: JSONValue?) -> JSONValue? {
+    switch json {
+    case .object?: json
+    case .string(let text)?: try? JSONValue.read(Array(text.utf8), what: "a policy")
+    default: nil
+    }
+  }
+
+  private mutating func proveByOwnName() {
+    for move in moves {
+      var check = Step.Check(.serving, distribution: move.id)
+      check.url = "https://\(move.domain)/"
+      add(
+        Step(
+          id: "prove-\(move.it.id.lowercased())",
+          title: "Ask the copy of \(move.it.id) by its own name", account: nil, action: .observe,
+          window: nil, checks: [check], inverse: .observe), parts: part(move), rollback: [])
+    }
+  }
+
+  /// No certificate, alias or HTTP version changes while a policy is attached.
+  private mutating func detachPolicies() {
+    for index in moves.indices {
+      guard let policy = moves[index].policy, !moves[index].aliases.isEmpty else { continue }
+      let move = moves[index]
+      _ = PolicySteps.disable(
+        policy, [move.it], source, reference: policy.id, unless: nil, &builder)
+      PolicySteps.detach(
+        policy.id, move.it, source, reference: policy.id, unless: nil, &builder)
+      moves[index].sourceConfig = move.sourceConfig.edited(
+        [.init(path: "ContinuousDeploymentPolicyId", from: policy.id, to: "")],
+        shape: "DistributionConfig")
+    }
+  }
+
+  /// The new pair gets the policy that the old one had, as it was.
+  private mutating func recreatePolicies() {
+    for move in moves {
+      guard let policy = move.policy, let staging = move.staging else { continue }
+      let name = move.it.id.lowercased()
+      let create = "create-policy-\(name)"
+      let edits = policy.stagingNames.enumerated().map { index, old in
+        ConfigEdit(
+          path: "StagingDistributionDnsNames/Items/DnsName"
+            + (policy.stagingNames.count > 1 ? "[\(index)]" : ""), from: old,
+          to: "${create-distribution-\(staging.id.lowercased()).domainname}")
+      }
+      add(
+        Step(
+          id: create, title: "Create the policy of \(move.it.id) for the new pair", account: target,
+          action: .createPolicy(image: builder.image(policy.config), set: edits)),
+        parts: part(move),
+        rollback: [
+          Step(
+            id: "delete-policy-\(name)", title: "Delete the policy of the copy of \(move.it.id)",
+            account: target, action: .deletePolicy(policy: "${\(create).id}"),
+            checks: [.init(.absent, policy: "${\(create).id}")], undoes: create)
+        ])
+      let attach = "attach-policy-\(name)"
+      let path = "ContinuousDeploymentPolicyId"
+      let checks = { (value: String) -> [Step.Check] in
+        [
+          .init(.config, distribution: move.id, path: path, value: value),
+          PlanBuilder.deployed(move.id),
+        ]
+      }
+      add(
+        Step(
+          id: attach, title: "Attach the policy to the copy of \(move.it.id)", account: target,
+          action: .updateConfig(
+            distribution: move.id, set: [.init(path: path, from: "", to: "${\(create).id}")]),
+          checks: checks("${\(create).id}")), parts: part(move),
+        rollback: [
+          Step(
+            id: "detach-policy-\(name)", title: "Detach the policy from the copy of \(move.it.id)",
+            account: target,
+            action: .updateConfig(
+              distribution: move.id, set: [.init(path: path, from: "${\(create).id}", to: "")]),
+            checks: checks(""), undoes: attach)
+        ])
+    }
+  }
+
+  // MARK: The end
+
+  private mutating func retireSources() {
+    for move in moves {
+      let name = move.it.id.lowercased()
+      guard move.sourceAliases.isEmpty else {
+        builder.note("\(move.it.id) keeps other aliases, so it is neither disabled nor deleted")
+        continue
+      }
+      guard move.it.isEnabled || input.deletesSource else { continue }
+      var idle = Step.Check(.idle, distribution: move.it.id)
+      idle.quietSeconds = input.keepSourceSeconds
+      idle.limitSeconds = 30 * 86_400
+      add(
+        Step(
+          id: "await-idle-\(name)",
+          title:
+            "Keep \(move.it.id) until it has had no request for \(input.keepSourceSeconds) s",
+          account: source, action: .observe, window: nil, checks: [idle], inverse: .observe),
+        parts: part(move), rollback: [])
+      for edit in grants(move) where !edit.old.isEmpty {
+        let step =
+          "revoke-\(edit.statements.service.rawValue)-\(plain(edit.statements.resource))\(suffix(move))"
+        var statements = edit.statements
+        statements.add = []
+        statements.remove = edit.old
+        add(
+          Step(
+            id: step, title: "Take the grant of \(move.it.id) off \(statements.resource)",
+            account: edit.account, action: .editStatements(statements)),
+          parts: part(move),
+          rollback: [
+            Step(
+              id: "un\(step)", title: "Let \(move.it.id) read \(statements.resource) again",
+              account: edit.account, action: .editStatements(statements.inverse), undoes: step)
+          ])
+      }
+      if move.it.isEnabled {
+        let step = "disable-source-\(name)"
+        add(
+          Step(
+            id: step, title: "Disable \(move.it.id)", account: source,
+            action: .setEnabled(distribution: move.it.id, from: true, to: false),
+            checks: [PlanBuilder.deployed(move.it.id)]), parts: part(move),
+          rollback: [
+            Step(
+              id: "enable-source-\(name)", title: "Enable \(move.it.id) again", account: source,
+              action: .setEnabled(distribution: move.it.id, from: false, to: true),
+              checks: [PlanBuilder.deployed(move.it.id)], undoes: step)
+          ])
+      }
+      if input.deletesSource {
+        add(
+          Step(
+            id: "delete-source-\(name)", title: "Delete \(move.it.id)", account: source,
+            action: .deleteDistribution(distribution: move.it.id),
+            checks: [.init(.absent, distribution: move.it.id)]), parts: part(move), rollback: [])
+      }
+    }
+  }
+
+  private func sealed() -> PlanPair {
+    var pair = builder.sealed(
+      methods: choices.map(\.record), exposureSeconds: exposure,
+      debts: builder.steps.filter { $0.id.hasPrefix("restore-ttl") }.map(\.id))
+    for (digest, text) in builder.secrets { pair.images[digest] = text }
+    return pair
+  }
+}

@@ -1,0 +1,95 @@
+extension Step {
+  /// The IAM actions that carrying the step out needs, its checks included.
+  ///
+  /// - Source: Service Authorization Reference; reference facts on CloudFront, section 8.
+  public var permissions: Set<String> {
+    var out: Set<String> = []
+    switch action {
+    case .create(let draft): out.formUnion(draft.kind.createActions.map { "cloudfront:\($0)" })
+    case .delete(let kind, _): out.formUnion(kind.deleteActions.map { "cloudfront:\($0)" })
+    case .editStatements(let edit):
+      out.formUnion(
+        edit.service == .bucket
+          ? ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"]
+          : ["kms:GetKeyPolicy", "kms:PutKeyPolicy"])
+    default:
+      out.formUnion((Self.cloudFrontActions[action.type] ?? []).map { "cloudfront:\($0)" })
+    }
+    for check in checks {
+      switch check.type {
+      case .deployed, .alias: out.insert("cloudfront:GetDistribution")
+      case .idle: out.insert("cloudwatch:GetMetricData")
+      default: break
+      }
+    }
+    return out
+  }
+
+  private static let cloudFrontActions: [String: [String]] = [
+    "cloudfront.updateConfig": ["GetDistribution", "UpdateDistribution"],
+    "cloudfront.setEnabled": ["GetDistribution", "UpdateDistribution"],
+    "cloudfront.createDistribution": [
+      "CreateDistribution", "GetDistribution", "ListDistributions", "TagResource",
+    ],
+    "cloudfront.deleteDistribution": ["DeleteDistribution", "GetDistribution"],
+    "cloudfront.createPolicy": [
+      "CreateContinuousDeploymentPolicy", "GetContinuousDeploymentPolicy",
+      "ListContinuousDeploymentPolicies",
+    ],
+    "cloudfront.updatePolicy": [
+      "GetContinuousDeploymentPolicy", "UpdateContinuousDeploymentPolicy",
+    ],
+    "cloudfront.deletePolicy": [
+      "DeleteContinuousDeploymentPolicy", "GetContinuousDeploymentPolicy",
+    ],
+    "cloudfront.moveAlias": ["GetDistribution", "UpdateDistribution", "UpdateDomainAssociation"],
+  ]
+}
+
+extension ResourceKind {
+  /// The kind's name in CloudFront's operations, such as `OriginAccessControl`.
+  var operationName: String {
+    switch self {
+    case .originAccessControl: "OriginAccessControl"
+    case .originAccessIdentity: "CloudFrontOriginAccessIdentity"
+    case .cachePolicy: "CachePolicy"
+    case .originRequestPolicy: "OriginRequestPolicy"
+    case .responseHeadersPolicy: "ResponseHeadersPolicy"
+    case .keyValueStore: "KeyValueStore"
+    case .function: "Function"
+    case .publicKey: "PublicKey"
+    case .keyGroup: "KeyGroup"
+    case .fieldLevelEncryptionProfile: "FieldLevelEncryptionProfile"
+    case .fieldLevelEncryption: "FieldLevelEncryptionConfig"
+    case .realtimeLogConfig: "RealtimeLogConfig"
+    case .vpcOrigin: "VpcOrigin"
+    case .monitoringSubscription: "MonitoringSubscription"
+    default: rawValue
+    }
+  }
+  var createActions: [String] {
+    switch self {
+    case .function:
+      ["CreateFunction", "DescribeFunction", "GetFunction", "PublishFunction", "TagResource"]
+    case .keyValueStore: ["CreateKeyValueStore", "DescribeKeyValueStore", "TagResource"]
+    case .monitoringSubscription: ["CreateMonitoringSubscription", "GetMonitoringSubscription"]
+    case .realtimeLogConfig: ["CreateRealtimeLogConfig", "GetRealtimeLogConfig"]
+    default: ["Create\(operationName)", "Get\(operationName)", listAction]
+    }
+  }
+  var deleteActions: [String] {
+    switch self {
+    case .function: ["DeleteFunction", "DescribeFunction"]
+    case .keyValueStore: ["DeleteKeyValueStore", "DescribeKeyValueStore"]
+    default: ["Delete\(operationName)", "Get\(operationName)"]
+    }
+  }
+  private var listAction: String {
+    switch self {
+    case .originAccessIdentity: "ListCloudFrontOriginAccessIdentities"
+    case .cachePolicy, .originRequestPolicy, .responseHeadersPolicy:
+      "List\(operationName.dropLast())ies"
+    default: "List\(operationName)s"
+    }
+  }
+}

@@ -1,0 +1,252 @@
+import FerryCloudFront
+import FerryCore
+import Foundation
+
+/// What a step does to what distributions refer to, and to who holds an alias.
+extension Runner {
+  /// nil for an action that other code reads.
+  func readOther(_ step: Step) async throws(Stop) -> Reading? {
+    switch step.action {
+    case .create(let draft): return try await readDraft(step, draft)
+    case .delete(let kind, let id):
+      let id = try resolve(id)
+      let client = ResourceClient(try client(step))
+      guard
+        let found = try await call(
+          step, { () async throws(FerryError) in try await client.find(kind, id: id) }) ?? nil
+      else { return .goal(Effect(resource: id)) }
+      return .ready(config: found.document ?? XElement("None"), etag: found.etag ?? "")
+    case .editStatements(let edit):
+      let edit = try resolve(edit)
+      let client = StatementClient(try client(step).transport)
+      let policy =
+        try await call(
+          step, { () async throws(FerryError) in try await client.policy(of: edit) }) ?? nil
+      guard PolicyDocument.holds(edit, in: policy) else { return .policy(policy) }
+      return .goal(Effect(resource: edit.resource))
+    case .moveAlias(let alias, let from, let to):
+      return try await readAlias(step, alias, from: try resolve(from), to: try resolve(to))
+    default: return nil
+    }
+  }
+
+  /// A thing of that name that is what the plan wants is our own, made before a kill; any other is not.
+  private func readDraft(_ step: Step, _ draft: ResourceDraft) async throws(Stop) -> Reading {
+    let client = ResourceClient(try client(step))
+    let wanted = try wanted(draft)
+    let name = try resolve(draft.name)
+    let reference = wanted.text(at: "CallerReference")
+    guard
+      let found = try await call(
+        step,
+        { () async throws(FerryError) in
+          try await client.find(draft.kind, named: name, reference: reference)
+        }) ?? nil
+    else { return .absent }
+    let differences = wanted.differences(to: found.document ?? XElement("None")).filter {
+      !["ARN", "Id", "Status", "LastModifiedTime"].contains($0.path)
+    }
+    let isOurs = state.steps[step.id]?.phase == .intended
+    guard differences.isEmpty || isOurs && !draft.kind.hasName else {
+      throw stale(
+        step, "the target account already has a \(draft.kind.rawValue) \(name) that is another one",
+        differences.prefix(50).map {
+          "\($0.path): planned \($0.planned ?? "(absent)"), found \($0.found ?? "(absent)")"
+        })
+    }
+    if draft.kind == .function, let content = draft.content {
+      guard found.extras["code"]?.string == (try self.content(content)) else {
+        throw stale(
+          step, "the target account already has a function \(name) with other code", [])
+      }
+    }
+    if draft.kind == .keyValueStore {
+      guard found.extras["status"] == "READY" else { return .absent }
+      if let content = draft.content,
+        try await !holdsItems(step, found, try items(content))
+      {
+        return .absent
+      }
+    }
+    return .goal(Self.effect(found))
+  }
+  static func effect(_ it: ResourceClient.Resource) -> Effect {
+    var outputs = ["id": it.id]
+    if let arn = it.arn { outputs["arn"] = arn }
+    if let name = it.name { outputs["name"] = name }
+    return Effect(resource: it.id, readBack: it.document, outputs: outputs)
+  }
+  private func wanted(_ draft: ResourceDraft) throws(Stop) -> XElement {
+    try wantedConfig(
+      draft.image, draft.set, shape: draft.kind.configElement ?? "DistributionConfig")
+  }
+  /// Code and contents are images too: base64 of a function's code, canonical JSON of a store's items.
+  private func content(_ digest: String) throws(Stop) -> String {
+    let text = try stopping { () throws(FerryError) in
+      try store.image(digest) ?? plan.observed.images[digest]
+    }
+    guard let text else {
+      throw Stop(
+        FerryError(
+          "image-missing", exit: .blocked, what: "could not create it from its saved content",
+          why: "the saved content \(digest) is not in this state database",
+          next: "use the --state that the plan was made with"))
+    }
+    return text
+  }
+  private func codeImage(_ digest: String) throws(Stop) -> [UInt8] {
+    Data(base64Encoded: try content(digest)).map(Array.init) ?? []
+  }
+  private func items(_ digest: String) throws(Stop) -> [String: String] {
+    let text = try content(digest)
+    return try stopping { () throws(FerryError) in
+      try JSONValue.read(Array(text.utf8), what: "the saved contents of a key value store")
+        .decoded([String: String].self, what: "the saved contents of a key value store")
+    }
+  }
+  private func holdsItems(
+    _ step: Step, _ it: ResourceClient.Resource, _ items: [String: String]
+  ) async throws(Stop) -> Bool {
+    let contents = KeyValueClient(try client(step).transport)
+    return try await call(
+      step, { () async throws(FerryError) in try await contents.items(of: it.arn ?? "") }) == items
+  }
+
+  // MARK: Writing
+
+  /// nil for an action that other code carries out.
+  func sendOther(_ step: Step, _ reading: Reading) async throws(Stop) -> Effect? {
+    switch (step.action, reading) {
+    case (.create(let draft), .absent):
+      let client = ResourceClient(try client(step))
+      let wanted = try wanted(draft)
+      let name = try resolve(draft.name)
+      let code = try draft.kind == .function ? draft.content.map(codeImage) : nil
+      try intend(step, resource: name, config: nil, etag: "")
+      var made = try await calling { () async throws(FerryError) in
+        try await client.create(
+          draft.kind, name: name, config: wanted, code: code, tags: draft.tags ?? [:])
+      }
+      if draft.kind == .keyValueStore { made = try await fill(step, draft, made, client) }
+      return Self.effect(made)
+    case (.delete(let kind, let id), .ready(let config, let etag)):
+      let client = ResourceClient(try client(step))
+      let id = try resolve(id)
+      try intend(step, resource: id, config: config, etag: etag)
+      try await calling { () async throws(FerryError) in
+        try await client.delete(kind, id: id, etag: etag)
+      }
+      return Effect(resource: id)
+    case (.editStatements(let edit), .policy(let policy)):
+      let edit = try resolve(edit)
+      let client = StatementClient(try client(step).transport)
+      let wanted = try stopping { () throws(FerryError) in
+        try PolicyDocument.edited(policy, by: edit)
+      }
+      try intend(step, resource: edit.resource, config: nil, etag: "")
+      try await calling { () async throws(FerryError) in try await client.put(wanted, of: edit) }
+      return Effect(resource: edit.resource)
+    case (.moveAlias(let alias, _, let to), .ready(let config, let etag)):
+      let client = try client(step)
+      let id = try resolve(to)
+      try intend(step, resource: id, config: config, etag: etag)
+      try await calling { () async throws(FerryError) in
+        try await client.moveAlias(alias, to: id, ifMatch: etag)
+      }
+      return Effect(resource: id)
+    default: return nil
+    }
+  }
+  /// A store takes its contents once it is READY, some seconds after it was made.
+  private func fill(
+    _ step: Step, _ draft: ResourceDraft, _ made: ResourceClient.Resource, _ client: ResourceClient
+  ) async throws(Stop) -> ResourceClient.Resource {
+    var it = made
+    let limit = world.clock.now + Self.deleteRaceSeconds
+    while it.extras["status"] != "READY" {
+      guard world.clock.now < limit else {
+        throw notYet("the key value store \(draft.name) is not READY yet", until: nil)
+      }
+      tell(.resolving(step: step, because: "the key value store \(draft.name) is not READY yet"))
+      try await sleep(2)
+      let name = it.id
+      if let found = try await call(
+        step, { () async throws(FerryError) in try await client.find(.keyValueStore, id: name) })
+        ?? nil
+      {
+        it = found
+      }
+    }
+    if let content = draft.content {
+      let items = try items(content)
+      let arn = it.arn ?? ""
+      let contents = KeyValueClient(client.cloudFront.transport)
+      try await calling { () async throws(FerryError) in try await contents.put(items, into: arn) }
+    }
+    return it
+  }
+
+  // MARK: Reading back
+
+  /// nil for an action that other code reads back.
+  func otherGoalIsRead(_ step: Step, _ effect: Effect, seen: inout XElement?) async throws(Stop)
+    -> Bool?
+  {
+    switch step.action {
+    case .create, .delete, .moveAlias, .editStatements:
+      guard case .goal(let effect)? = try await readOther(step) else { return false }
+      seen = effect.readBack
+      return true
+    default: return nil
+    }
+  }
+
+  private func resolve(_ edit: PolicyStatements) throws(Stop) -> PolicyStatements {
+    func resolved(_ value: JSONValue) throws(Stop) -> JSONValue {
+      switch value {
+      case .string(let text): return .string(try resolve(text))
+      case .array(let items):
+        var out: [JSONValue] = []
+        for item in items { out.append(try resolved(item)) }
+        return .array(out)
+      case .object(let members):
+        var out: [String: JSONValue] = [:]
+        for (key, member) in members { out[key] = try resolved(member) }
+        return .object(out)
+      default: return value
+      }
+    }
+    var out = edit
+    out.add = []
+    out.remove = []
+    for statement in edit.add { out.add.append(try resolved(statement)) }
+    for statement in edit.remove { out.remove.append(try resolved(statement)) }
+    return out
+  }
+
+  // MARK: Aliases
+
+  /// The alias is at the target: done. It is at the source: it may be moved. Anything else is stale.
+  private func readAlias(_ step: Step, _ alias: String, from: String, to: String)
+    async throws(Stop) -> Reading
+  {
+    let client = try client(step)
+    guard
+      let target = try await call(
+        step, absent: "NoSuchDistribution",
+        { () async throws(FerryError) in try await client.distribution(to) })
+    else { throw stale(step, "\(to) is gone", []) }
+    func holds(_ config: XElement) -> Bool {
+      config.at("Aliases/Items")?.children.contains { $0.text == alias } ?? false
+    }
+    if holds(target.config) { return .goal(Effect(resource: to, readBack: target.config)) }
+    let source = try await call(
+      step, absent: "NoSuchDistribution",
+      { () async throws(FerryError) in try await client.distribution(from) })
+    guard let source, holds(source.config) else {
+      throw stale(
+        step, "\(from) no longer holds the alias \(alias), and \(to) does not hold it either", [])
+    }
+    return .ready(config: target.config, etag: target.etag)
+  }
+}
