@@ -61,6 +61,12 @@ public enum Files {
   public static func write(_ content: [UInt8], to path: String, mode: mode_t = 0o644)
     throws(FerryError)
   {
+    try write([content[...]], to: path, mode: mode)
+  }
+  /// - Parameter pieces: the content, one piece after the other.
+  public static func write(_ pieces: [ArraySlice<UInt8>], to path: String, mode: mode_t = 0o644)
+    throws(FerryError)
+  {
     func fail(_ code: Int32) -> FerryError {
       FerryError(
         "file-write", what: "could not write \(path)", why: String(cString: strerror(code)),
@@ -71,17 +77,19 @@ public enum Files {
     guard descriptor >= 0 else { throw fail(errno) }
     // A secret is its owner's alone under every umask, and its owner's under a umask that takes too much.
     if mode == 0o600 { fchmod(descriptor, mode) }
-    var bytes = content[...]
-    while !bytes.isEmpty {
-      let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        let code = errno
-        close(descriptor)
-        unlink(temporary)
-        throw fail(code)
+    for piece in pieces {
+      var bytes = piece
+      while !bytes.isEmpty {
+        let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else {
+          let code = errno
+          close(descriptor)
+          unlink(temporary)
+          throw fail(code)
+        }
+        bytes = bytes.dropFirst(count)
       }
-      bytes = bytes.dropFirst(count)
     }
     guard fsync(descriptor) == 0, close(descriptor) == 0, rename(temporary, path) == 0 else {
       let code = errno

@@ -61,19 +61,27 @@ extension Context {
     }
   }
 
-  private static func write(_ plan: Plan, _ canonical: [UInt8]?, to path: String)
+  private static func write(_ plan: Plan, _ canonical: PlanBytes?, to path: String)
     throws(FerryError)
   {
-    let bytes = plan.fileBytes(canonical)
-    let isPlain = bytes.allSatisfy { (0x20...0x7E).contains($0) || $0 == 0x0A }
-    try Files.write(
-      isPlain ? bytes : Array(jsonSafe(String(decoding: bytes, as: UTF8.self)).utf8), to: path)
+    let pieces = plan.filePieces(canonical)
+    guard !pieces.allSatisfy(isPlain) else { return try Files.write(pieces, to: path) }
+    let text = String(decoding: Array(pieces.joined()), as: UTF8.self)
+    try Files.write(jsonSafe(text), to: path)
+  }
+  /// Whether a terminal may see it as it is. Every byte is looked at, many at once: no early end.
+  private static func isPlain(_ piece: ArraySlice<UInt8>) -> Bool {
+    piece.withUnsafeBufferPointer { bytes in
+      var odd: UInt8 = 0
+      for byte in bytes { odd |= byte &- 0x20 > 0x5E && byte != 0x0A ? 1 : 0 }
+      return odd == 0
+    }
   }
   /// Writes a plan and its rollback plan, saves the images, and prints path and digest last.
   /// - Parameter written: the canonical JSON of both, where it is at hand.
   public func save(
     _ plan: Plan, rollback: Plan, images: [String: String],
-    written: (plan: [UInt8], rollback: [UInt8])? = nil
+    written: (plan: PlanBytes, rollback: PlanBytes)? = nil
   ) throws(FerryError) {
     guard Plan.isName(plan.name) else { throw Self.badName(plan.name) }
     try plan.checkNames("\(plan.name)")

@@ -30,9 +30,25 @@ struct PlanBytesTests {
     for plan in [made.plan, made.rollback] {
       let bytes = plan.canonicalBytes
       #expect(plan.sealedBytes.plan == plan)
-      #expect(plan.sealedBytes.bytes == bytes + [0x0A])
+      #expect(plan.sealedBytes.bytes.joined == bytes + [0x0A])
       #expect(String(decoding: bytes, as: UTF8.self) == JSONValue.of(plan).canonical)
-      #expect(try Plan.read(plan.fileBytes(), named: "x") == plan)
+      #expect(try Plan.read(Array(plan.filePieces().joined()), named: "x") == plan)
     }
+    #expect(made.bytes.joined == made.plan.canonicalBytes + [0x0A])
+    #expect(made.rollbackBytes.joined == made.rollback.canonicalBytes + [0x0A])
+  }
+
+  @Test func `a step that is not the inverse of what it undoes has a text of its own`() throws {
+    let made = try plans(60)
+    var odd = made.rollback
+    for index in odd.steps.indices {
+      guard let inverse = odd.steps[index].inverse else { continue }
+      odd.steps[index].inverse = odd.steps[index].action
+      odd.steps[index].action = inverse
+    }
+    let (plan, bytes) = odd.sealedBytes(sharing: (made.plan, made.bytes))
+    #expect(plan.digest != made.rollback.digest)
+    #expect(bytes.joined == plan.canonicalBytes + [0x0A])
+    #expect(try Plan.read(bytes.joined, named: "x") == plan)
   }
 }

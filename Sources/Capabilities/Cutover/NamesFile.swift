@@ -19,21 +19,20 @@ enum NamesFile {
     var bytes = bytes[...]
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
     var out: [WantedMove] = []
-    var known: [Substring: DomainName] = [:]
+    var known: [ArraySlice<UInt8>: DomainName] = [:]
+    var last: (cell: ArraySlice<UInt8>, name: DomainName)?
     var targets: [DomainName: DomainName] = [:]
     for (index, line) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated()
     {
-      guard let text = String(validating: line, as: UTF8.self) else {
-        throw refuse(index + 1, "it is not UTF-8")
-      }
-      let plain = trimmed(text[...])
+      guard
+        line.allSatisfy({ $0 < 0x80 }) || String(validating: line, as: UTF8.self) != nil
+      else { throw refuse(index + 1, "it is not UTF-8") }
+      let plain = trimmed(line)
       if plain.isEmpty { continue }
       guard out.count < namesMax else {
         throw refuse(index + 1, "there are more than \(namesMax) names")
       }
-      let cells = plain.utf8.split(separator: 0x2C, omittingEmptySubsequences: false).map {
-        cell(Substring($0))
-      }
+      let cells = plain.split(separator: 0x2C, omittingEmptySubsequences: false).map(cell)
       guard cells.count == 2 || (cells.count == 1 && target != nil) else {
         throw refuse(
           index + 1,
@@ -41,15 +40,18 @@ enum NamesFile {
         )
       }
       do throws(FerryError) {
-        let name = try DomainName(String(cells[0]))
+        let name = try DomainName(String(decoding: cells[0], as: UTF8.self))
         var to = target ?? .root
         if cells.count == 2 {
-          if let seen = known[cells[1]] {
+          if let last, last.cell == cells[1] {
+            to = last.name
+          } else if let seen = known[cells[1]] {
             to = seen
           } else {
-            to = try DomainName(String(cells[1]))
+            to = try DomainName(String(decoding: cells[1], as: UTF8.self))
             known[cells[1]] = to
           }
+          last = (cells[1], to)
         }
         guard name != to, name != .root, to != .root, !to.isWildcard else {
           throw .badInput(
@@ -75,20 +77,16 @@ enum NamesFile {
     }
     return out
   }
-  private static func trimmed(_ text: Substring) -> Substring {
+  private static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     var out = text
-    while let last = out.utf8.last, last == 0x0D || last == 0x20 || last == 0x09 {
-      out.removeLast()
-    }
-    while let first = out.utf8.first, first == 0x20 || first == 0x09 { out.removeFirst() }
+    while let last = out.last, last == 0x0D || last == 0x20 || last == 0x09 { out = out.dropLast() }
+    while let first = out.first, first == 0x20 || first == 0x09 { out = out.dropFirst() }
     return out
   }
   /// A cell, with the quotes that spreadsheets put around it taken off.
-  private static func cell(_ text: Substring) -> Substring {
+  private static func cell(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     let plain = trimmed(text)
-    guard plain.utf8.count >= 2, plain.utf8.first == 0x22, plain.utf8.last == 0x22 else {
-      return plain
-    }
+    guard plain.count >= 2, plain.first == 0x22, plain.last == 0x22 else { return plain }
     return plain.dropFirst().dropLast()
   }
 }

@@ -18,10 +18,11 @@ struct BulkLook: Sendable {
     var places: [DomainName: [Int]] = [:]
     var alone: [Int] = []
     for (index, name) in names.enumerated() {
-      let zone = zones.filter { name.isWithin($0.name) }.max {
-        $0.name.text.utf8.count < $1.name.text.utf8.count
+      if let place = ZoneSettings.place(of: name, in: zones) {
+        places[zones[place].name, default: []].append(index)
+      } else {
+        alone.append(index)
       }
-      if let zone { places[zone.name, default: []].append(index) } else { alone.append(index) }
     }
     var out = [ProbedName?](repeating: nil, count: names.count)
     for (zone, indices) in places.sorted(by: { $0.key < $1.key }) {

@@ -41,8 +41,10 @@ package struct CutoverReader: Sendable {
     observations: [CutoverObservation], notes: [String]
   ) {
     // A secret that cannot be read is told before anything is asked.
-    let named = Set(moves.compactMap { given($0.name)?.name })
-    for zone in zones where zone.provider == .rfc2136 && named.contains(zone.name) {
+    for (index, zone) in zones.enumerated()
+    where zone.provider == .rfc2136
+      && moves.contains(where: { ZoneSettings.place(of: $0.name, in: zones) == index })
+    {
       _ = try await place(zone)
     }
     let probed = await probe(moves.map(\.name))
@@ -73,16 +75,11 @@ package struct CutoverReader: Sendable {
     return (out, notes)
   }
 
-  private func given(_ name: DomainName) -> ZoneSettings? {
-    zones.filter { name.isWithin($0.name) }.max {
-      $0.name.text.utf8.count < $1.name.text.utf8.count
-    }
-  }
   /// That of the settings, else the one that the delegation says, with whoever has it.
   private func zone(of probe: ProbedName, _ found: inout [DomainName: ZoneSettings])
     async throws(FerryError) -> ZoneSettings
   {
-    if let given = given(probe.name) { return given }
+    if let place = ZoneSettings.place(of: probe.name, in: zones) { return zones[place] }
     guard let cut = probe.zone else {
       let known = zones.map(\.name.host).sorted().joined(separator: ", ")
       throw FerryError(

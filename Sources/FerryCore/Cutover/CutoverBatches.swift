@@ -46,7 +46,7 @@ struct CutoverBatch: Equatable, Sendable {
       guard !changes.isEmpty else { continue }
       var size = (0, 0)
       for index in changes.indices {
-        let own = cost(changes[index])
+        let own = cost(changes[index].from?.data, changes[index].to?.data)
         size = (size.0 + own.0, size.1 + own.1)
       }
       let zone = moves[place].zone.name
@@ -71,13 +71,13 @@ struct CutoverBatch: Equatable, Sendable {
     return out
   }
   /// As an UPSERT or as DELETE and CREATE, whichever is more.
-  private static func cost(_ change: RecordChange) -> (Int, Int) {
-    func size(_ value: RecordValue?) -> (Int, Int) {
-      guard let value else { return (0, 0) }
-      return (max(1, value.data.count), value.data.reduce(0) { $0 + $1.utf8.count })
+  private static func cost(_ old: [String]?, _ new: [String]?) -> (Int, Int) {
+    func size(_ data: [String]?) -> (Int, Int) {
+      guard let data else { return (0, 0) }
+      return (max(1, data.count), data.reduce(0) { $0 + $1.utf8.count })
     }
-    let (from, to) = (size(change.from), size(change.to))
-    guard change.from != nil, change.to != nil else { return (from.0 + to.0, from.1 + to.1) }
+    let (from, to) = (size(old), size(new))
+    guard old != nil, new != nil else { return (from.0 + to.0, from.1 + to.1) }
     return (max(2 * to.0, from.0 + to.0), max(2 * to.1, from.1 + to.1))
   }
 }

@@ -42,13 +42,12 @@ package struct CutoverMove: Equatable, Sendable {
   ) throws(FerryError) -> CutoverMove? {
     let present = types.filter { it.current[$0] != nil }
     let form = try self.form(it, asked: form)
-    let wanted = try wanted(it, form: form, present: present)
+    var after = try wanted(it, form: form, present: present)
     let there = present.allSatisfy { type in
-      guard let now = it.current[type], let then = wanted[type] else { return false }
+      guard let now = it.current[type], let then = after[type] else { return false }
       return now.data == then.data && now.alias == then.alias
     }
-    if there, wanted.keys.allSatisfy({ it.current[$0] != nil }) { return nil }
-    var staged = it.current
+    if there, after.keys.allSatisfy({ it.current[$0] != nil }) { return nil }
     var out = CutoverMove(
       name: it.name, zone: it.zone, account: it.account, target: it.target,
       flipDrain: Drain(seconds: 0, terms: []), undoDrain: Drain(seconds: 0, terms: []),
@@ -60,7 +59,6 @@ package struct CutoverMove: Equatable, Sendable {
       guard ttl > policy.ttl else { continue }
       var low = value
       low.ttl = policy.ttl
-      staged[type] = low
       out.lower.append(RecordChange(RecordKey(it.name, type), from: value, to: low))
     }
     // What caches may hold before anything is changed.
@@ -92,23 +90,25 @@ package struct CutoverMove: Equatable, Sendable {
           unverified: seen.expire))
     }
     let createsAddress =
-      wanted[.cname] != nil
-      || wanted[.aaaa] != nil && it.current[.aaaa] == nil && it.current[.cname] == nil
+      after[.cname] != nil
+      || after[.aaaa] != nil && it.current[.aaaa] == nil && it.current[.cname] == nil
     if present.isEmpty || (createsAddress && it.current[.cname] == nil && it.current[.aaaa] == nil)
     {
       flips.append(
         known.negative(seen.negative, policy, floor: seen.floor, unverified: seen.expire))
     }
     out.flipDrain = flips.max { $0.seconds < $1.seconds } ?? out.flipDrain
-    var after = wanted
     out.flipTTL =
       after[.cname].map { _ in
         let old = it.current[.cname]?.ttl ?? present.compactMap { it.current[$0]?.ttl }.max()
         return old.map { $0 > policy.ttl || $0 == 0 ? policy.ttl : $0 } ?? policy.ttl
       } ?? aliasTTL
     after[.cname]?.ttl = out.flipTTL
-    for type in types where staged[type] != after[type] {
-      out.flip.append(RecordChange(RecordKey(it.name, type), from: staged[type], to: after[type]))
+    for type in types {
+      let low = out.lower.firstIndex { $0.rrtype == type }
+      let (old, new) = (low.flatMap { out.lower[$0].to } ?? it.current[type], after[type])
+      guard old != new else { continue }
+      out.flip.append(RecordChange(RecordKey(it.name, type), from: old, to: new))
     }
     let new = Seen.TTL(ttl: out.flipTTL, source: "plan")
     out.undoDrain = known.drain(
@@ -125,7 +125,7 @@ package struct CutoverMove: Equatable, Sendable {
         again: seen.again, holds: true,
         unverified: nil)
     }
-    out.notes = notes(it, wanted: wanted, seen: seen)
+    out.notes = notes(it, wanted: after, seen: seen)
     return out
   }
 
@@ -200,19 +200,20 @@ package struct CutoverMove: Equatable, Sendable {
     let kept = policy.effective(version.ttl, floor: floor?.ttl ?? 0)
     var terms: [Step.Wait.Term] = []
     if let unverified {
-      terms.append(.init(term: "zone EXPIRE", seconds: unverified.ttl, source: unverified.source))
+      terms.append(
+        .init(term: "zone EXPIRE", seconds: unverified.ttl, source: unverified.source.text))
     }
     terms.append(
       .init(
         term: term, seconds: capped,
         source: capped < version.ttl
-          ? "\(version.source); capped from \(version.ttl) s" : version.source))
+          ? "\(version.source.text); capped from \(version.ttl) s" : version.source.text))
     if kept > capped {
       let own = policy.resolverFloorSeconds >= floor?.ttl ?? 0
       terms.append(
         .init(
           term: "resolver floor", seconds: kept - capped,
-          source: own ? "settings" : floor?.source ?? "settings"))
+          source: own ? "settings" : floor?.source.text ?? "settings"))
     }
     guard let again else { return finished(terms, kept, policy, holds: holds) }
     // Caches in a row add up (dns-cutover-facts.md §0): the last second of one is the first of the next.
@@ -226,9 +227,10 @@ package struct CutoverMove: Equatable, Sendable {
     let kept = policy.effectiveNegative(version.ttl)
     var terms: [Step.Wait.Term] = []
     if let unverified {
-      terms.append(.init(term: "zone EXPIRE", seconds: unverified.ttl, source: unverified.source))
+      terms.append(
+        .init(term: "zone EXPIRE", seconds: unverified.ttl, source: unverified.source.text))
     }
-    terms.append(.init(term: "negative TTL", seconds: capped, source: version.source))
+    terms.append(.init(term: "negative TTL", seconds: capped, source: version.source.text))
     if kept > capped {
       terms.append(.init(term: "resolver floor", seconds: kept - capped, source: "settings"))
     }
@@ -281,7 +283,7 @@ package struct CutoverMove: Equatable, Sendable {
 
 /// The waits of the names so far: those of one zone have the same, and share it.
 struct KnownDrains {
-  private struct Key: Hashable {
+  private struct Key: Equatable {
     var term: String
     var version: Seen.TTL
     var floor: Seen.TTL?
@@ -289,7 +291,16 @@ struct KnownDrains {
     var holds: Bool
     var unverified: Seen.TTL?
   }
-  private var drains: [Key: CutoverMove.Drain] = [:]
+  /// The first so many; the others are made again.
+  private var drains: [(key: Key, drain: CutoverMove.Drain)] = []
+  private static let drainsMax = 16
+
+  private mutating func known(_ key: Key, _ make: () -> CutoverMove.Drain) -> CutoverMove.Drain {
+    if let place = drains.firstIndex(where: { $0.key == key }) { return drains[place].drain }
+    let made = make()
+    if drains.count < Self.drainsMax { drains.append((key, made)) }
+    return made
+  }
 
   mutating func drain(
     _ term: String, _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?,
@@ -298,31 +309,46 @@ struct KnownDrains {
     let key = Key(
       term: term, version: version, floor: floor, again: again, holds: holds,
       unverified: unverified)
-    if let it = drains[key] { return it }
-    let made = CutoverMove.drain(
-      term, version, policy, floor: floor, again: again, holds: holds, unverified: unverified)
-    drains[key] = made
-    return made
+    return known(key) {
+      CutoverMove.drain(
+        term, version, policy, floor: floor, again: again, holds: holds, unverified: unverified)
+    }
   }
   mutating func negative(
     _ version: Seen.TTL, _ policy: CutoverPolicy, floor: Seen.TTL?, unverified: Seen.TTL?
   ) -> CutoverMove.Drain {
     let key = Key(
       term: "negative TTL", version: version, floor: floor, holds: true, unverified: unverified)
-    if let it = drains[key] { return it }
-    let made = CutoverMove.negative(version, policy, floor: floor, unverified: unverified)
-    drains[key] = made
-    return made
+    return known(key) {
+      CutoverMove.negative(version, policy, floor: floor, unverified: unverified)
+    }
   }
 }
 
 /// What the observation says of caches, each figure with its source.
 struct Seen {
-  struct TTL: Hashable, Sendable {
+  struct TTL: Equatable, Sendable {
     var ttl: Int
-    var source: String
+    var source: Source
   }
-  private let it: CutoverObservation
+  /// Where a figure is from; put into words only when a wait is made of it.
+  enum Source: Equatable, Sendable, ExpressibleByStringLiteral {
+    case words(String)
+    case provider(ZoneSettings.Provider)
+    case authoritative(Int, of: Int)
+    case highest(at: String)
+    init(stringLiteral value: String) { self = .words(value) }
+    var text: String {
+      switch self {
+      case .words(let text): text
+      case .provider(let provider): "provider \(provider.rawValue)"
+      case .authoritative(let count, let all): "authoritative \(count) of \(all)"
+      case .highest(let address): "the highest, at \(address)"
+      }
+    }
+  }
+  private let probe: ProbedName
+  private let provider: ZoneSettings.Provider
   /// The largest floor that a resolver was seen to apply.
   let floor: TTL?
   /// A resolver that was seen to hand out TTLs that do not count down.
@@ -333,14 +359,15 @@ struct Seen {
 
   /// - Source: RFC 2308 §5 (the wire TTL of a real denial), else min(MINIMUM, …), else the cap.
   init(_ it: CutoverObservation) {
-    self.it = it
+    probe = it.probe
+    provider = it.zone.provider
     var floor: TTL?
     for resolver in it.probe.recursives {
       let words = (resolver.clamp ?? "").split(separator: " ")
       guard words.count == 2, words[0] == "floor", let seconds = Int(words[1]), seconds >= 0,
         seconds <= CutoverPolicy.ttlMax, seconds > floor?.ttl ?? -1
       else { continue }
-      floor = TTL(ttl: seconds, source: "seen at resolver \(resolver.address)")
+      floor = TTL(ttl: seconds, source: .words("seen at resolver \(resolver.address)"))
     }
     self.floor = floor
     again = it.probe.recursives.first { $0.habits?.contains(.fixedTTL) ?? false }.map {
@@ -353,13 +380,13 @@ struct Seen {
     } else {
       negative = TTL(ttl: CutoverPolicy.negativeCapSeconds, source: "unknown, so the cap")
     }
-    let silent = Self.unverified(it.probe)
+    let silent = it.probe.servers.count { $0.verdict != .ok }
     expire =
-      silent.isEmpty
+      silent == 0
       ? nil
       : TTL(
         ttl: max(0, min(it.probe.soa?.expire ?? 1_209_600, CutoverPolicy.ttlMax)),
-        source: "\(silent.count) of \(it.probe.servers.count) servers cannot be verified")
+        source: .words("\(silent) of \(it.probe.servers.count) servers cannot be verified"))
   }
   static func unverified(_ probe: ProbedName) -> [ProbedName.Server] {
     probe.servers.filter { $0.verdict != .ok }
@@ -368,31 +395,33 @@ struct Seen {
   /// The highest TTL that any server or cache shows for the RRset; nil when there is none.
   func oldest(_ type: RRType, _ value: RecordValue?) throws(FerryError) -> TTL? {
     guard let value else { return nil }
-    let verified = it.probe.servers.filter { $0.verdict == .ok }
     var out = TTL(
       ttl: value.ttl ?? CutoverMove.aliasTTL,
       source: value.ttl == nil
-        ? "an alias record has none of its own" : "provider \(it.zone.provider.rawValue)")
+        ? "an alias record has none of its own" : .provider(provider))
     var agreeing = 0
-    for server in verified {
-      for answer in server.answers where answer.type == type && answer.name == it.name {
+    var isHigher = false
+    for server in probe.servers where server.verdict == .ok {
+      for answer in server.answers where answer.type == type && answer.name == probe.name {
         let ttl = try CutoverPolicy.checked(ttl: answer.ttl)
         if ttl == out.ttl { agreeing += 1 }
-        if ttl > out.ttl { out = TTL(ttl: ttl, source: "the highest, at \(server.address)") }
+        if ttl > out.ttl {
+          out = TTL(ttl: ttl, source: .highest(at: server.address))
+          isHigher = true
+        }
       }
     }
-    if agreeing > 0, !out.source.hasPrefix("the highest") {
-      out.source = "authoritative \(agreeing) of \(it.probe.servers.count)"
+    if agreeing > 0, !isHigher {
+      out.source = .authoritative(agreeing, of: probe.servers.count)
     }
-    for resolver in it.probe.recursives {
+    for resolver in probe.recursives {
       guard let left = resolver.remainingTTL, left < CutoverPolicy.ttlMax, left > out.ttl,
-        resolver.answers.contains(where: { $0.type == type && $0.name == it.name })
+        resolver.answers.contains(where: { $0.type == type && $0.name == probe.name })
       else { continue }
       let isMany = resolver.habits?.contains(.manyCaches) ?? false
+      let which = isMany ? "one of the caches of " : ""
       out = TTL(
-        ttl: left + 1,
-        source: "still kept by \(isMany ? "one of the caches of " : "")resolver \(resolver.address)"
-      )
+        ttl: left + 1, source: .words("still kept by \(which)resolver \(resolver.address)"))
     }
     return out
   }

@@ -5,8 +5,8 @@ public struct CutoverPlans: Equatable, Sendable {
   public var plan: Plan
   public var rollback: Plan
   /// Their canonical JSON, as it was sealed.
-  package var bytes: [UInt8]
-  package var rollbackBytes: [UInt8]
+  package var bytes: PlanBytes
+  package var rollbackBytes: PlanBytes
 }
 
 /// Plans the move of names to their targets: lower the TTL, wait it out, flip, bake, restore the TTL.

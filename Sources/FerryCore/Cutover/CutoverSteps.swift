@@ -114,7 +114,6 @@ extension CutoverPlanner {
   }
   private func title(_ phase: Phase, _ batch: CutoverBatch) -> String {
     guard let first = batch.changes.first else { return "" }
-    let types = batch.changes.map(\.rrtype.rawValue).joined(separator: ", ")
     let ttl = { (value: RecordValue?) in "\(value?.ttl ?? 0) s" }
     guard batch.names == 1 else {
       let names = "\(batch.names) names in \(batch.zone.name)"
@@ -124,6 +123,7 @@ extension CutoverPlanner {
       case .restore: "Restore the TTL of \(names)"
       }
     }
+    let types = batch.changes.map(\.rrtype.rawValue).joined(separator: ", ")
     let isOne = batch.changes.count == 1
     switch phase {
     case .lower:
@@ -293,15 +293,18 @@ extension CutoverPlanner {
     own.steps = times
     own.allClear = schedule.allClear
     own.retire = schedule.retire
-    let (plan, bytes) = assemble(input.name, steps, own, of: nil, debts: debts).sealedBytes
+    let observed = observedDigest
+    let forth = assemble(input.name, steps, own, observed, of: nil, debts: debts).sealedBytes
     let seconds = rollback.reduce(0) {
       $0 + policy.propagationSeconds + ($1.wait?.seconds ?? 0)
     }
     let back = Plan.Schedule(
       start: start, end: start + Double(seconds), criticalPathSeconds: seconds, exposureSeconds: 0)
     let name = String(input.name.prefix(55)) + ".rollback"
-    let (undo, undoBytes) = assemble(name, rollback, back, of: plan.digest, debts: []).sealedBytes
-    return CutoverPlans(plan: plan, rollback: undo, bytes: bytes, rollbackBytes: undoBytes)
+    let undo = assemble(name, rollback, back, observed, of: forth.plan.digest, debts: [])
+      .sealedBytes(sharing: forth)
+    return CutoverPlans(
+      plan: forth.plan, rollback: undo.plan, bytes: forth.bytes, rollbackBytes: undo.bytes)
   }
   private func point(_ step: String, _ from: Date, _ seconds: Int) -> Plan.RollbackPoint {
     .init(
@@ -339,15 +342,15 @@ extension CutoverPlanner {
     return (Self.route53Actions + finds).sorted() + ["sts:GetCallerIdentity"]
   }
   private func assemble(
-    _ name: String, _ steps: [Step], _ schedule: Plan.Schedule, of original: String?,
-    debts: [String]
+    _ name: String, _ steps: [Step], _ schedule: Plan.Schedule, _ observed: String,
+    of original: String?, debts: [String]
   ) -> Plan {
     let isReadable = observations.count <= Self.readableMax
     return Plan(
       name: name, capability: "cutover", createdAt: input.createdAt, tool: input.tool,
       accounts: input.accounts,
       observed: .init(
-        inventoryDigest: observedDigest, endpoint: input.endpoint,
+        inventoryDigest: observed, endpoint: input.endpoint,
         probes: original == nil && isReadable ? observations.map(\.probe) : nil),
       steps: steps, schedule: schedule, debts: debts, risks: original == nil ? risks : [],
       notes: original == nil ? notes : [],

@@ -46,6 +46,18 @@ public struct HealthPolicy: Codable, Equatable, Sendable {
 
 /// A zone of the settings.
 public struct ZoneSettings: Equatable, Sendable {
+  /// - Returns: the place of the zone that holds the name, the one furthest down; nil for none.
+  public static func place(of name: DomainName, in zones: [ZoneSettings]) -> Int? {
+    var out: Int?
+    for place in zones.indices where name.isWithin(zones[place].name) {
+      guard let best = out else {
+        out = place
+        continue
+      }
+      if zones[place].name.text.utf8.count > zones[best].name.text.utf8.count { out = place }
+    }
+    return out
+  }
   public enum Provider: String, Sendable { case route53, rfc2136, manual }
   public struct TSIG: Equatable, Sendable {
     public var name: String
