@@ -159,9 +159,11 @@ public struct ResourceClient: Sendable {
     do throws(FerryError) {
       switch kind {
       case .function:
+        // The version that counts is that of the stage DEVELOPMENT, which publishing leaves as it was.
+        guard let version = try await development(id) else { return }
         _ = try await cloudFront.call(
           "DeleteFunction", method: "DELETE", path: "/function/\(percentEncoded(id))",
-          headers: ["if-match": etag])
+          headers: ["if-match": version])
       case .keyValueStore:
         _ = try await cloudFront.call(
           "DeleteKeyValueStore", method: "DELETE", path: "/key-value-store/\(percentEncoded(id))",
