@@ -27,9 +27,11 @@ struct MoveRunTests {
     let seen = Seen()
     world.clock.watch("www.example.com")
     let clock = world.clock
-    let outcome = try await world.run(plan, store) { event in
-      if case .verified(let step) = event { seen.add(step.id, clock.answers()) }
-    }
+    let outcome = try await world.run(
+      store, plan,
+      tell: { event in
+        if case .verified(let step) = event { seen.add(step.id, clock.answers()) }
+      })
     return (outcome, seen)
   }
   static func id(_ step: String, _ store: StateStore, _ plan: Plan) throws -> String {
@@ -62,7 +64,7 @@ struct MoveRunTests {
         == false)
     #expect(
       world.counts(MoveWorld.target) == [
-        "distribution": 2, "policy": 1, "cache-policy": 1, "public-key": 1, "key-group": 1,
+        "distribution": 2, "policy": 1, "CachePolicy": 1, "PublicKey": 1, "KeyGroup": 1,
         "function": 1, "store": 1,
       ])
     let (back, way) = try await Self.watched(world, world.pair.rollback, store)
@@ -104,7 +106,7 @@ struct MoveRunTests {
       let store = try world.store(path)
       let there = try await world.run(store, until: step.id, polling: 30)
       #expect(there.exit == .notYet, "\(step.id): \(String(describing: there.error))")
-      let back = try await world.run(world.pair.rollback, store, polling: 30)
+      let back = try await world.run(store, world.pair.rollback, polling: 30)
       #expect(back.exit == .done, "\(step.id): \(String(describing: back.error))")
       #expect(try await world.summary == before, "\(step.id)")
     }
@@ -134,7 +136,7 @@ struct MoveRunTests {
     defer { MoveWorld.remove(trialPath) }
     let counted = try StateStore(path: trialPath, durable: false)
     let calls = MoveWorld.Calls()
-    #expect(try await trial.run(plan, counted, polling: 60, calls: calls).exit == .done)
+    #expect(try await trial.run(counted, plan, polling: 60, calls: calls).exit == .done)
     let end = try await trial.summary
     #expect(!isBack || end == before)
     let totals = (calls: calls.number, journal: counted.writeCount)
@@ -154,7 +156,7 @@ struct MoveRunTests {
           if life == 0, !isJournal, isAfter { calls.killAfter = number }
           if life == 0, !isJournal, !isAfter { calls.killBefore = number }
           do throws(FerryError) {
-            let outcome = try await world.run(plan, store, polling: 60, calls: calls)
+            let outcome = try await world.run(store, plan, polling: 60, calls: calls)
             isDone = outcome.exit == .done
             if !isDone, life > 0 {
               Issue.record("\(label): \(String(describing: outcome.error))")
@@ -187,7 +189,7 @@ struct MoveRunTests {
     // Each create's own call: the answer is lost, and nobody resumes the plan.
     for operation in [
       "CreateKeyValueStore", "CreateFunction", "PublishFunction", "CreateCachePolicy",
-      "CreatePublicKey", "CreateKeyGroup", "CreateDistribution",
+      "CreatePublicKey", "CreateKeyGroup", "CreateDistributionWithTags",
       "CreateContinuousDeploymentPolicy", "UpdateKeys",
     ] {
       let world = origin.copy()
@@ -198,7 +200,7 @@ struct MoveRunTests {
       let there = try? await world.run(store, polling: 60, calls: LostAnswer(operation, model))
       #expect(there?.exit != .done, "\(operation)")
       world.clock.base.advance(seconds: 61)
-      let back = try await world.run(world.pair.rollback, store, polling: 60)
+      let back = try await world.run(store, world.pair.rollback, polling: 60)
       #expect(back.exit == .done, "\(operation): \(String(describing: back.error))")
       #expect(try await world.summary == before, "\(operation)")
     }

@@ -153,7 +153,7 @@ struct MoveWorld {
   }
   @discardableResult
   func run(
-    _ plan: Plan? = nil, _ store: StateStore, until: String? = nil, polling: Double = 5,
+    _ store: StateStore, _ plan: Plan? = nil, until: String? = nil, polling: Double = 5,
     calls: Calls = Calls(),
     answer: @escaping @Sendable (ServiceRequest) -> ServiceResponse? = { _ in nil },
     tell: @escaping @Sendable (RunEvent) -> Void = { _ in }
