@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """A viewer of the lab: asks the resolver for a name and the edge for a page, ten times a second, and counts.
 
+A 421 is asked again over a new connection, as browsers do (RFC 9110 section 15.5.20): the alias changed hands between the
+handshake and the request.
+
 Usage: watch.py NAME RESOLVER EDGE-PORT CA-FILE, each address as HOST:PORT. Ends on SIGTERM and prints what it saw.
 """
 import collections
@@ -16,6 +19,7 @@ import time
 name, resolver, port, ca = sys.argv[1], sys.argv[2].rsplit(":", 1), int(sys.argv[3]), sys.argv[4]
 context = ssl.create_default_context(cafile=ca)
 served = collections.Counter()
+repeated = 0
 failed = []
 running = True
 
@@ -37,7 +41,7 @@ def address():
     number = random.randrange(65536)
     question = b"".join(bytes([len(it)]) + it.encode() for it in name.split(".")) + b"\0" + struct.pack("!HH", 1, 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as it:
-        it.settimeout(2)
+        it.settimeout(10)
         it.connect((resolver[0], int(resolver[1])))
         it.send(struct.pack("!HHHHHH", number, 0x0100, 1, 0, 0, 0) + question)
         reply = it.recv(4096)
@@ -54,18 +58,26 @@ def address():
     raise OSError("no address")
 
 
+def page():
+    raw = socket.create_connection((address(), port), timeout=10)
+    with context.wrap_socket(raw, server_hostname=name) as link:
+        link.sendall(f"GET / HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n".encode())
+        answer = http.client.HTTPResponse(link)
+        answer.begin()
+        answer.read()
+    return answer
+
+
 signal.signal(signal.SIGTERM, stop)
 began = time.monotonic()
 count = 0
 while running:
     count += 1
     try:
-        raw = socket.create_connection((address(), port), timeout=3)
-        with context.wrap_socket(raw, server_hostname=name) as link:
-            link.sendall(f"GET / HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n".encode())
-            answer = http.client.HTTPResponse(link)
-            answer.begin()
-            answer.read()
+        answer = page()
+        if answer.status == 421:
+            repeated += 1
+            answer = page()
         if answer.status != 200:
             raise OSError(f"status {answer.status}")
         served[answer.getheader("x-lab-distribution") or "?"] += 1
@@ -73,7 +85,7 @@ while running:
         failed.append((time.monotonic() - began, str(error)))
     time.sleep(max(0.0, began + count * 0.1 - time.monotonic()))
 
-print(f"{count} requests in {time.monotonic() - began:.0f} s, {len(failed)} failed")
+print(f"{count} requests in {time.monotonic() - began:.0f} s, {len(failed)} failed, {repeated} asked again after a 421")
 for who, times in served.items():
     print(f"  {times} served by {who}")
 for at, why in failed[:5]:
