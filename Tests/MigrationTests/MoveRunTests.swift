@@ -124,30 +124,39 @@ struct MoveRunTests {
       return (world.copy(), path)
     }
   }
-  enum Kill: CustomStringConvertible {
-    case call(Int, isAfter: Bool)
-    case journal(Int, isAfter: Bool)
-    var description: String {
-      switch self {
-      case .call(let number, let isAfter): "\(isAfter ? "after" : "before") call \(number)"
-      case .journal(let number, let isAfter): "\(isAfter ? "after" : "before") journal \(number)"
-      }
+  /// After which call, its answer lost, or after which journal write a run ends.
+  enum Kill {
+    case call(Int)
+    case journal(Int)
+  }
+  /// Notes which calls changed anything.
+  final class Landed: MoveWorld.Calls, @unchecked Sendable {
+    let model: SharedModel
+    private(set) var numbers: [Int] = []
+    private var count = 0
+    init(_ model: SharedModel) {
+      self.model = model
+      count = model.with { $0.log.count }
+    }
+    override func after() throws(FerryError) {
+      try super.after()
+      let (total, isEffective) = model.with { ($0.log.count, $0.log.last?.effective == true) }
+      if total > count, isEffective { numbers.append(number) }
+      count = total
     }
   }
   /// Runs from a checkpoint to the next step, killed once, and resumed until it is there.
   static func run(_ start: Checkpoint, _ plan: Plan, until: String?, kill: Kill?) async throws -> (
-    end: Checkpoint, calls: Int, journal: Int
+    end: Checkpoint, landed: [Int], journal: Int
   ) {
     let (world, path) = try start.open()
     defer { MoveWorld.remove(path) }
     for life in 0..<6 {
       let store = try StateStore(path: path, durable: false)
-      let calls = MoveWorld.Calls()
+      let calls = Landed(world.model)
       switch kill {
-      case .call(let number, let isAfter) where life == 0:
-        if isAfter { calls.killAfter = number } else { calls.killBefore = number }
-      case .journal(let number, let isAfter) where life == 0:
-        store.killAfter(writes: number - 1, landed: isAfter)
+      case .call(let number) where life == 0: calls.killAfter = number
+      case .journal(let number) where life == 0: store.killAfter(writes: number - 1, landed: true)
       default: break
       }
       do throws(FerryError) {
@@ -155,7 +164,7 @@ struct MoveRunTests {
         if outcome.exit == .done || outcome.error?.code == "stopped-before" {
           return (
             Checkpoint(world: world, database: try! Data(contentsOf: URL(fileURLWithPath: path))),
-            calls.number, store.writeCount
+            calls.numbers, store.writeCount
           )
         }
         #expect(life == 0 && kill != nil, "\(String(describing: outcome.error))")
@@ -187,13 +196,8 @@ struct MoveRunTests {
     for index in plan.steps.indices {
       let next = plan.steps.dropFirst(index + 1).first?.id
       let whole = try await Self.run(here, plan, until: next, kill: nil)
-      var kills: [Kill] = []
-      for number in 0..<whole.calls {
-        kills += [.call(number + 1, isAfter: false), .call(number + 1, isAfter: true)]
-      }
-      for number in 0..<whole.journal {
-        kills += [.journal(number + 1, isAfter: false), .journal(number + 1, isAfter: true)]
-      }
+      // Dying before something is dying after what came before it, and a read leaves nothing behind.
+      let kills = whole.landed.map(Kill.call) + (0..<whole.journal).map { Kill.journal($0 + 1) }
       for kill in kills {
         let label = "\(plan.steps[index].id) \(kill)"
         let end = try await Self.run(here, plan, until: next, kill: kill).end.world
