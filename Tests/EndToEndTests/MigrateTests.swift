@@ -217,7 +217,7 @@ struct MigrateEndToEndTests {
       #expect(try await scene.record("www.example.com.") == "\(copy?["domainName"]?.string ?? "").")
       let back = try await scene.rollBack()
       #expect(back.code == 0, "\(back.talk)")
-      FileManager.default.createFile(atPath: stop, contents: nil)
+      _ = FileManager.default.createFile(atPath: stop, contents: nil)
       _ = await watching.process.wait()
       let seen = try JSONValue.read(Array(Data(contentsOf: watching.out)), what: "watch")
       #expect(Set(seen.object?.keys.map { $0 } ?? []) == ["EPRIMARY", copy?["id"]?.string ?? ""])
