@@ -103,6 +103,8 @@ public struct RunState: Equatable, Sendable {
     var waited = 0.0
     var mark: ClockReading?
     public var isDone: Bool { phase == .verified || phase == .skipped }
+    /// A write was meant, and whether it landed was never journalled.
+    var isUnresolved: Bool { hadEffect && appliedAt == nil }
   }
   public var steps: [String: StepState] = [:]
   public var approved = false
@@ -150,6 +152,11 @@ public struct RunState: Equatable, Sendable {
       step?.changedAt = record.body.changedAt
       step?.waited = Double(record.body.waitedMilliseconds ?? 0) / 1000
     case .intended:
+      if step?.phase == .undone {
+        // What it made before is gone again.
+        step?.appliedAt = nil
+        step?.outputs = [:]
+      }
       step?.phase = .intended
       step?.hadEffect = true
       step?.effectSequence = record.sequence

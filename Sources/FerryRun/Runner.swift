@@ -240,7 +240,12 @@ public actor Runner {
       return effect.effectSequence
     }
     guard step.action == .observe, plan.rollbackOf == nil else { return nil }
+    // What other parts do says nothing of this one.
     return plan.steps.prefix { $0.id != step.id }
+      .filter { before in
+        guard let parts = step.parts, let others = before.parts else { return true }
+        return !Set(parts).isDisjoint(with: others)
+      }
       .compactMap { $0.action == .observe ? nil : state.steps[$0.id]?.effectSequence }.max()
   }
 

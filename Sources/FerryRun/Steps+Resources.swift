@@ -28,6 +28,14 @@ extension Runner {
         try await call(
           step, { () async throws(FerryError) in try await client.policy(of: edit) }) ?? nil
       guard PolicyDocument.holds(edit, in: policy) else { return .policy(policy) }
+      // What is to go and is there with other words under its Sid is not gone.
+      let there = PolicyDocument.statements(policy).filter { !edit.add.contains($0) }
+      if let sid = edit.remove.compactMap({ $0["Sid"] }).first(where: { sid in
+        there.contains { $0["Sid"] == sid }
+      }) {
+        throw stale(
+          step, "the statement \(sid.string ?? "") of \(edit.resource) says something else now", [])
+      }
       return .goal(Effect(resource: edit.resource))
     case .moveAlias(let alias, let from, let to):
       return try await readAlias(step, alias, from: try resolve(from), to: try resolve(to))
@@ -89,7 +97,11 @@ extension Runner {
     var outputs = ["id": it.id]
     if let arn = it.arn { outputs["arn"] = arn }
     if let name = it.name { outputs["name"] = name }
-    return Effect(resource: it.id, readBack: it.document, outputs: outputs)
+    // A subscription has no id but its distribution's, whose config is kept under that.
+    let isOwn = it.kind != .monitoringSubscription
+    return Effect(
+      resource: isOwn ? it.id : "\(it.kind.rawValue)/\(it.id)", readBack: it.document,
+      outputs: outputs)
   }
   private func wanted(_ draft: ResourceDraft) throws(Stop) -> XElement {
     try wantedConfig(
@@ -203,12 +215,9 @@ extension Runner {
 
   /// Whether a create's intent is on disk and its outcome is not, in this run or in the one that it takes back.
   func isUnresolved(_ step: Step) -> Bool {
-    state.steps[step.id]?.phase == .intended || isLost(step.id)
+    (state.steps[step.id]?.isUnresolved ?? false) || isLost(step.id)
   }
-  private func isLost(_ id: String) -> Bool {
-    guard let it = original?.steps[id] else { return false }
-    return it.hadEffect && it.appliedAt == nil
-  }
+  private func isLost(_ id: String) -> Bool { original?.steps[id]?.isUnresolved ?? false }
   /// Looks for what a create made whose run ended before the answer was journalled, so that it can be taken back.
   ///
   /// - Returns: false when nothing was made.

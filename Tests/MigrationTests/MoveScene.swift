@@ -177,8 +177,8 @@ enum MoveScene {
   }
   /// One distribution with one policy: few steps.
   static func simple(
-    _ aliases: [String] = ["www.example.com"], names: [String] = ["*.example.com"],
-    _ more: [String: JSONValue] = [:]
+    _ more: [String: JSONValue] = [:], aliases: [String] = ["www.example.com"],
+    names: [String] = ["*.example.com"]
   ) -> JSONValue {
     inventory(
       [distribution("EPRIMARY", "d1.cloudfront.net", config("p", aliases: aliases, more))],
@@ -216,5 +216,139 @@ enum MoveScene {
       zone: ZoneSettings(name: zone.zone.name, provider: .route53, zoneID: "Z1"),
       account: "111111111111", current: [.cname: value], probe: probe,
       target: DNSLegs.placeholder(it.id))
+  }
+}
+
+extension MoveScene {
+  /// One of every kind that a distribution may refer to.
+  static var everything: JSONValue {
+    let origin: JSONValue = [
+      "Id": "o", "DomainName": "assets-1.s3.eu-west-1.amazonaws.com",
+      "OriginAccessControlId": "EOAC", "S3OriginConfig": ["OriginAccessIdentity": ""],
+    ]
+    let legacy: JSONValue = [
+      "Id": "l", "DomainName": "assets-2.s3.eu-west-1.amazonaws.com",
+      "S3OriginConfig": ["OriginAccessIdentity": "origin-access-identity/cloudfront/EOAI"],
+    ]
+    guard
+      case .object(var document) = trio([
+        "Origins": ["Quantity": 2, "Items": [origin, legacy]],
+        "DefaultCacheBehavior": [
+          "TargetOriginId": "o", "ViewerProtocolPolicy": "https-only",
+          "CachePolicyId": "custom-cache", "OriginRequestPolicyId": "custom-request",
+          "ResponseHeadersPolicyId": "custom-response", "FieldLevelEncryptionId": "CFLE",
+          "RealtimeLogConfigArn": "arn:aws:cloudfront::111111111111:realtime-log-config/rl",
+          "TrustedKeyGroups": ["Enabled": true, "Quantity": 1, "Items": ["group-1"]],
+          "AllowedMethods": [
+            "Quantity": 7,
+            "Items": ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"],
+          ],
+          "FunctionAssociations": [
+            "Quantity": 1,
+            "Items": [
+              [
+                "EventType": "viewer-request",
+                "FunctionARN": "arn:aws:cloudfront::111111111111:function/rewrite",
+              ]
+            ],
+          ],
+        ],
+      ]), case .object(var source)? = document["accounts"]?.array?.first,
+      case .object(var target)? = document["accounts"]?.array?.last
+    else { return .null }
+    let logs: JSONValue = [
+      "id": "rl",
+      "config": [
+        "SamplingRate": 5, "Name": "rl", "Fields": ["c-ip"],
+        "EndPoints": [
+          [
+            "StreamType": "Kinesis",
+            "KinesisStreamConfig": [
+              "RoleARN": "arn:aws:iam::111111111111:role/r",
+              "StreamARN": "arn:aws:kinesis:us-east-1:111111111111:stream/s",
+            ],
+          ]
+        ],
+      ],
+    ]
+    let more: [String: JSONValue] = [
+      "originAccessControls": [
+        [
+          "id": "EOAC",
+          "config": [
+            "Name": "oac", "SigningProtocol": "sigv4", "SigningBehavior": "always",
+            "OriginAccessControlOriginType": "s3",
+          ],
+        ]
+      ],
+      "originAccessIdentities": [
+        ["id": "EOAI", "config": ["CallerReference": "oai", "Comment": "legacy"]]
+      ],
+      "originRequestPolicies": [
+        [
+          "id": "custom-request",
+          "config": [
+            "Name": "request", "HeadersConfig": ["HeaderBehavior": "none"],
+            "CookiesConfig": ["CookieBehavior": "none"],
+            "QueryStringsConfig": ["QueryStringBehavior": "all"],
+          ],
+        ]
+      ],
+      "responseHeadersPolicies": [["id": "custom-response", "config": ["Name": "response"]]],
+      "fieldLevelEncryptionProfiles": [
+        [
+          "id": "PFLE",
+          "config": [
+            "Name": "profile", "CallerReference": "fp",
+            "EncryptionEntities": [
+              "Quantity": 1,
+              "Items": [
+                [
+                  "PublicKeyId": "K1", "ProviderId": "p",
+                  "FieldPatterns": ["Quantity": 1, "Items": ["card"]],
+                ]
+              ],
+            ],
+          ],
+        ]
+      ],
+      "fieldLevelEncryptionConfigs": [
+        [
+          "id": "CFLE",
+          "config": [
+            "CallerReference": "fc", "Comment": "",
+            "QueryArgProfileConfig": [
+              "ForwardWhenQueryArgProfileIsUnknown": true,
+              "QueryArgProfiles": ["Quantity": 0],
+            ],
+            "ContentTypeProfileConfig": [
+              "ForwardWhenContentTypeIsUnknown": true,
+              "ContentTypeProfiles": [
+                "Quantity": 1,
+                "Items": [
+                  [
+                    "Format": "URLEncoded", "ProfileId": "PFLE",
+                    "ContentType": "application/x-www-form-urlencoded",
+                  ]
+                ],
+              ],
+            ],
+          ],
+        ]
+      ],
+      "realtimeLogConfigs": [logs],
+      "monitoringSubscriptions": [
+        [
+          "id": "EPRIMARY",
+          "config": [
+            "RealtimeMetricsSubscriptionConfig": ["RealtimeMetricsSubscriptionStatus": "Enabled"]
+          ],
+        ]
+      ],
+    ]
+    source.merge(more) { $1 }
+    target["realtimeLogConfigs"] = [logs]
+    document["accounts"] = [.object(source), .object(target)]
+    return .object(document)
   }
 }

@@ -32,8 +32,11 @@ extension MigrationPlanner {
       prove(bridges.map { Self.throwaway($0, input.planning.name) }, "prove-bridge", move, tail)
       add(legs.lower, move, undo: legs.undoLower)
       let drop = dropSource(aliases, at: index, tail)
+      // On the way back DNS returns first, while the copy still answers.
       add(legs.flip, move, undo: legs.undoFlip + [drop.undo] + legs.drains)
-      add(drop.step, parts: part(move), rollback: [], inverse: drop.undo.action)
+      add(
+        drop.step, parts: part(move), rollback: legs.flip.isEmpty ? [drop.undo] : [],
+        inverse: drop.undo.action)
       hold(aliases, "claim", "Give the copy of \(move.it.id) the alias", at: index, tail)
       prove(aliases.filter { !$0.hasPrefix("*") }, "prove-alias", move, tail)
       add(legs.bake, move, undo: [])
@@ -293,7 +296,7 @@ extension MigrationPlanner {
           action: .moveAlias(alias: alias, from: move.id, to: move.it.id),
           checks: checks(move.it.id), undoes: id)
       ]
-      if source != target {
+      if source != target, move.it.isEnabled {
         // Out of another account an alias comes only from a disabled distribution.
         rollback.insert(
           Step(
@@ -301,9 +304,6 @@ extension MigrationPlanner {
             title: "Disable the copy of \(move.it.id), so that \(alias) can leave it",
             account: target, action: .setEnabled(distribution: move.id, from: true, to: false),
             checks: [PlanBuilder.deployed(move.id)], undoes: id), at: 0)
-        if alias == aliases.first, !move.it.isEnabled {
-          rollback.append(resume(aliases, at: index, tail))
-        }
       }
       add(
         Step(
@@ -334,7 +334,7 @@ extension MigrationPlanner {
   }
   /// Asks the copy's own addresses with the real name and SNI.
   private mutating func prove(_ names: [String], _ stem: String, _ move: Move, _ tail: String) {
-    guard !names.isEmpty else { return }
+    guard !names.isEmpty, move.it.isEnabled else { return }
     let checks = names.prefix(20).map { name -> Step.Check in
       var check = Step.Check(.serving, distribution: move.id)
       check.url =

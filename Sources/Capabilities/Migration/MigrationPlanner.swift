@@ -335,6 +335,11 @@ struct MigrationPlanner {
 
   private mutating func proveByOwnName() {
     for move in moves {
+      guard move.it.isEnabled else {
+        builder.note(
+          "\(move.it.id) is disabled, and so is its copy: nothing proves that it would serve")
+        continue
+      }
       var check = Step.Check(.serving, distribution: move.id)
       check.url = "https://\(move.domain)/"
       add(
@@ -352,10 +357,16 @@ struct MigrationPlanner {
         !moves[index].aliases.isEmpty || input.deletesSource
       else { continue }
       let move = moves[index]
-      _ = PolicySteps.disable(
-        policy, [move.it], source, reference: policy.id, unless: nil, &builder)
-      PolicySteps.detach(
-        policy.id, move.it, source, reference: policy.id, unless: nil, &builder)
+      // Made apart, so that they become steps of this part alone.
+      var steps = PlanBuilder(input.planning)
+      _ = PolicySteps.disable(policy, [move.it], source, reference: policy.id, unless: nil, &steps)
+      PolicySteps.detach(policy.id, move.it, source, reference: policy.id, unless: nil, &steps)
+      let made = steps.sealed()
+      for step in made.plan.steps {
+        add(step, parts: part(move), rollback: made.rollback.steps.filter { $0.undoes == step.id })
+      }
+      _ = builder.image(policy.config)
+      _ = builder.image(move.it.config)
       moves[index].sourceConfig = move.sourceConfig.edited(
         [.init(path: "ContinuousDeploymentPolicyId", from: policy.id, to: "")],
         shape: "DistributionConfig")

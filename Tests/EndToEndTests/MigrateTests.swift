@@ -1,0 +1,361 @@
+import FerryAWS
+import FerryCore
+import FerryTestSupport
+import Foundation
+import Testing
+
+/// `migrate plan` and its run through the built binary, on a lab with two accounts.
+struct MigrateEndToEndTests {
+  /// A lab with what can be moved, profiles for both accounts and settings that wait for seconds only.
+  struct Scene {
+    let ferry: Ferry
+    let lab: RunningLab
+    let variables: [String: String]
+
+    static let certificate = "arn:aws:acm:us-east-1:111111111111:certificate/old"
+    static func certificate(_ account: String, _ name: String) -> String {
+      """
+      {"id":"arn:aws:acm:us-east-1:\(account):certificate/\(name)","config":{"DomainName":"example.com",
+      "SubjectAlternativeNames":["example.com","*.example.com"],"Status":"ISSUED"}}
+      """
+    }
+    static func distribution(
+      _ id: String, _ domain: String, alias: String? = nil, more: String = ""
+    ) -> String {
+      let names =
+        alias.map {
+          """
+          "Aliases":{"Quantity":1,"Items":["\($0)"]},"ViewerCertificate":{"ACMCertificateArn":"\(certificate)",
+          "SSLSupportMethod":"sni-only","MinimumProtocolVersion":"TLSv1.2_2021"},
+          """
+        } ?? ""
+      return """
+        {"id":"\(id)","domainName":"\(domain)","tags":{"team":"web"},"config":{"CallerReference":"\(id)","Comment":"","Enabled":true,
+        \(names)\(more)"Origins":{"Quantity":1,"Items":[{"Id":"o","DomainName":"o.example.net","CustomOriginConfig":{"HTTPPort":80,
+        "HTTPSPort":443,"OriginProtocolPolicy":"https-only","OriginSslProtocols":{"Quantity":1,"Items":["TLSv1.2"]}},
+        "CustomHeaders":{"Quantity":1,"Items":[{"HeaderName":"x-key","HeaderValue":"canary-header"}]}}]},
+        "DefaultCacheBehavior":{"TargetOriginId":"o","ViewerProtocolPolicy":"https-only","CachePolicyId":"custom-cache"}}}
+        """
+    }
+    static func policy(_ id: String, _ staging: String) -> String {
+      """
+      {"id":"\(id)","config":{"Enabled":true,"StagingDistributionDnsNames":{"Quantity":1,"Items":["\(staging)"]},
+      "TrafficConfig":{"Type":"SingleWeight","SingleWeightConfig":{"Weight":0.05}}}}
+      """
+    }
+
+    init() async throws {
+      ferry = try Ferry()
+      let http = #""HttpVersion":"http2","#
+      let distributions = [
+        Self.distribution(
+          "EPRIMARY", "d1.cloudfront.net", alias: "www.example.com",
+          more: http + #""ContinuousDeploymentPolicyId":"cdp-1","#),
+        Self.distribution("ESTAGING", "d2.cloudfront.net", more: http + #""Staging":true,"#),
+        Self.distribution("EPLAIN", "d3.cloudfront.net", alias: "plain.example.com", more: http),
+        Self.distribution("EAPEX", "d4.cloudfront.net", alias: "example.com", more: http),
+        Self.distribution(
+          "EHTHREE", "d5.cloudfront.net", alias: "h3.example.com",
+          more: #""HttpVersion":"http2and3","ContinuousDeploymentPolicyId":"cdp-3","#),
+        Self.distribution("ESTAGING3", "d6.cloudfront.net", more: http + #""Staging":true,"#),
+        Self.distribution("ENODNS", "d7.cloudfront.net", alias: "nodns.example.com", more: http),
+        Self.distribution(
+          "EWAF", "d8.cloudfront.net", alias: "waf.example.com",
+          more: http + #""WebACLId":"arn:aws:wafv2:us-east-1:111111111111:global/webacl/w/1","#),
+      ]
+      let records = ["www:d1", "plain:d3", "h3:d5", "waf:d8"].map {
+        let words = $0.split(separator: ":")
+        return
+          #"{"name":"\#(words[0]).example.com.","type":"CNAME","ttl":6,"data":["\#(words[1]).cloudfront.net."]}"#
+      }
+      try ferry.write(
+        """
+        {"schema":"edgeferry.inventory/1","accounts":[{"id":"111111111111",
+        "certificates":[\(Self.certificate("111111111111", "old"))],
+        "distributions":[\(distributions.joined(separator: ","))],
+        "continuousDeploymentPolicies":[\(Self.policy("cdp-1", "d2.cloudfront.net")),\(Self.policy("cdp-3", "d6.cloudfront.net"))],
+        "cachePolicies":[{"id":"custom-cache","config":{"Name":"cache","MinTTL":1}}],
+        "hostedZones":[{"id":"Z1","name":"example.com.","records":[\(records.joined(separator: ","))]}]},
+        {"id":"222222222222","certificates":[\(Self.certificate("222222222222", "new"))]}]}
+        """, to: "inventory.json")
+      lab = try await RunningLab(
+        ferry,
+        [
+          "--accounts", "111111111111,222222222222", "--propagation", "0.3s", "--load",
+          ferry.folder.appendingPathComponent("inventory.json").path,
+        ])
+      let keys = lab.ready["accounts"]
+      func profile(_ name: String, _ account: String) -> String {
+        """
+        [profile \(name)]
+        aws_access_key_id=\(keys?[account]?["accessKeyId"]?.string ?? "")
+        aws_secret_access_key=\(keys?[account]?["secretAccessKey"]?.string ?? "")
+        region=us-east-1
+
+        """
+      }
+      try ferry.write(
+        profile("old", "111111111111") + profile("new", "222222222222"), to: "aws.config")
+      let port = (lab.ready["edge"]?.string ?? "").split(separator: ":").last.map(String.init)
+      variables = [
+        "AWS_CONFIG_FILE": ferry.folder.appendingPathComponent("aws.config").path,
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_ENDPOINT_URL": lab.api,
+        "AWS_REGION": "us-east-1", "EDGEFERRY_EDGE_PORT": port ?? "",
+        "EDGEFERRY_EDGE_CA": lab.ready["ca"]?.string ?? "",
+      ]
+      let servers = (lab.ready["nameservers"]?.array ?? []).compactMap(\.string)
+        .map { "\"\($0)\"" }.joined(separator: ", ")
+      try ferry.write(
+        """
+        version: 1
+        accounts: { source: { profile: old }, target: { profile: new }, again: { profile: old } }
+        zones: { example.com: { provider: route53, zoneId: Z1, account: source, nameservers: [\(servers)] } }
+        resolvers: ["\(lab.ready["resolver"]?.string ?? "")"]
+        polling: { deployed: 0.5s, authoritative: 0.3s, rounds: 1 }
+        cutover: { ttl: 3, propagation: 1s, margin: { percent: 0, minimum: 0s, maximum: 0s }, resolverFloor: 0s, clientHold: 0s, staleHold: 0s, bake: 1s }
+        migrate: { keepSource: 60s }
+        """, to: "edgeferry.yaml")
+    }
+    func end() async {
+      await lab.stop()
+      ferry.remove()
+    }
+
+    func run(_ words: [String]) async throws -> Ferry.Answer {
+      try await ferry.run(words + ["--output", "json"], extra: variables)
+    }
+    func plan(_ id: String, _ more: [String] = [], target: String = "target") async throws
+      -> Ferry.Answer
+    {
+      try await run(
+        ["migrate", "plan", id, "--source", "source", "--target", target, "--name", "move"] + more)
+    }
+    var hasPlan: Bool {
+      FileManager.default.fileExists(
+        atPath: ferry.folder.appendingPathComponent("plans/move.plan.json").path)
+    }
+    /// Applies as far as the watch over the source.
+    func apply(_ planned: Ferry.Answer, _ id: String) async throws -> Ferry.Answer {
+      try await run([
+        "apply", "move", "--approve", planned.json["digest"]?.string ?? "", "--until",
+        "await-idle-\(id.lowercased())",
+      ])
+    }
+    func rollBack() async throws -> Ferry.Answer {
+      let digest = try ferry.read("plans/move.rollback.plan.json")["digest"]?.string ?? ""
+      return try await run(["rollback", "move", "--approve", digest])
+    }
+    /// Everything of the source account as an inventory has it, versions and times left out.
+    func configs() async throws -> [String] {
+      let answer = try await run(["inventory", "take", "--account", "source", "--out", "i.json"])
+      #expect(answer.code == 0, "\(answer.talk)")
+      let account = try ferry.read("i.json")["accounts"]?.array?.first
+      return ["distributions", "continuousDeploymentPolicies"].flatMap { key in
+        (account?[key]?.array ?? []).map {
+          "\($0["id"]?.string ?? "") \($0["configXML"]?.string ?? "")"
+        }
+      }
+    }
+    /// Zone, distributions and policies of an account.
+    func state(_ account: String) async throws -> JSONValue {
+      try await lab.get("/_lab/state", ferry)[account] ?? .null
+    }
+    func record(_ name: String) async throws -> String? {
+      let zone = try await state("111111111111")["hostedZones"]?.array?.first
+      return zone?["records"]?.array?.first {
+        $0["name"]?.string == name && $0["type"] == "CNAME"
+      }?["data"]?.array?.first?.string
+    }
+    /// Things that the target account was given and that were not taken away, by their operations.
+    func leftBehind() async throws -> [String: Int] {
+      var out: [String: Int] = [:]
+      for entry in try await lab.get("/_lab/requests", ferry).array ?? []
+      where entry["account"] == "222222222222" && entry["effective"] == true {
+        let operation = entry["operation"]?.string ?? ""
+        let kind = operation.replacing("WithTags", with: "")
+        if kind.hasPrefix("Create") { out[String(kind.dropFirst(6)), default: 0] += 1 }
+        if kind.hasPrefix("Delete") { out[String(kind.dropFirst(6)), default: 0] -= 1 }
+      }
+      return out.filter { $0.value != 0 }
+    }
+  }
+  private func with(_ body: (Scene) async throws -> Void) async throws {
+    let scene = try await Scene()
+    do {
+      try await body(scene)
+    } catch {
+      await scene.end()
+      throw error
+    }
+    await scene.end()
+  }
+
+  @Test
+  func
+    `a distribution with its trio goes to the other account and back, and no viewer is ever refused`()
+    async throws
+  {
+    try await with { scene in
+      let before = try await scene.configs()
+      let stop = scene.ferry.folder.appendingPathComponent("stop").path
+      let watching = try scene.ferry.start(
+        [Ferry.client("edge_watch.py"), scene.lab.readyFile, "www.example.com", stop],
+        program: "python3")
+      let planned = try await scene.plan("EPRIMARY")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let plan = try scene.ferry.read("plans/move.plan.json")
+      #expect(plan["methods"]?.array?.first?["chosen"] == "wildcard-bridge")
+      #expect(plan["schedule"]?["exposureSeconds"] == 0 && plan["pointOfNoReturn"] == .null)
+      let there = try await scene.apply(planned, "EPRIMARY")
+      #expect(there.code == 3, "\(there.talk)")
+      #expect(there.error["code"] == "stopped-before")
+      let moved = try await scene.state("222222222222")
+      #expect(moved["distributions"]?.array?.count == 2)
+      #expect(moved["continuousDeploymentPolicies"]?.array?.count == 1)
+      let copy = moved["distributions"]?.array?.first { $0["staging"] == false }
+      #expect(copy?["policyId"] == moved["continuousDeploymentPolicies"]?.array?.first?["id"])
+      #expect(try await scene.record("www.example.com.") == "\(copy?["domainName"]?.string ?? "").")
+      let back = try await scene.rollBack()
+      #expect(back.code == 0, "\(back.talk)")
+      _ = FileManager.default.createFile(atPath: stop, contents: nil)
+      _ = await watching.process.wait()
+      let seen = try JSONValue.read(Array(Data(contentsOf: watching.out)), what: "watch")
+      #expect(Set(seen.object?.keys.map { $0 } ?? []) == ["EPRIMARY", copy?["id"]?.string ?? ""])
+      #expect(try await scene.configs() == before)
+      #expect(try await scene.record("www.example.com.") == "d1.cloudfront.net.")
+      #expect(try await scene.leftBehind() == [:])
+      #expect(try await scene.state("222222222222")["distributions"] == [])
+      let status = try await scene.run(["status", "move"])
+      #expect(status.code == 0 && status.json["state"] == "rolled-back")
+      #expect(try await scene.ferry("state", "check").code == 0)
+      let files = ["plans/move.plan.json", "plans/move.rollback.plan.json"].map {
+        text(scene.ferry.folder.appendingPathComponent($0).path)
+      }
+      #expect(!(files.joined() + there.out + there.talk + back.talk).contains("canary"))
+      print("watched: \(seen.canonical)")
+    }
+  }
+
+  @Test func `within one account the alias moves in one call and comes back`() async throws {
+    try await with { scene in
+      let before = try await scene.configs()
+      let planned = try await scene.plan("EPLAIN", target: "again")
+      #expect(planned.code == 0, "\(planned.talk)")
+      #expect(
+        try scene.ferry.read("plans/move.plan.json")["methods"]?.array?.first?["chosen"]
+          == "same-account")
+      let there = try await scene.apply(planned, "EPLAIN")
+      #expect(there.code == 3, "\(there.talk)")
+      #expect(try await scene.record("plain.example.com.") != "d3.cloudfront.net.")
+      let back = try await scene.rollBack()
+      #expect(back.code == 0, "\(back.talk)")
+      #expect(try await scene.configs() == before)
+      #expect(try await scene.record("plain.example.com.") == "d3.cloudfront.net.")
+    }
+  }
+
+  @Test func `a disabled source is an outage: refused until it is accepted, then done and undone`()
+    async throws
+  {
+    try await with { scene in
+      let before = try await scene.configs()
+      let refused = try await scene.plan("EPLAIN", ["--method", "disabled-source"])
+      #expect(refused.code == 4 && refused.error["code"] == "no-method", "\(refused.talk)")
+      #expect(refused.error["next"]?.string?.contains("--accept-risk outage") == true)
+      #expect(!scene.hasPlan)
+      let planned = try await scene.plan(
+        "EPLAIN", ["--method", "disabled-source", "--accept-risk", "outage"])
+      #expect(planned.code == 0, "\(planned.talk)")
+      let there = try await scene.apply(planned, "EPLAIN")
+      #expect(there.code == 3, "\(there.talk)")
+      let source = try await scene.state("111111111111")["distributions"]?.array?.first {
+        $0["id"] == "EPLAIN"
+      }
+      #expect(source?["enabled"] == false)
+      let back = try await scene.rollBack()
+      #expect(back.code == 0, "\(back.talk)")
+      #expect(try await scene.configs() == before)
+      #expect(try await scene.leftBehind() == [:])
+    }
+  }
+
+  @Test func `what cannot be moved as asked is refused with the reason, and no plan is written`()
+    async throws
+  {
+    try await with { scene in
+      for (id, more, code, error) in [
+        ("EAPEX", [], 4, "no-method"),
+        ("EHTHREE", [], 4, "http3-with-continuous-deployment"),
+        ("EWAF", [], 4, "mapping-missing"),
+        ("ENOSUCH", [], 1, "unknown-distribution"),
+        ("EPLAIN", ["--alias", "other.example.com"], 64, "unknown-alias"),
+        ("EPLAIN", ["--method", "same-account"], 4, "no-method"),
+        ("EPLAIN", ["--order", "alias-first"], 4, "no-method"),
+        ("EPLAIN", ["--order", "sideways"], 64, "bad-usage"),
+        ("EPLAIN", ["--method", "teleport"], 64, "bad-usage"),
+        ("EPLAIN", ["--start", "tomorrow"], 64, "bad-usage"),
+        ("EPLAIN", ["--map", "nowhere.yaml"], 64, nil),
+      ] as [(String, [String], Int32, String?)] {
+        let answer = try await scene.plan(id, more)
+        #expect(answer.code == code, "\(id) \(more): \(answer.talk)")
+        #expect(error == nil || answer.error["code"]?.string == error, "\(id) \(more)")
+        #expect(!scene.hasPlan, "\(id) \(more)")
+      }
+      let apex = try await scene.ferry.run(
+        ["migrate", "plan", "EAPEX", "--source", "source", "--target", "target"],
+        extra: scene.variables)
+      #expect(apex.talk.contains("wildcard-bridge: ruled out: example.com is the apex"))
+    }
+  }
+
+  @Test func `the map that is asked for is written, filled in and used`() async throws {
+    try await with { scene in
+      let missing = try await scene.plan("EWAF", ["--map-out", "map.yaml"])
+      #expect(missing.code == 4 && missing.error["code"] == "mapping-missing", "\(missing.talk)")
+      let template = text(scene.ferry.folder.appendingPathComponent("map.yaml").path)
+      #expect(template.contains("certificate/old\": \"arn:aws:acm:us-east-1:222222222222"))
+      let unfilled = try await scene.plan("EWAF", ["--map", "map.yaml"])
+      #expect(unfilled.code == 64 && unfilled.error["code"] == "bad-map")
+      #expect(unfilled.error["what"]?.string?.contains("line ") == true)
+      let acl = "arn:aws:wafv2:us-east-1:222222222222:global/webacl/w/2"
+      try scene.ferry.write(
+        template.replacing("webacl/w/1\": \"\"", with: "webacl/w/1\": \"\(acl)\""), to: "map.yaml")
+      let planned = try await scene.plan("EWAF", ["--map", "map.yaml"])
+      #expect(planned.code == 0, "\(planned.talk)")
+      let create = try scene.ferry.read("plans/move.plan.json")["steps"]?.array?.first {
+        $0["id"] == "create-distribution-ewaf"
+      }
+      #expect(
+        create?["action"]?["set"]?.array?.contains {
+          $0["path"] == "WebACLId" && $0["to"]?.string == acl
+        }
+          == true)
+    }
+  }
+
+  @Test func `the point of no return is named, and a name without a record is left to its owner`()
+    async throws
+  {
+    try await with { scene in
+      let planned = try await scene.plan("ENODNS", ["--delete-source"])
+      #expect(planned.code == 0, "\(planned.talk)")
+      let plan = try scene.ferry.read("plans/move.plan.json")
+      #expect(plan["pointOfNoReturn"] == "delete-source-enodns")
+      #expect(
+        plan["notes"]?.array?.contains {
+          $0.string?.contains("nodns.example.com. has no record") == true
+        } == true)
+      #expect(
+        plan["steps"]?.array?.contains {
+          $0["action"]?["type"]?.string?.hasPrefix("dns") == true
+        } == false)
+      let shown = try await scene.ferry("show", "move")
+      #expect(shown.code == 0 && shown.out.contains("delete-source-enodns"), "\(shown.out)")
+      let there = try await scene.apply(planned, "ENODNS")
+      #expect(there.code == 3, "\(there.talk)")
+      let back = try await scene.rollBack()
+      #expect(back.code == 0, "\(back.talk)")
+      #expect(try await scene.leftBehind() == [:])
+    }
+  }
+}
