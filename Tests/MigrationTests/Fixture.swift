@@ -125,6 +125,12 @@ enum Fixture {
             "config": ["CallerReference": "k", "Name": "key", "EncodedKey": "-----BEGIN"],
           ]
         ],
+        "keyValueStores": [
+          [
+            "id": "flags", "arn": .string(storeARN), "items": ["a": "canary-value"],
+            "config": ["Name": "flags", "Comment": ""],
+          ]
+        ],
         "keyGroups": [["id": "group-1", "config": ["Name": "group", "Items": ["K1"]]]],
       ]
     ],
