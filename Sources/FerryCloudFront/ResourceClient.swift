@@ -201,6 +201,10 @@ public struct ResourceClient: Sendable {
       return nil
     }
   }
+  /// Whether a function of that name is there that may not be published.
+  public func hasUnpublished(_ name: String) async throws(FerryError) -> Bool {
+    try await development(name) != nil
+  }
   private func makeFunction(
     _ name: String, config: XElement, code: [UInt8], tags: [String: String]
   ) async throws(FerryError) -> Resource {

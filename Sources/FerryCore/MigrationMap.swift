@@ -24,7 +24,7 @@ public struct MigrationMap: Codable, Equatable, Sendable {
       ("accounts", \.accounts),
     ]
 
-  /// The file: every entry that is known, and those to fill in as comments.
+  /// The file: every entry that is known, and those to fill in with an empty value, which nothing accepts.
   public func yaml(missing: [(section: String, id: String, why: String)]) -> String {
     var out = "version: 1\n"
     for (key, path) in Self.sections {
@@ -34,10 +34,10 @@ public struct MigrationMap: Codable, Equatable, Sendable {
         out += "\(key): {}\n"
         continue
       }
-      out += "\(key):\(known.isEmpty ? " {}" : "")\n"
+      out += "\(key):\n"
       for (source, target) in known { out += "  \(Self.quoted(source)): \(Self.quoted(target))\n" }
       for it in open {
-        out += "  # fill in: \(Self.quoted(it.id)): \"\"   # \(Self.plain(it.why))\n"
+        out += "  \(Self.quoted(it.id)): \"\"   # fill in: \(Self.plain(it.why))\n"
       }
     }
     return out

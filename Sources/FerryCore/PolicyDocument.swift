@@ -15,7 +15,7 @@ public enum PolicyDocument {
     var there = statements(policy)
     for statement in edit.remove + edit.add where !there.contains(statement) {
       guard let sid = statement["Sid"]?.string,
-        there.contains(where: { $0["Sid"]?.string == sid })
+        there.contains(where: { $0["Sid"]?.string == sid && !edit.remove.contains($0) })
       else { continue }
       throw FerryError(
         "policy-statement-moved", exit: .stale,

@@ -68,7 +68,7 @@ public actor Runner {
   let tell: @Sendable (RunEvent) -> Void
   var state: RunState
   /// The run that a rollback takes back.
-  let original: RunState?
+  var original: RunState?
   var lease: StateStore.Lease
   var waited = 0.0
   /// A 412 just met: the step, the version that was sent, what was said.
@@ -179,7 +179,8 @@ public actor Runner {
         }
         if let undoes = step.undoes {
           if let only = options.undoOnly, !only.contains(undoes) { continue }
-          if original?.steps[undoes]?.hadEffect != true {
+          let wasMade = try await findLost(undoes)
+          if !wasMade || original?.steps[undoes]?.hadEffect != true {
             try journal(.skipped, step: step, reason: "\(undoes) had no effect")
             tell(.skipped(step: step, because: "\(undoes) had no effect"))
             continue

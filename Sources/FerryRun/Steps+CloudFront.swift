@@ -118,7 +118,7 @@ extension Runner {
       return .absent
     case .createDistribution(_, _, let reference, _):
       // Only an attempt that may have landed is worth a read of every distribution.
-      guard state.steps[step.id]?.phase == .intended else { return .absent }
+      guard isUnresolved(step) else { return .absent }
       var marker: String?
       repeat {
         let asked = marker

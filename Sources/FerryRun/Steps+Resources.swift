@@ -14,7 +14,12 @@ extension Runner {
       guard
         let found = try await call(
           step, { () async throws(FerryError) in try await client.find(kind, id: id) }) ?? nil
-      else { return .goal(Effect(resource: id)) }
+      else {
+        if kind == .function, try await isUnpublished(step, id, client) {
+          return .ready(config: XElement("None"), etag: "")
+        }
+        return .goal(Effect(resource: id))
+      }
       return .ready(config: found.document ?? XElement("None"), etag: found.etag ?? "")
     case .editStatements(let edit):
       let edit = try resolve(edit)
@@ -36,17 +41,23 @@ extension Runner {
     let wanted = try wanted(draft)
     let name = try resolve(draft.name)
     let reference = wanted.text(at: "CallerReference")
+    let isOurs = isUnresolved(step)
     guard
       let found = try await call(
         step,
         { () async throws(FerryError) in
           try await client.find(draft.kind, named: name, reference: reference)
         }) ?? nil
-    else { return .absent }
+    else {
+      if draft.kind == .function, !isOurs, try await isUnpublished(step, name, client) {
+        throw stale(
+          step, "the target account already has a function \(name) that is not published", [])
+      }
+      return .absent
+    }
     let differences = wanted.differences(to: found.document ?? XElement("None")).filter {
       !["ARN", "Id", "Status", "LastModifiedTime"].contains($0.path)
     }
-    let isOurs = state.steps[step.id]?.phase == .intended
     guard differences.isEmpty || isOurs && !draft.kind.hasName else {
       throw stale(
         step, "the target account already has a \(draft.kind.rawValue) \(name) that is another one",
@@ -61,12 +72,16 @@ extension Runner {
       }
     }
     if draft.kind == .keyValueStore {
-      guard found.extras["status"] == "READY" else { return .absent }
-      if let content = draft.content,
-        try await !holdsItems(step, found, try items(content))
-      {
-        return .absent
+      let isReady = found.extras["status"] == "READY"
+      let contents =
+        try draft.content.map { (digest: String) throws(Stop) in try items(digest) } ?? [:]
+      if isReady, try await holdsItems(step, found, contents) { return .goal(Self.effect(found)) }
+      // Our own is filled further; nothing is ever put into somebody else's.
+      guard isOurs else {
+        throw stale(
+          step, "the target account already has a key value store \(name) with other contents", [])
       }
+      return .absent
     }
     return .goal(Self.effect(found))
   }
@@ -184,6 +199,76 @@ extension Runner {
     return it
   }
 
+  // MARK: Creates without an answer
+
+  /// Whether a create's intent is on disk and its outcome is not, in this run or in the one that it takes back.
+  func isUnresolved(_ step: Step) -> Bool {
+    state.steps[step.id]?.phase == .intended || isLost(step.id)
+  }
+  private func isLost(_ id: String) -> Bool {
+    guard let it = original?.steps[id] else { return false }
+    return it.hadEffect && it.appliedAt == nil
+  }
+  /// Looks for what a create made whose run ended before the answer was journalled, so that it can be taken back.
+  ///
+  /// - Returns: false when nothing was made.
+  func findLost(_ id: String) async throws(Stop) -> Bool {
+    guard isLost(id), let of = plan.rollbackOf,
+      let step = try stopping({ () throws(FerryError) in try store.plans() })
+        .first(where: { $0.digest == of })?.steps.first(where: { $0.id == id })
+    else { return true }
+    switch step.action {
+    case .create, .createDistribution, .createPolicy: break
+    default: return true
+    }
+    let since = original?.steps[id]?.mark?.at ?? world.clock.now
+    while true {
+      if let effect = try await made(by: step) {
+        var body = Record.Body()
+        body.action = step.action.type
+        body.resource = effect.resource
+        body.outputs = effect.outputs
+        body.writes = 1
+        body.readBack = effect.readBack?.configDigest
+        let record = try stopping { () throws(FerryError) in
+          try store.append(.applied, plan: of, step: id, at: world.clock.now, body: body)
+        }
+        original?.add(record)
+        return true
+      }
+      // Reads may lag behind the write.
+      guard world.clock.now.timeIntervalSince(since) < Self.readBackSeconds else { return false }
+      try await sleep(Self.lagPauseSeconds)
+    }
+  }
+
+  /// Also one that was not filled or published yet.
+  private func made(by step: Step) async throws(Stop) -> Effect? {
+    guard case .create(let draft) = step.action else {
+      guard case .goal(let effect) = try await read(step) else { return nil }
+      return effect
+    }
+    let client = ResourceClient(try client(step))
+    let name = try resolve(draft.name)
+    let reference = try wanted(draft).text(at: "CallerReference")
+    if let found = try await call(
+      step,
+      { () async throws(FerryError) in
+        try await client.find(draft.kind, named: name, reference: reference)
+      }) ?? nil
+    {
+      return Self.effect(found)
+    }
+    guard draft.kind == .function, try await isUnpublished(step, name, client) else { return nil }
+    return Effect(resource: name, outputs: ["id": name, "name": name])
+  }
+  private func isUnpublished(_ step: Step, _ name: String, _ client: ResourceClient)
+    async throws(Stop) -> Bool
+  {
+    try await call(
+      step, { () async throws(FerryError) in try await client.hasUnpublished(name) }) ?? false
+  }
+
   // MARK: Reading back
 
   /// nil for an action that other code reads back.
@@ -238,13 +323,26 @@ extension Runner {
       config.at("Aliases/Items")?.children.contains { $0.text == alias } ?? false
     }
     if holds(target.config) { return .goal(Effect(resource: to, readBack: target.config)) }
-    let source = try await call(
-      step, absent: "NoSuchDistribution",
-      { () async throws(FerryError) in try await client.distribution(from) })
-    guard let source, holds(source.config) else {
+    guard let source = try await holder(step, from), holds(source.config) else {
       throw stale(
         step, "\(from) no longer holds the alias \(alias), and \(to) does not hold it either", [])
     }
     return .ready(config: target.config, etag: target.etag)
+  }
+  /// The distribution that an alias leaves, which may be of the plan's other account.
+  private func holder(_ step: Step, _ id: String) async throws(Stop)
+    -> CloudFrontClient.Distribution?
+  {
+    let others = Set(plan.accounts.values).subtracting([step.account ?? ""])
+    for account in others.isEmpty ? [step.account ?? ""] : others.sorted() {
+      let client = try stopping { () throws(FerryError) in try world.client(account) }
+      if let it = try await call(
+        step, absent: "NoSuchDistribution",
+        { () async throws(FerryError) in try await client.distribution(id) })
+      {
+        return it
+      }
+    }
+    return nil
   }
 }

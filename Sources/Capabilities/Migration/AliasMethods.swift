@@ -148,7 +148,7 @@ struct AliasMethods {
       if let names = it.certificateNames, !names.contains(it.bridge) {
         against.append("the target's certificate does not list \(it.bridge)")
       }
-      if let other = others.first(where: { $0.alias == it.bridge }) {
+      if let other = it.overlaps?.first(where: { $0.alias == it.bridge }) {
         against.append("\(other.holder) holds \(it.bridge)")
       }
       reasons = [

@@ -67,6 +67,8 @@ struct Carrier {
     self.target = target
     self.map = map
     self.planName = planName
+    // Within one account everything is where it is wanted.
+    guard !isSameAccount else { return }
     matchCertificates()
     let users = usersOfEach()
     for kind in Self.order {
@@ -75,6 +77,7 @@ struct Carrier {
       }
     }
   }
+  var isSameAccount: Bool { closure.id == target.account }
   /// What is referred to comes before what refers to it.
   static let order: [ResourceKind] = [
     .publicKey, .keyGroup, .fieldLevelEncryptionProfile, .fieldLevelEncryption, .keyValueStore,
@@ -197,6 +200,7 @@ struct Carrier {
 
   /// Edits that let a config name the target's things instead of the source's.
   mutating func rewriting(_ config: XElement, of kind: ResourceKind) -> [ConfigEdit] {
+    guard !isSameAccount else { return [] }
     var out: [ConfigEdit] = []
     for reference in Reference.all(in: config, of: kind) {
       guard let from = config.value(at: reference.path) else { continue }
@@ -298,9 +302,9 @@ struct Carrier {
     guard let arn = it.config.text(at: "ViewerCertificate/ACMCertificateArn"), !arn.isEmpty else {
       return nil
     }
-    let successor = map.certificates[arn] ?? (closure.id == target.account ? arn : "")
+    let successor = map.certificates[arn] ?? (isSameAccount ? arn : "")
     return target.certificates.first { $0.arn == successor }?.names
-      ?? (closure.id == target.account
+      ?? (isSameAccount
         ? Self.names(of: closure.resources.first { $0.kind == .certificate && $0.id == arn }) : nil)
   }
 }

@@ -4,56 +4,103 @@ import FerryCore
 ///
 /// - Source: reference facts on CloudFront, section 5: `AWS:SourceArn` of an origin access control, the
 ///   principal of an origin access identity. The new ones are added before, the old ones removed after.
-enum Grants {
+struct Grants {
   /// One policy and what changes in it.
   struct Edit: Equatable, Sendable {
     var statements: PolicyStatements
-    /// The old statements that the new ones stand for.
+    /// The old statements that the new ones stand for; one that admits a whole account stays.
     var old: [JSONValue]
-    /// The account that owns the bucket or key.
-    var account: AccountID
+    /// What is left of the old ones for others whom they admit too.
+    var rest: [JSONValue]
   }
+  var source: AccountID
+  var target: AccountID
+  /// An old ARN or the name of an OAI → what stands for it, references included.
+  var successors: [String: String]
 
-  /// - Parameter successors: an old ARN, OAI id or canonical user → what stands for it, references included.
-  static func edit(
+  /// - Parameter part: keeps the Sids of several distributions apart.
+  func edit(
     _ policy: JSONValue, service: PolicyStatements.Service, resource: String, region: String,
-    account: AccountID, successors: [String: String], part: String
+    part: String
   ) -> Edit? {
-    var add: [JSONValue] = []
-    var old: [JSONValue] = []
-    for (index, statement) in PolicyDocument.statements(policy).enumerated() {
-      let text = statement.canonical
-      guard successors.keys.contains(where: { text.contains($0) }) else { continue }
-      var copy = replaced(statement, successors)
-      guard copy != statement else { continue }
+    var out = Edit(
+      statements: PolicyStatements(service, resource, region: region), old: [], rest: [])
+    for (index, statement) in PolicyDocument.statements(policy).enumerated()
+    where statement["Effect"]?.string == "Allow" {
+      let isOwn = holds(statement, successors)
+      guard isOwn || admitsAccount(statement) else { continue }
+      var copy = rewritten(statement, isOwn ? successors : [every(source): every(target)])
       if case .object(var members) = copy {
         members["Sid"] = .string(
           "Ferried" + Digest.hex(Digest.sha256(Array("\(part) \(index)".utf8))).prefix(12))
         copy = .object(members)
       }
-      add.append(copy)
-      old.append(statement)
+      out.statements.add.append(copy)
+      guard isOwn else { continue }
+      out.old.append(statement)
+      let others = without(statement)
+      if others != statement { out.rest.append(others) }
     }
-    guard !add.isEmpty else { return nil }
-    return Edit(
-      statements: PolicyStatements(service, resource, region: region, add: add), old: old,
-      account: account)
+    return out.statements.add.isEmpty ? nil : out
   }
 
+  private func every(_ account: AccountID) -> String {
+    "arn:aws:cloudfront::\(account):distribution/*"
+  }
+  /// Whether CloudFront is admitted for any distribution of the source account.
+  private func admitsAccount(_ statement: JSONValue) -> Bool {
+    let service = statement["Principal"]?["Service"]
+    guard source != target,
+      (service?.array ?? [service ?? .null]).contains("cloudfront.amazonaws.com")
+    else { return false }
+    let members = (statement["Condition"]?.object ?? [:]).values.flatMap { $0.object ?? [:] }
+    let arns = members.filter { $0.key.lowercased() == "aws:sourcearn" }
+    if !arns.isEmpty { return arns.contains { holds($0.value, [every(source): ""]) } }
+    return members.contains {
+      $0.key.lowercased() == Self.accountKey && holds($0.value, [source: ""])
+    }
+  }
+  private static let accountKey = "aws:sourceaccount"
+
+  private func names(_ value: JSONValue, _ names: [String: String]) -> Bool {
+    guard let text = value.string else { return false }
+    return names.keys.contains { text.hasSuffix($0) }
+  }
+  private func holds(_ value: JSONValue, _ names: [String: String]) -> Bool {
+    switch value {
+    case .array(let items): items.contains { holds($0, names) }
+    case .object(let members): members.values.contains { holds($0, names) }
+    default: self.names(value, names)
+    }
+  }
   /// A statement that admits several distributions is written for the copies of those that are carried.
-  private static func replaced(_ value: JSONValue, _ successors: [String: String]) -> JSONValue {
+  private func rewritten(_ value: JSONValue, _ names: [String: String]) -> JSONValue {
     switch value {
     case .string(let text):
-      for (old, new) in successors where text.contains(old) {
-        return .string(text.replacing(old, with: new))
-      }
-      return value
+      guard let (old, new) = names.first(where: { text.hasSuffix($0.key) }) else { return value }
+      return .string(text.dropLast(old.count) + new)
     case .array(let items):
-      let hit = items.filter { item in
-        successors.keys.contains { item.canonical.contains($0) }
-      }
-      return .array((hit.isEmpty ? items : hit).map { replaced($0, successors) })
-    case .object(let members): return .object(members.mapValues { replaced($0, successors) })
+      let hit = items.filter { self.names($0, names) }
+      return .array((hit.isEmpty ? items : hit).map { rewritten($0, names) })
+    case .object(let members):
+      return .object(
+        Dictionary(
+          uniqueKeysWithValues: members.map { key, value in
+            (
+              key,
+              rewritten(value, key.lowercased() == Self.accountKey ? [source: target] : names)
+            )
+          }))
+    default: return value
+    }
+  }
+  /// The statement without those that are carried; itself where it admits nobody else.
+  private func without(_ value: JSONValue) -> JSONValue {
+    switch value {
+    case .array(let items):
+      let others = items.filter { !names($0, successors) }
+      return others.isEmpty ? value : .array(others.map(without))
+    case .object(let members): return .object(members.mapValues(without))
     default: return value
     }
   }

@@ -70,7 +70,8 @@ extension MigrationPlanner {
             Step(
               id: "start-source\(tail)", title: "Enable \(move.it.id) again", account: source,
               action: .setEnabled(distribution: move.it.id, from: false, to: true),
-              checks: [PlanBuilder.deployed(move.it.id)], undoes: step)
+              checks: [PlanBuilder.deployed(move.it.id)], undoes: step),
+            resume(aliases, at: index, tail),
           ])
       }
       take(aliases, at: index, tail)
@@ -286,20 +287,42 @@ extension MigrationPlanner {
           PlanBuilder.deployed(distribution),
         ]
       }
+      var rollback = [
+        Step(
+          id: "un\(id)", title: "Move \(alias) back to \(move.it.id)", account: source,
+          action: .moveAlias(alias: alias, from: move.id, to: move.it.id),
+          checks: checks(move.it.id), undoes: id)
+      ]
+      if source != target {
+        // Out of another account an alias comes only from a disabled distribution.
+        rollback.insert(
+          Step(
+            id: "pause-for-\(Self.plain(alias))\(tail)",
+            title: "Disable the copy of \(move.it.id), so that \(alias) can leave it",
+            account: target, action: .setEnabled(distribution: move.id, from: true, to: false),
+            checks: [PlanBuilder.deployed(move.id)], undoes: id), at: 0)
+        if alias == aliases.first, !move.it.isEnabled {
+          rollback.append(resume(aliases, at: index, tail))
+        }
+      }
       add(
         Step(
           id: id, title: "Move \(alias) from \(move.it.id) to the copy", account: target,
           action: .moveAlias(alias: alias, from: move.it.id, to: move.id), checks: checks(move.id)),
-        parts: part(move),
-        rollback: [
-          Step(
-            id: "un\(id)", title: "Move \(alias) back to \(move.it.id)", account: source,
-            action: .moveAlias(alias: alias, from: move.id, to: move.it.id),
-            checks: checks(move.it.id), undoes: id)
-        ])
+        parts: part(move), rollback: rollback)
     }
     moves[index].held += aliases
     forget(aliases, at: index)
+  }
+
+  /// Enables the copy again after its aliases went back, as it was before they came.
+  private func resume(_ aliases: [String], at index: Int, _ tail: String) -> Step {
+    let move = moves[index]
+    return Step(
+      id: "resume-copy\(tail)", title: "Enable the copy of \(move.it.id) again", account: target,
+      action: .setEnabled(distribution: move.id, from: false, to: true),
+      checks: [PlanBuilder.deployed(move.id)],
+      undoes: "move-\(Self.plain(aliases.first ?? ""))\(tail)")
   }
 
   // MARK: Proof

@@ -85,7 +85,7 @@ struct MigrationPlanner {
       moves.append(
         Move(
           it: it, staging: staging, policy: policy,
-          aliases: it.aliases.filter { input.aliases?.contains($0) ?? true },
+          aliases: it.aliases.filter { input.aliases?.contains($0.lowercased()) ?? true },
           sourceConfig: it.config
         ))
     }
@@ -95,6 +95,10 @@ struct MigrationPlanner {
   var target: AccountID { input.target.account }
   /// nil in a plan of one distribution.
   func part(_ move: Move) -> [String]? { moves.count > 1 ? [move.it.id] : nil }
+  /// The one to be carried that a distribution is, or is the staging twin of.
+  private func primary(_ id: String) -> String? {
+    moves.first { $0.it.id == id || $0.staging?.id == id }?.it.id
+  }
   func suffix(_ move: Move) -> String { moves.count > 1 ? "-\(move.it.id.lowercased())" : "" }
 
   mutating func add(_ step: Step, parts: [String]?, rollback: [Step], inverse: Action? = nil) {
@@ -183,11 +187,11 @@ struct MigrationPlanner {
           content.text, as: content.digest, isSecret: it.draft.kind == .keyValueStore)
       }
       let undo = "delete-\(it.step.dropFirst("create-".count))"
-      let isShared = it.users.count > 1
+      let users = Set(it.users.compactMap(primary))
       add(
         Step(
           id: it.step, title: it.title, account: target, action: .create(draft)),
-        parts: moves.count > 1 && !isShared ? it.users.sorted() : nil,
+        parts: moves.count > 1 && users.count == 1 ? users.sorted() : nil,
         rollback: [
           Step(
             id: undo, title: "Delete the \(it.draft.kind.rawValue) \(it.draft.name) of the target",
@@ -279,13 +283,13 @@ struct MigrationPlanner {
         add(
           Step(
             id: step, title: "Let the copy of \(move.it.id) read \(edit.statements.resource)",
-            account: edit.account, action: .editStatements(edit.statements)),
+            account: source, action: .editStatements(edit.statements)),
           parts: part(move),
           rollback: [
             Step(
               id: "un\(step)",
               title: "Take the grant of the copy of \(move.it.id) off \(edit.statements.resource)",
-              account: edit.account, action: .editStatements(edit.statements.inverse), undoes: step)
+              account: source, action: .editStatements(edit.statements.inverse), undoes: step)
           ])
       }
     }
@@ -295,7 +299,14 @@ struct MigrationPlanner {
       text.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }.suffix(60))
   }
   private func grants(_ move: Move) -> [Grants.Edit] {
-    let successors = carrier.grantSuccessors(distribution: move.it, reference: move.id)
+    var successors = carrier.grantSuccessors(distribution: move.it, reference: move.id)
+    if let staging = move.staging {
+      successors.merge(
+        carrier.grantSuccessors(
+          distribution: staging, reference: "${create-distribution-\(staging.id.lowercased()).id}")
+      ) { first, _ in first }
+    }
+    let rewriting = Grants(source: source, target: target, successors: successors)
     return input.closure.resources.compactMap { it in
       guard let json = it.json else { return nil }
       switch it.kind {
@@ -303,14 +314,13 @@ struct MigrationPlanner {
         guard input.map.buckets[it.id] == nil, let policy = Self.policy(json["policy"]) else {
           return nil
         }
-        return Grants.edit(
+        return rewriting.edit(
           policy, service: .bucket, resource: it.id, region: json["region"]?.string ?? "us-east-1",
-          account: source, successors: successors, part: move.it.id)
+          part: move.it.id)
       case .kmsKey:
         guard let arn = ARN(it.id), let policy = Self.policy(json["policy"]) else { return nil }
-        return Grants.edit(
-          policy, service: .key, resource: it.id, region: arn.region, account: source,
-          successors: successors, part: move.it.id)
+        return rewriting.edit(
+          policy, service: .key, resource: it.id, region: arn.region, part: move.it.id)
       default: return nil
       }
     }
@@ -338,7 +348,9 @@ struct MigrationPlanner {
   /// No certificate, alias or HTTP version changes while a policy is attached.
   private mutating func detachPolicies() {
     for index in moves.indices {
-      guard let policy = moves[index].policy, !moves[index].aliases.isEmpty else { continue }
+      guard let policy = moves[index].policy,
+        !moves[index].aliases.isEmpty || input.deletesSource
+      else { continue }
       let move = moves[index]
       _ = PolicySteps.disable(
         policy, [move.it], source, reference: policy.id, unless: nil, &builder)
@@ -422,17 +434,17 @@ struct MigrationPlanner {
         let step =
           "revoke-\(edit.statements.service.rawValue)-\(plain(edit.statements.resource))\(suffix(move))"
         var statements = edit.statements
-        statements.add = []
+        statements.add = edit.rest
         statements.remove = edit.old
         add(
           Step(
             id: step, title: "Take the grant of \(move.it.id) off \(statements.resource)",
-            account: edit.account, action: .editStatements(statements)),
+            account: source, action: .editStatements(statements)),
           parts: part(move),
           rollback: [
             Step(
               id: "un\(step)", title: "Let \(move.it.id) read \(statements.resource) again",
-              account: edit.account, action: .editStatements(statements.inverse), undoes: step)
+              account: source, action: .editStatements(statements.inverse), undoes: step)
           ])
       }
       if move.it.isEnabled {
@@ -455,8 +467,32 @@ struct MigrationPlanner {
             id: "delete-source-\(name)", title: "Delete \(move.it.id)", account: source,
             action: .deleteDistribution(distribution: move.it.id),
             checks: [.init(.absent, distribution: move.it.id)]), parts: part(move), rollback: [])
+        removeTwin(move)
       }
     }
+  }
+
+  /// What the deleted source leaves behind would be an orphan.
+  private mutating func removeTwin(_ move: Move) {
+    guard let policy = move.policy, let staging = move.staging else { return }
+    let name = move.it.id.lowercased()
+    add(
+      Step(
+        id: "delete-source-policy-\(name)", title: "Delete policy \(policy.id)", account: source,
+        action: .deletePolicy(policy: policy.id), checks: [.init(.absent, policy: policy.id)]),
+      parts: part(move), rollback: [])
+    if staging.isEnabled {
+      add(
+        Step(
+          id: "disable-source-staging-\(name)", title: "Disable \(staging.id)", account: source,
+          action: .setEnabled(distribution: staging.id, from: true, to: false),
+          checks: [PlanBuilder.deployed(staging.id)]), parts: part(move), rollback: [])
+    }
+    add(
+      Step(
+        id: "delete-source-staging-\(name)", title: "Delete \(staging.id)", account: source,
+        action: .deleteDistribution(distribution: staging.id),
+        checks: [.init(.absent, distribution: staging.id)]), parts: part(move), rollback: [])
   }
 
   private func sealed() -> PlanPair {

@@ -55,11 +55,14 @@ extension MigrateCommand {
         closure.account, managed: Set(closure.managed.map(\.id)), target: scene,
         map: map ?? MigrationMap(), planName: planName)
       try writeMap(carrier)
+      let alias = alias.map { $0.lowercased() }
       let primaries = closure.account.distributions.filter { ids.contains($0.id) }
       let aliases = primaries.flatMap { it in
-        it.aliases.filter { alias.isEmpty || alias.contains($0) }.map { (it, $0.lowercased()) }
+        it.aliases.filter { alias.isEmpty || alias.contains($0.lowercased()) }.map {
+          (it, $0.lowercased())
+        }
       }
-      if let odd = alias.first(where: { name in !aliases.contains { $0.1 == name.lowercased() } }) {
+      if let odd = alias.first(where: { name in !aliases.contains { $0.1 == name } }) {
         throw .badInput(
           "unknown-alias", what: "could not plan the move of \(odd)",
           why: "\(ids.joined(separator: ", ")) does not hold it",

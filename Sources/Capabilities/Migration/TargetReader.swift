@@ -70,10 +70,13 @@ extension AliasScene.Overlap {
     async throws(FerryError) -> [AliasScene.Overlap]?
   {
     do throws(FerryError) {
-      return try await client.conflictingAliases(alias, distribution: distribution.id).map {
+      let found = try await client.conflictingAliases(alias, distribution: distribution.id).map {
         let holder = matches($0.distribution, distribution.id) ? distribution.id : $0.distribution
         return AliasScene.Overlap(alias: $0.alias.lowercased(), holder: holder)
       }
+      // CloudFront leaves out what the distribution holds itself.
+      let own = distribution.aliases.map { $0.lowercased() }.filter { $0 != alias }
+      return found + own.map { .init(alias: $0, holder: distribution.id) }
     } catch {
       if error.exit == .interrupted { throw error }
       return nil
