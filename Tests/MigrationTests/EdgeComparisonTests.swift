@@ -135,4 +135,67 @@ struct EdgeComparisonTests {
       try URLList.read(Array(line.utf8), named: "u")
     } throws: { ($0 as? FerryError)?.code == "bad-urls" && ($0 as? FerryError)?.exit == .usage }
   }
+
+  /// Answers by URL, the next of its list each time.
+  private final class FakeEdge: ContentProbe {
+    let answers: Locked<[String: [EdgeContent]]>
+    init(_ answers: [String: [EdgeContent]]) { self.answers = Locked(answers) }
+    func content(url: String, at: String?, bytesMax: Int) async -> EdgeContent {
+      answers.withLock {
+        guard $0[url]?.isEmpty == false else { return EdgeContent(failure: "not arranged: \(url)") }
+        return $0[url]?.removeFirst() ?? EdgeContent()
+      }
+    }
+  }
+  private static func found(_ isEnabled: Bool, _ answers: [String: [EdgeContent]]) async throws
+    -> [CutoverVerdict.Difference]
+  {
+    let pair = (
+      source: distribution("D1", [], isEnabled: isEnabled), target: distribution("D2", [])
+    )
+    return await EdgeAsk.differences(
+      try EdgeAsk.all(URLList.roots, [pair]), [:], probe: FakeEdge(answers), marker: nil)
+  }
+  @Test(arguments: [(200, true), (404, true), (502, false), (421, false)])
+  func `of a disabled source only the target is asked, and it has to serve`(
+    _ status: Int, _ expected: Bool
+  ) async throws {
+    let found = try await Self.found(
+      false, ["https://d2.cloudfront.net/": [Self.content(status)]])
+    #expect(found.map(\.expected) == [expected] && found.first?.source == nil)
+  }
+  @Test func `where bodies differ the source is asked once more`() async throws {
+    let target = [Self.content(body: "t")]
+    for (again, expected) in [("1", false), ("2", true)] {
+      let found = try await Self.found(
+        true,
+        [
+          "https://d1.cloudfront.net/": [Self.content(body: "1"), Self.content(body: again)],
+          "https://d2.cloudfront.net/": target,
+        ])
+      #expect(found.map(\.path) == ["https://d2.cloudfront.net/#body"])
+      #expect(found.map(\.expected) == [expected])
+    }
+  }
+  @Test func `what others wrote cannot steer a terminal, and what is not meant comes first`() {
+    let text = VerdictText.plain(
+      CutoverVerdict(
+        names: [],
+        differences: [
+          .init(path: "a", source: nil, target: "", expected: true),
+          .init(
+            path: "b\u{1B}[2J", source: "x\ny", target: nil, expected: false, reason: "\u{202E}"),
+        ]))
+    #expect(
+      text == """
+        NOT MEANT to differ:
+          b\\u{1b}[2J: x\\u{a}y -> (absent)  (\\u{202e})
+
+        meant to differ:
+          a: (absent) -> (empty)
+
+        1 not meant, 1 meant; 0 of 0 names cut over
+
+        """)
+  }
 }
