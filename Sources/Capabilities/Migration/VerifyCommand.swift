@@ -110,7 +110,11 @@ extension MigrateCommand {
     private func closures(_ scope: VerifyScope, _ context: Context) async throws(FerryError) -> (
       source: Closure, target: Closure
     ) {
-      let all = try await context.places(accounts: [])
+      // Another account's credentials may fail as long as those at hand are enough.
+      let known = Set(context.settings.accounts.map(\.name))
+      let names = scope.accountNames.allSatisfy(known.contains) ? scope.accountNames : []
+      let all =
+        source != nil && target != nil ? [] : try await context.places(accounts: names)
       func places(_ name: String?, _ number: AccountID?) async throws(FerryError) -> [Place] {
         var out = all
         if let name { out = try await context.places(accounts: [name]) }

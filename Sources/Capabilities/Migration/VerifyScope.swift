@@ -9,6 +9,8 @@ struct VerifyScope {
   var names: Set<String>?
   /// The account that each side is in; nil when it is to be found.
   var accounts: (source: AccountID, target: AccountID)?
+  /// What the plan calls them; empty without a plan.
+  var accountNames: [String] = []
 
   init(_ pair: Comparison.Pair) { pairs = [pair] }
 
@@ -43,6 +45,7 @@ struct VerifyScope {
         next: "give a plan of `edgeferry migrate plan`, or --source-id and --target-id")
     }
     accounts = (plan.accounts.values.first { $0 != target } ?? target, target)
+    accountNames = plan.accounts.keys.sorted()
     let aliases = Set((plan.methods ?? []).map { $0.alias.lowercased() })
     intent.aliases = aliases
     var names: Set<String> = []
