@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The main jobs on the embedded lab: find orphans, remove one and take that back, remove all, prove it; then move a
-# name in DNS, prove that it moved, and take that back.
+# name in DNS, prove that it moved, and take that back; then carry a distribution to another account while a viewer watches.
 set -euo pipefail
 
 ferry=$(realpath "${1:?usage: demo.sh PATH-OF-EDGEFERRY}")
+here=$(dirname "$(realpath "$0")")
 folder=$(mktemp -d)
 lab=
 finish() {
@@ -80,6 +81,47 @@ show rollback video --approve "$(digest plans/video.rollback.plan.json)"
 show cutover verify video.example.com --to d1samplesite15.cloudfront.net --from $new || [ $? = 4 ]
 show show video --output html --out video.html
 ls -l video.html
+
+bold "12. Another lab, with two accounts: a distribution with its policy, staging twin, function, store and keys is to move"
+kill "$lab" && wait "$lab" 2>/dev/null || true
+lab=
+rm -f ready.json
+"$ferry" lab serve --api 127.0.0.1:0 --propagation "${PROPAGATION:-1s}" --load "$here/lab/account-move.inventory.json" --ready-file ready.json >/dev/null &
+lab=$!
+for _ in $(seq 200); do [ -s ready.json ] && break; sleep 0.05; done
+for pair in source:111111111111 target:222222222222; do
+  ( eval "$("$ferry" lab env --ready-file ready.json --account "${pair#*:}")"
+    printf '[profile %s]\naws_access_key_id = %s\naws_secret_access_key = %s\nregion = us-east-1\n' \
+      "${pair%:*}" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" )
+done > aws.config
+eval "$("$ferry" lab env --ready-file ready.json --account 111111111111)"
+unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+export AWS_CONFIG_FILE=$PWD/aws.config
+servers=$(sed -n 's/.*"nameservers":\(\[[^]]*\]\).*/\1/p' ready.json)
+resolver=$(sed -n 's/.*"resolver":"\([^"]*\)".*/\1/p' ready.json)
+cat > edgeferry.yaml <<YAML
+version: 1
+accounts: { source: { profile: source }, target: { profile: target } }
+polling: { deployed: 1s, authoritative: 1s, rounds: 2 }
+zones:
+  example.com: { provider: route53, zoneId: Z1, account: source, nameservers: $servers }
+resolvers: ["$resolver"]
+cutover: { ttl: 5, propagation: 1s, margin: { minimum: 1s }, resolverFloor: 1s, clientHold: 1s, bake: 3s }
+YAML
+show migrate plan E1MOVEWWW --source source --target target --name move
+
+bold "13. Move it, up to the last look at the old one, while a viewer asks ten times a second through DNS and the edge"
+watch=
+if command -v python3 >/dev/null; then
+  python3 "$here/lab/watch.py" www.example.com "$resolver" "$EDGEFERRY_EDGE_PORT" "$EDGEFERRY_EDGE_CA" > watched.txt &
+  watch=$!
+fi
+show apply move --approve "$(digest plans/move.plan.json)" --until await-idle-e1movewww || [ $? = 3 ]
+if [ -n "$watch" ]; then kill "$watch"; wait "$watch" && code=0 || code=$?; cat watched.txt; [ "$code" = 0 ]; fi
+
+bold "14. And all the way back"
+show rollback move --approve "$(digest plans/move.rollback.plan.json)"
+show cutover verify www.example.com --to d1.cloudfront.net
 
 bold "Try next"
 cat <<'TEXT'

@@ -5,7 +5,20 @@ extension Step {
   public var permissions: Set<String> {
     var out: Set<String> = []
     switch action {
-    case .create(let draft): out.formUnion(draft.kind.createActions.map { "cloudfront:\($0)" })
+    case .create(let draft):
+      out.formUnion(draft.kind.createActions.map { "cloudfront:\($0)" })
+      if draft.kind == .keyValueStore, draft.content != nil {
+        out.formUnion(
+          ["DescribeKeyValueStore", "ListKeys", "UpdateKeys"].map {
+            "cloudfront-keyvaluestore:\($0)"
+          })
+      }
+    // Outside AWS no account changes a zone.
+    case .replace where account != nil, .batch where account != nil:
+      out.formUnion(
+        ["ChangeResourceRecordSets", "GetChange", "GetHostedZone", "ListResourceRecordSets"].map {
+          "route53:\($0)"
+        })
     case .delete(let kind, _): out.formUnion(kind.deleteActions.map { "cloudfront:\($0)" })
     case .editStatements(let edit):
       out.formUnion(

@@ -91,6 +91,8 @@ struct CutoverKillEndToEndTests {
           ["-s", "KILL", "\(seconds)", Ferry.binary.path] + arguments, extra: variables,
           program: "timeout")
         if answer.code == code { return round }
+        // A killed process of a busy machine may be there a moment longer, and its lease with it.
+        if answer.code == 4, answer.talk.contains("lease-taken") { continue }
         guard answer.code == 137 else {
           Issue.record("\(arguments.first ?? "") ended with \(answer.code): \(answer.talk)")
           return round

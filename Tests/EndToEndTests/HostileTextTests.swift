@@ -363,7 +363,7 @@ struct HostileTextTests {
       ["orphans", "plan", "--finding", all, "--inventory", "i.json"],
       ["orphans", "detach", all], ["orphans", "reattach", all, "--policy", all],
       ["inventory", "show", all], ["inventory", "take", "--out", "/no/\(all)"],
-      ["state", "show", "--state", "/no/\(all)/x"], ["state", "import", all],
+      ["state", "show", "--state", "i.json/\(all)"], ["state", "import", all],
       ["--endpoint-url", "http://\(all)/", "orphans", "discover"],
       ["--config", all, "plugins", "list"],
       ["lab", "serve", "--fault", all], ["lab", "serve", "--behaviour", all],

@@ -125,12 +125,6 @@ enum Fixture {
             "config": ["CallerReference": "k", "Name": "key", "EncodedKey": "-----BEGIN"],
           ]
         ],
-        "keyValueStores": [
-          [
-            "id": "flags", "arn": .string(storeARN), "items": ["a": "canary-value"],
-            "config": ["Name": "flags", "Comment": ""],
-          ]
-        ],
         "keyGroups": [["id": "group-1", "config": ["Name": "group", "Items": ["K1"]]]],
       ]
     ],
@@ -141,6 +135,18 @@ enum Fixture {
     let model = SharedModel(CloudFrontModel(accounts: [account]))
     try model.with { (it: inout CloudFrontModel) throws(FerryError) in
       try it.load(inventory, now: Date(timeIntervalSince1970: 1_767_225_600))
+      let stores: JSONValue = [
+        "schema": "edgeferry.inventory/1",
+        "accounts": [
+          [
+            "id": .string(account),
+            "keyValueStores": [
+              ["id": "flags", "arn": .string(storeARN), "config": ["Name": "flags", "Comment": ""]]
+            ],
+          ]
+        ],
+      ]
+      try it.load(stores, now: Date(timeIntervalSince1970: 1_767_225_600))
     }
     let client = CloudFrontClient(ModelTransport(model, account: account, clock: VirtualClock()))
     let code = Data("import cf from 'cloudfront'; cf.kvs('5d8a')".utf8).base64EncodedString()

@@ -102,7 +102,8 @@ refused("AccessDenied", 403, sts.assume_role, RoleArn="arn:aws:iam::999999999999
 stacks = boto3.client("cloudformation")
 ok(stacks.list_stacks()["StackSummaries"] == [], "no stacks")
 refused("ValidationError", 400, stacks.describe_stack_resources, PhysicalResourceId=primary)
-refused("UnknownOperationException", 400, boto3.client("acm").list_certificates)
+refused("UnknownOperationException", 400, boto3.client("acm").request_certificate, DomainName="a.example.com")
+ok(boto3.client("acm").list_certificates()["CertificateSummaryList"] == [], "no certificates")
 
 # What Get answers can be put back unchanged.
 it, etag = get(primary)
