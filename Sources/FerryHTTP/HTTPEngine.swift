@@ -15,6 +15,8 @@ public struct HTTPRequest: Sendable {
   public var allowsMetadataHost = false
   /// A look at an edge: a fresh connection to an address of its own, and the end of the body left unread.
   var edge: EdgeConnection?
+  /// Where a body ends, instead of the engine's limit.
+  var bodyBytesMax: Int?
   public init(
     method: String = "GET", url: String, headers: [(name: String, value: String)] = [],
     body: [UInt8] = [], deadlineSeconds: Double = 60
@@ -31,7 +33,11 @@ public struct HTTPResponse: Sendable, Equatable {
   public var status: Int
   /// Names in lower case; the last of a repeated header.
   public var headers: [String: String]
+  /// What a repeated header said before that, in order.
+  public var earlier: [String: [String]] = [:]
   public var body: [UInt8]
+  /// The body is longer than what is here; of looks at an edge alone.
+  public var isCutOff = false
   public init(status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
     self.status = status
     self.headers = headers
@@ -121,7 +127,9 @@ public final class HTTPEngine: @unchecked Sendable {
           why: "its value holds a line break or a NUL", next: "correct the value")
       }
     }
-    let transfer = Transfer(request, goesDirect: goesDirect, bodyBytesMax: options.bodyBytesMax)
+    let transfer = Transfer(
+      request, goesDirect: goesDirect,
+      bodyBytesMax: request.bodyBytesMax ?? options.bodyBytesMax)
     let id = inbox.withLock { box in
       box.nextID += 1
       return box.nextID
@@ -220,6 +228,7 @@ final class Transfer: @unchecked Sendable {
   var id: UInt64 = 0
   var continuation: CheckedContinuation<Result<HTTPResponse, FerryError>, Never>?
   var headers: [String: String] = [:]
+  var earlier: [String: [String]] = [:]
   var body: [UInt8] = []
   var tooLarge = false
   var list: UnsafeMutablePointer<curl_slist>?
@@ -230,6 +239,12 @@ final class Transfer: @unchecked Sendable {
     self.goesDirect = goesDirect
     self.bodyBytesMax = bodyBytesMax
   }
+  func response(_ status: Int) -> HTTPResponse {
+    var out = HTTPResponse(status: status, headers: headers, body: body)
+    out.earlier = earlier
+    out.isCutOff = tooLarge
+    return out
+  }
 }
 
 // File-scope C callbacks: closures made in MainActor code would trap on the engine's thread.
@@ -237,13 +252,11 @@ private let receiveBody: cc_data_callback = { data, size, count, context in
   guard let data, let context else { return 0 }
   let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
   let length = size * count
-  guard transfer.body.count + length <= transfer.bodyBytesMax else {
-    transfer.tooLarge = true
-    return 0
-  }
+  let room = min(length, transfer.bodyBytesMax - transfer.body.count)
   transfer.body.append(
-    contentsOf: UnsafeRawBufferPointer(start: data, count: length).bindMemory(to: UInt8.self))
-  return length
+    contentsOf: UnsafeRawBufferPointer(start: data, count: room).bindMemory(to: UInt8.self))
+  transfer.tooLarge = room < length
+  return room
 }
 private let receiveHeader: cc_data_callback = { data, size, count, context in
   guard let data, let context else { return 0 }
@@ -252,6 +265,7 @@ private let receiveHeader: cc_data_callback = { data, size, count, context in
   let line = UnsafeRawBufferPointer(start: data, count: length)
   if line.starts(with: "HTTP/".utf8) {
     transfer.headers = [:]
+    transfer.earlier = [:]
   } else if let colon = line.firstIndex(of: UInt8(ascii: ":")), transfer.headers.count < 256 {
     func isBlank(_ byte: UInt8) -> Bool {
       byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A
@@ -259,7 +273,12 @@ private let receiveHeader: cc_data_callback = { data, size, count, context in
     let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
     let rest = line[(colon + 1)...].drop(while: isBlank)
     let end = rest.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? rest.startIndex
-    transfer.headers[name] = String(decoding: rest[..<end], as: UTF8.self)
+    if let old = transfer.headers.updateValue(
+      String(decoding: rest[..<end], as: UTF8.self), forKey: name),
+      transfer.earlier[name, default: []].count < 64
+    {
+      transfer.earlier[name, default: []].append(old)
+    }
   }
   return length
 }
@@ -374,7 +393,7 @@ private final class EngineCore: @unchecked Sendable {
       end(
         transfer,
         code == CURLE_OK || (transfer.tooLarge && transfer.request.edge != nil)
-          ? .success(HTTPResponse(status: status, headers: transfer.headers, body: transfer.body))
+          ? .success(transfer.response(status))
           : .failure(failure(transfer, code)))
     }
   }

@@ -25,9 +25,9 @@ public struct EdgeProbe: ServingProbe {
   /// Every address of a host name, both families. A fake points a name at a lab.
   public typealias Resolve = @Sendable (_ host: String) async throws(FerryError) -> [String]
 
-  private let options: Options
+  let options: Options
   private let resolve: Resolve
-  private let engine: HTTPEngine
+  let engine: HTTPEngine
 
   /// - Parameter resolve: default: the system's resolver.
   /// - Throws: `bad-ca` (64) for a CA file that cannot be read or holds no certificate.
@@ -44,28 +44,8 @@ public struct EdgeProbe: ServingProbe {
   }
 
   public func look(url: String, at: String?, marker: String?) async -> [ServingLook] {
-    guard let parts = URLComponents(string: url), parts.scheme?.lowercased() == "https",
-      let host = parts.encodedHost, !host.isEmpty, host.utf8.allSatisfy({ $0 < 0x80 }),
-      (try? HTTPEngine.check(url)) != nil
-    else { return [ServingLook(peer: "", failure: "it is no https URL without a user")] }
-    let given = parts.port.flatMap(UInt16.init(exactly:))
-    var peers: [EdgePeer] = []
-    var failures: [ServingLook] = []
-    for place in Self.places(at, else: host) {
-      let port = place.port ?? given ?? options.port
-      do throws(FerryError) {
-        let addresses = Self.isAddress(place.host) ? [place.host] : try await resolve(place.host)
-        guard !addresses.isEmpty else {
-          failures.append(ServingLook(peer: "", failure: "\(place.host) has no address"))
-          continue
-        }
-        for address in addresses where Self.isAddress(address) {
-          let peer = EdgePeer(address: address, port: port)
-          if !peers.contains(peer) { peers.append(peer) }
-        }
-      } catch {
-        failures.append(ServingLook(peer: "", failure: "\(place.host): \(error.why)"))
-      }
+    guard let (host, peers, failures) = await peers(of: url, at: at) else {
+      return [ServingLook(peer: "", failure: Self.notHTTPS)]
     }
     let asked = peers.prefix(options.addressesMax)
     var looks = await withTaskGroup(of: (Int, ServingLook, Bool).self) { group in
@@ -87,17 +67,42 @@ public struct EdgeProbe: ServingProbe {
     return all.isEmpty ? [ServingLook(peer: "", failure: "\(host) has no address")] : all
   }
 
+  static let notHTTPS = "it is no https URL without a user"
+  /// Where a URL is asked, and what could not be resolved; nil for what is no https URL.
+  func peers(of url: String, at: String?) async -> (
+    host: String, peers: [EdgePeer], failures: [ServingLook]
+  )? {
+    guard let parts = URLComponents(string: url), parts.scheme?.lowercased() == "https",
+      let host = parts.encodedHost, !host.isEmpty, host.utf8.allSatisfy({ $0 < 0x80 }),
+      (try? HTTPEngine.check(url)) != nil
+    else { return nil }
+    let given = parts.port.flatMap(UInt16.init(exactly:))
+    var peers: [EdgePeer] = []
+    var failures: [ServingLook] = []
+    for place in Self.places(at, else: host) {
+      let port = place.port ?? given ?? options.port
+      do throws(FerryError) {
+        let addresses = Self.isAddress(place.host) ? [place.host] : try await resolve(place.host)
+        guard !addresses.isEmpty else {
+          failures.append(ServingLook(peer: "", failure: "\(place.host) has no address"))
+          continue
+        }
+        for address in addresses where Self.isAddress(address) {
+          let peer = EdgePeer(address: address, port: port)
+          if !peers.contains(peer) { peers.append(peer) }
+        }
+      } catch {
+        failures.append(ServingLook(peer: "", failure: "\(place.host): \(error.why)"))
+      }
+    }
+    return (host, peers, failures)
+  }
+
   private func look(url: String, host: String, peer: EdgePeer, marker: String?) async
     -> (ServingLook, hasRoute: Bool)
   {
     let connection = EdgeConnection(host: host, peer: peer)
-    var request = HTTPRequest(
-      url: url,
-      headers: [
-        (name: "User-Agent", value: "edgeferry"), (name: "Cache-Control", value: "no-cache"),
-      ],
-      deadlineSeconds: options.deadlineSeconds)
-    request.edge = connection
+    let request = request(url, connection)
     var look = ServingLook(peer: peer.text)
     do throws(FerryError) {
       let answer = try await engine.send(request)
@@ -123,9 +128,18 @@ public struct EdgeProbe: ServingProbe {
     }
     return (look, true)
   }
+  func request(_ url: String, _ connection: EdgeConnection) -> HTTPRequest {
+    var out = HTTPRequest(
+      url: url,
+      headers: [
+        (name: "User-Agent", value: "edgeferry"), (name: "Cache-Control", value: "no-cache"),
+      ],
+      deadlineSeconds: options.deadlineSeconds)
+    out.edge = connection
+    return out
+  }
   /// Why a certificate is no proof; nil for a good one and for none.
-  private static func certificateFailure(_ it: ServingLook.Certificate?, _ host: String) -> String?
-  {
+  static func certificateFailure(_ it: ServingLook.Certificate?, _ host: String) -> String? {
     guard let it else { return nil }
     if !it.isTrusted { return "the certificate is not trusted: \(it.problem ?? "unknown reason")" }
     return it.coversName ? nil : "the certificate does not cover \(host)"

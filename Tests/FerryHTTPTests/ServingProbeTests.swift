@@ -124,6 +124,20 @@ struct ServingProbeTests {
     #expect(try await look("good", path: "/redirect").status == 302)
     #expect(try await look("good", path: "/basic").status == 401)
   }
+  @Test func `an answer is read in full for a comparison, its body up to a limit`() async throws {
+    let probe = try await Edges.shared.value.probe("good")
+    func content(_ path: String, host: String, _ bytesMax: Int) async -> EdgeContent {
+      await probe.content(url: "https://\(host)\(path)", at: "127.0.0.1", bytesMax: bytesMax)
+    }
+    let seen = await content("/", host: host, 1000)
+    #expect(seen.status == 200 && seen.failure == nil && !seen.isCutOff)
+    #expect(seen.headers["x-marker"] == ["E1"] && seen.certificate?.fingerprint?.count == 64)
+    let big = await content("/big", host: host, 1000)
+    #expect(big.status == 200 && big.isCutOff && big.body.count == 1000)
+    #expect(seen.headers["set-cookie"] == ["a=b", "c=d"])
+    let foreign = await content("/", host: "other.example.test", 1000)
+    #expect(foreign.status == nil && foreign.failure?.contains("does not cover") == true)
+  }
   @Test func `a body without end counts by its head`() async throws {
     let seen = try await look("good", path: "/big")
     #expect(seen.status == 200)

@@ -37,9 +37,3 @@ struct ProbeCommand: FerryCommand {
     return isHeard ? .done : .failed
   }
 }
-
-extension FerryError {
-  static let interruptedWhileReading = FerryError(
-    "interrupted", exit: .interrupted, what: "the work was interrupted",
-    why: "a signal ended it", next: "run the same command again; nothing was written")
-}

@@ -36,16 +36,9 @@ struct VerifyCommand: FerryCommand {
     let looked = try await context.prober().look(moves, asksResolvers: asksResolvers)
     guard !Task.isCancelled else { throw .interruptedWhileReading }
     let serving = try await Self.serving(looked, context)
-    let names = zip(looked, serving).map(Self.verdict)
+    let names = zip(looked, serving).map(CutoverVerdict.Name.init)
     try context.answer(global.output == .json ? VerdictText.json(names) : VerdictText.plain(names))
     return names.allSatisfy(\.cutOver) ? .done : .blocked
-  }
-
-  static func verdict(_ it: LookedMove, _ serving: ServingVerdict) -> CutoverVerdict.Name {
-    let because = (it.judgement.because + it.notes).map { "DNS: " + $0 }
-    return .init(
-      name: it.name, dns: it.judgement.verdict.ofMove, serving: serving.serving,
-      because: because + serving.because.map { "serving: " + $0 })
   }
 
   /// Who serves each name, with what CloudFront counted beside it.
@@ -158,21 +151,5 @@ extension RecordValue {
     if let alias { return alias.dnsName }
     guard data.count == 1, let text = data.first, text.hasSuffix(".") else { return nil }
     return DomainName(wire: text)
-  }
-}
-
-extension Judgement.Verdict {
-  /// A lame server may serve the old answer again: for a move that is unknown.
-  var ofMove: CutoverVerdict.DNS {
-    switch self {
-    case .changed: .changed
-    case .notYet, .absent: .notYet
-    case .disagree: .disagree
-    case .splitByFamily: .splitByFamily
-    case .overriddenByView: .overriddenByView
-    case .bogus: .bogus
-    case .negativeCached: .negativeCached
-    case .ok, .lame, .unknown: .unknown
-    }
   }
 }

@@ -196,8 +196,18 @@ public struct CutoverVerdict: Codable, Equatable, Sendable {
     public var path: String
     public var source: String?
     public var target: String?
+    /// The move itself makes them differ there; anything else is a failure.
     public var expected: Bool
     public var reason: String?
+    public init(
+      path: String, source: String?, target: String?, expected: Bool, reason: String? = nil
+    ) {
+      self.path = path
+      self.source = source
+      self.target = target
+      self.expected = expected
+      self.reason = reason
+    }
   }
   public var schema = "edgeferry.verdict/1"
   public var names: [Name]
@@ -211,6 +221,16 @@ public struct CutoverVerdict: Codable, Equatable, Sendable {
 // What could not be observed is there as null: a script need not tell a missing key from an unknown value. Habits and
 // extended errors came later and are left out where there are none, so that older plans keep their digests.
 
+extension CutoverVerdict.Difference {
+  public func encode(to encoder: any Encoder) throws {
+    var box = encoder.container(keyedBy: CodingKeys.self)
+    try box.encode(path, forKey: .path)
+    try box.encode(source, forKey: .source)
+    try box.encode(target, forKey: .target)
+    try box.encode(expected, forKey: .expected)
+    try box.encode(reason, forKey: .reason)
+  }
+}
 extension ProbedName {
   public func encode(to encoder: any Encoder) throws {
     var box = encoder.container(keyedBy: CodingKeys.self)

@@ -84,7 +84,7 @@ def answer(request):
         time.sleep(60)
     body = b"x" * (8 << 20) if target == "/big" else b"ok"
     # Headers that ask a browser for credentials or to keep some: neither may be answered.
-    extra += b"Set-Cookie: a=b\r\nConnection: close\r\n"
+    extra += b"Set-Cookie: a=b\r\nSet-Cookie: c=d\r\nConnection: close\r\n"
     status = b"401 Unauthorized" if target == "/basic" else b"200 OK"
     return (
         b"HTTP/1.1 " + status + b"\r\n" + extra
