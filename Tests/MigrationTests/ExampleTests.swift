@@ -18,7 +18,8 @@ struct MigrationExampleTests {
     }.pair
   }
 
-  @Test func `the golden example of an account move is what the planner makes today`() async throws {
+  @Test func `the golden example of an account move is what the planner makes today`() async throws
+  {
     let made = try await Self.example()
     expectGolden(FerryJSON.document(made.plan), "../../plans/account-migration.plan.json")
     expectGolden(

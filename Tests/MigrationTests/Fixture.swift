@@ -141,7 +141,10 @@ enum Fixture {
           [
             "id": .string(account),
             "keyValueStores": [
-              ["id": "flags", "arn": .string(storeARN), "config": ["Name": "flags", "Comment": ""]]
+              [
+                "id": "flags", "arn": .string(storeARN),
+                "config": ["Name": "flags", "Comment": ""],
+              ]
             ],
           ]
         ],
