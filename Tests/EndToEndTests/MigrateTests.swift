@@ -145,16 +145,18 @@ struct MigrateEndToEndTests {
       let digest = try ferry.read("plans/move.rollback.plan.json")["digest"]?.string ?? ""
       return try await run(["rollback", "move", "--approve", digest])
     }
-    /// Everything of the source account as an inventory has it, versions and times left out.
-    func configs() async throws -> [String] {
+    /// What every config of the source account says, versions and times left out.
+    func configs() async throws -> Set<String> {
       let answer = try await run(["inventory", "take", "--account", "source", "--out", "i.json"])
       #expect(answer.code == 0, "\(answer.talk)")
       let account = try ferry.read("i.json")["accounts"]?.array?.first
-      return ["distributions", "continuousDeploymentPolicies"].flatMap { key in
-        (account?[key]?.array ?? []).map {
-          "\($0["id"]?.string ?? "") \($0["configXML"]?.string ?? "")"
-        }
-      }
+      return Set(
+        try ["distributions", "continuousDeploymentPolicies"].flatMap { key in
+          try (account?[key]?.array ?? []).map {
+            let config = try XMLReader.read($0["configXML"]?.string ?? "")
+            return "\($0["id"]?.string ?? "") \(config.configDigest)"
+          }
+        })
     }
     /// Zone, distributions and policies of an account.
     func state(_ account: String) async throws -> JSONValue {
@@ -220,8 +222,14 @@ struct MigrateEndToEndTests {
       _ = FileManager.default.createFile(atPath: stop, contents: nil)
       _ = await watching.process.wait()
       let seen = try JSONValue.read(Array(Data(contentsOf: watching.out)), what: "watch")
-      #expect(Set(seen.object?.keys.map { $0 } ?? []) == ["EPRIMARY", copy?["id"]?.string ?? ""])
-      #expect(try await scene.configs() == before)
+      let answered = Set((seen.object ?? [:]).keys)
+      // The policies send a twentieth to the twins.
+      let twins =
+        ["ESTAGING"] + (moved["distributions"]?.array ?? []).compactMap { $0["id"]?.string }
+      #expect(answered.isSubset(of: ["EPRIMARY"] + twins), "\(seen.canonical)")
+      #expect(answered.isSuperset(of: ["EPRIMARY", copy?["id"]?.string ?? ""]))
+      let after = try await scene.configs()
+      #expect(after == before, "\(after.symmetricDifference(before).sorted())")
       #expect(try await scene.record("www.example.com.") == "d1.cloudfront.net.")
       #expect(try await scene.leftBehind() == [:])
       #expect(try await scene.state("222222222222")["distributions"] == [])
@@ -249,7 +257,8 @@ struct MigrateEndToEndTests {
       #expect(try await scene.record("plain.example.com.") != "d3.cloudfront.net.")
       let back = try await scene.rollBack()
       #expect(back.code == 0, "\(back.talk)")
-      #expect(try await scene.configs() == before)
+      let after = try await scene.configs()
+      #expect(after == before, "\(after.symmetricDifference(before).sorted())")
       #expect(try await scene.record("plain.example.com.") == "d3.cloudfront.net.")
     }
   }
@@ -274,7 +283,8 @@ struct MigrateEndToEndTests {
       #expect(source?["enabled"] == false)
       let back = try await scene.rollBack()
       #expect(back.code == 0, "\(back.talk)")
-      #expect(try await scene.configs() == before)
+      let after = try await scene.configs()
+      #expect(after == before, "\(after.symmetricDifference(before).sorted())")
       #expect(try await scene.leftBehind() == [:])
     }
   }

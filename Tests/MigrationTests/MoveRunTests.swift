@@ -236,6 +236,33 @@ struct MoveRunTests {
       #expect(try await world.summary == before, "\(operation)")
     }
   }
+  @Test(arguments: ["CreateCachePolicy", "CreateDistributionWithTags"])
+  func
+    `a move that was taken back and is killed in a create when it is run again makes that once more`(
+      _ operation: String
+    ) async throws
+  {
+    let world = try await MoveWorld(inventory: MoveScene.simple())
+    let before = try await world.summary
+    let path = MoveWorld.temporary()
+    defer { MoveWorld.remove(path) }
+    let store = try world.store(path)
+    #expect(try await world.run(store, polling: 60).exit == .done)
+    let made = world.counts(MoveWorld.target)
+    #expect(try await world.run(store, world.pair.rollback, polling: 60).exit == .done)
+    let killed = try? await world.run(
+      store, polling: 60, calls: LostAnswer(operation, world.model))
+    #expect(killed?.exit != .done)
+    world.clock.base.advance(seconds: 61)
+    let again = try await world.run(store, polling: 60)
+    #expect(again.exit == .done, "\(String(describing: again.error))")
+    #expect(world.counts(MoveWorld.target) == made)
+    #expect(Set(ModelEdge(world.model, world.clock).all("www.example.com").map(\.status)) == [200])
+    let back = try await world.run(store, world.pair.rollback, polling: 60)
+    #expect(back.exit == .done, "\(String(describing: back.error))")
+    #expect(try await world.summary == before)
+  }
+
   /// Dies after the first effective call of an operation.
   final class LostAnswer: MoveWorld.Calls, @unchecked Sendable {
     let operation: String

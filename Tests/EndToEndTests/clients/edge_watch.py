@@ -15,15 +15,24 @@ name, stop = sys.argv[2:]
 host, port = ready["edge"].rsplit(":", 1)
 trust = ssl.create_default_context(cafile=ready["ca"])
 seen = {}
+
+
+def ask():
+    raw = socket.create_connection((host, int(port)), timeout=5)
+    with trust.wrap_socket(raw, server_hostname=name) as channel:
+        channel.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+        answer = http.client.HTTPResponse(channel)
+        answer.begin()
+        answer.read()
+        return answer.getheader("x-lab-distribution") if answer.status == 200 else str(answer.status)
+
+
 while not os.path.exists(stop):
     try:
-        raw = socket.create_connection((host, int(port)), timeout=5)
-        with trust.wrap_socket(raw, server_hostname=name) as channel:
-            channel.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
-            answer = http.client.HTTPResponse(channel)
-            answer.begin()
-            answer.read()
-            says = answer.getheader("x-lab-distribution") if answer.status == 200 else str(answer.status)
+        says = ask()
+        # The name changed hands within the connection: a client asks again on a new one (RFC 9110 15.5.20).
+        if says == "421":
+            says = ask()
     except OSError as error:
         says = type(error).__name__
     seen[says] = seen.get(says, 0) + 1
