@@ -135,6 +135,14 @@ enum Fixture {
     let model = SharedModel(CloudFrontModel(accounts: [account]))
     try model.with { (it: inout CloudFrontModel) throws(FerryError) in
       try it.load(inventory, now: Date(timeIntervalSince1970: 1_767_225_600))
+      let store: JSONValue = [
+        "id": "flags", "arn": .string(storeARN), "config": ["Name": "flags", "Comment": ""],
+      ]
+      try it.load(
+        [
+          "schema": "edgeferry.inventory/1",
+          "accounts": [["id": .string(account), "keyValueStores": [store]]],
+        ], now: Date(timeIntervalSince1970: 1_767_225_600))
     }
     let client = CloudFrontClient(ModelTransport(model, account: account, clock: VirtualClock()))
     let code = Data("import cf from 'cloudfront'; cf.kvs('5d8a')".utf8).base64EncodedString()
