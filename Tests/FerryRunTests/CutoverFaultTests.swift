@@ -48,7 +48,8 @@ struct CutoverFaultTests {
   final class Strike: @unchecked Sendable {
     let fault: NameFault
     let lasting: Bool
-    let names: SimulatedNames
+    // The hooks hold the strike, and the names hold the hooks.
+    unowned let names: SimulatedNames
     private let lock = NSLock()
     private var count = 0
     private var over = false
@@ -223,7 +224,7 @@ struct CutoverFaultTests {
     let once = Once()
     let names = world.names
     names.set(
-      .init(before: { call, _ throws(FerryError) in
+      .init(before: { [unowned names] call, _ throws(FerryError) in
         guard call == .write, once.first() else { return }
         // Somebody with the same plan was faster.
         names.edit(CutoverWorld.key, CutoverWorld.lowered)
