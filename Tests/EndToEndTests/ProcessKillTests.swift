@@ -49,7 +49,7 @@ struct ProcessKillTests {
       // Longer from some round on: a busy machine gets there too.
       let seconds = Double.random(in: 0.02...(0.35 + 0.03 * Double(max(0, round - 40))))
       let answer = try await ferry.run(
-        ["-s", "KILL", "\(seconds)", Ferry.binary.path] + arguments, extra: variables,
+        ["--foreground", "-s", "KILL", "\(seconds)", Ferry.binary.path] + arguments, extra: variables,
         program: "timeout")
       codes.append(answer.code)
       if answer.code == 0 { return kills }
