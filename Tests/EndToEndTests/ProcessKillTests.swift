@@ -46,11 +46,13 @@ struct ProcessKillTests {
     var kills = 0
     var codes: [Int32] = []
     for round in 0..<1000 {
-      // Longer from some round on: a busy machine gets there too.
-      let seconds = Double.random(in: 0.02...(0.35 + 0.03 * Double(max(0, round - 40))))
+      // Short lives first, so that an idle machine is killed often enough; longer from some round on: a busy one
+      // gets there too.
+      let most = round < 30 ? 0.15 : 0.35 + 0.03 * Double(max(0, round - 40))
+      let seconds = Double.random(in: 0.02...most)
       let answer = try await ferry.run(
-        ["--foreground", "-s", "KILL", "\(seconds)", Ferry.binary.path] + arguments, extra: variables,
-        program: "timeout")
+        ["--foreground", "-s", "KILL", "\(seconds)", Ferry.binary.path] + arguments,
+        extra: variables, program: "timeout")
       codes.append(answer.code)
       if answer.code == 0 { return kills }
       guard answer.code == 137 else {
