@@ -13,12 +13,13 @@ public struct AWSSession: Sendable {
   /// Nothing is sent until the first call.
   /// - Throws: `.badInput` (64) for an endpoint that is neither https nor loopback.
   public init(
-    profile: String?, roleARN: String?, region: String?, endpointURL: String?,
-    environment: [String: String], engine: HTTPEngine, clock: any FerryClock
+    profile: String?, roleARN: String?, externalID: String? = nil, region: String?,
+    endpointURL: String?, environment: [String: String], engine: HTTPEngine, clock: any FerryClock
   ) throws(FerryError) {
     let profiles = try Profiles.read(environment: environment, file: AWSFiles.read)
     let chain = CredentialChain(
-      environment: environment, profiles: profiles, profile: profile, roleARN: roleARN)
+      environment: environment, profiles: profiles, profile: profile, roleARN: roleARN,
+      externalID: externalID)
     let keys = chain.profileKeys
     func given(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
     regionName =
@@ -33,7 +34,7 @@ public struct AWSSession: Sendable {
     self.place = place
     for service in [
       AWSService.cloudFront, .keyValueStore, .route53, .sts, .cloudFormation, .acm, .iam, .wafv2,
-      .lambda, .s3, .kms, .logs,
+      .lambda, .s3, .kms, .logs, .organizations,
     ] {
       try HTTPEngine.check(try place.endpoint(service, region: nil).url)
     }

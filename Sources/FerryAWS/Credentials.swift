@@ -13,10 +13,14 @@ public struct CredentialChain: Sendable {
   public var profile: String?
   /// A role to assume on top of what was found.
   public var roleARN: String?
+  /// What the role's trust policy asks for (`sts:ExternalId`).
+  public var externalID: String?
 
   public init(
-    environment: [String: String], profiles: Profiles, profile: String?, roleARN: String?
+    environment: [String: String], profiles: Profiles, profile: String?, roleARN: String?,
+    externalID: String? = nil
   ) {
+    self.externalID = externalID
     self.environment = environment
     self.profiles = profiles
     self.profile = profile
@@ -73,7 +77,8 @@ public struct CredentialChain: Sendable {
     found.passedOver = passed
     if let roleARN {
       let name = given("AWS_ROLE_SESSION_NAME") ?? profileKeys["role_session_name"]
-      found.roles.append(.init(arn: roleARN, sessionName: try sessionName(name)))
+      found.roles.append(
+        .init(arn: roleARN, externalID: externalID, sessionName: try sessionName(name)))
     }
     return found
   }

@@ -9,15 +9,16 @@ public struct Subprocess: Sendable {
   public let pid: pid_t
   private let output: Int32
 
-  /// Starts a program without a shell; stdin is empty, stdout comes back through `wait`.
+  /// Starts a program without a shell; stdout comes back through `wait`.
   ///
   /// - Parameters:
   ///   - arguments: the program, found on PATH, and its arguments.
+  ///   - stdin: a file to read; nil for nothing.
   ///   - stdout, stderr: files to write to instead; nil captures stdout and inherits stderr.
   /// - Throws: `subprocess` when it cannot be started.
   public init(
-    _ arguments: [String], environment: [String: String], stdout: String? = nil,
-    stderr: String? = nil
+    _ arguments: [String], environment: [String: String], stdin: String? = nil,
+    stdout: String? = nil, stderr: String? = nil
   ) throws(FerryError) {
     func fail(_ code: Int32) -> FerryError {
       FerryError(
@@ -31,7 +32,7 @@ public struct Subprocess: Sendable {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 0, stdin ?? "/dev/null", O_RDONLY, 0)
     if let stdout {
       posix_spawn_file_actions_addopen(&actions, 1, stdout, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     } else {

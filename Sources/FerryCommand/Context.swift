@@ -116,7 +116,8 @@ public struct Context: Sendable {
   public func session(_ account: Settings.Account) throws(FerryError) -> AWSSession {
     try AWSSession(
       profile: account.profile ?? options.profile, roleARN: account.roleARN ?? options.roleARN,
-      region: nil, endpointURL: options.endpointURL, environment: environment,
+      externalID: account.externalID, region: nil, endpointURL: options.endpointURL,
+      environment: environment,
       engine: Self.engine(environment),
       clock: clock)
   }
@@ -167,6 +168,17 @@ public struct Context: Sendable {
 }
 
 extension Context {
+  /// Where files that the settings name are: beside them, wherever the command was started.
+  package var settingsFolder: URL {
+    settings.path.map { URL(fileURLWithPath: $0).deletingLastPathComponent() } ?? workspace
+  }
+  /// One exchange, unsigned.
+  package func send(_ request: HTTPRequest) async throws(FerryError) -> (
+    status: Int, body: [UInt8]
+  ) {
+    let answer = try await Self.engine(environment).send(request)
+    return (answer.status, answer.body)
+  }
   /// Sends a document to a loopback service of our own, unsigned.
   public func post(_ body: [UInt8], to url: String) async throws(FerryError) -> (
     status: Int, body: [UInt8]

@@ -97,4 +97,23 @@ public enum Files {
       throw fail(code)
     }
   }
+
+  /// Adds to the end of a file, such as the step summary of a CI run; makes it where there is none.
+  package static func append(_ text: String, to path: String) throws(FerryError) {
+    func fail() -> FerryError {
+      FerryError(
+        "file-write", what: "could not write \(path)", why: String(cString: strerror(errno)),
+        next: "free space or choose another place")
+    }
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw fail() }
+    defer { close(descriptor) }
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw fail() }
+      bytes = bytes.dropFirst(count)
+    }
+  }
 }

@@ -11,6 +11,16 @@ public struct Settings: Sendable {
     public var name: String
     public var profile: String?
     public var roleARN: String?
+    /// What the role's trust policy asks for.
+    public var externalID: String?
+    public init(
+      name: String, profile: String? = nil, roleARN: String? = nil, externalID: String? = nil
+    ) {
+      self.name = name
+      self.profile = profile
+      self.roleARN = roleARN
+      self.externalID = externalID
+    }
   }
   public var accounts: [Account] = []
   public var windows: [String: ChangeWindow] = [:]
@@ -29,6 +39,8 @@ public struct Settings: Sendable {
   /// How long a moved distribution must have had no request before it is disabled.
   public var keepSourceSeconds = 86_400
   package var sweep = SweepRules()
+  package var organization: OrganizationScope?
+  package var notify: NotifySettings?
   /// The file that it was read from, or nil for the built-in settings.
   public var path: String?
   /// The whole document, for plugins.
@@ -74,7 +86,7 @@ struct SettingsReader {
 
   static let shape: [String: Kind] = [
     "version": .number,
-    "accounts": .named(.map(["profile": .text, "roleArn": .text])),
+    "accounts": .named(.map(["profile": .text, "roleArn": .text, "externalId": .text])),
     "zones": .named(
       .map([
         "provider": .text, "zoneId": .text, "account": .text, "server": .text,
@@ -104,6 +116,13 @@ struct SettingsReader {
     "sweep": .map([
       "grace": .span, "maxDeletions": .number, "maxPercent": .number,
       "keep": .map(["ids": .texts, "stacks": .texts, "tags": .named(.text)]),
+      "organization": .map([
+        "account": .text, "roleName": .text, "externalId": .text, "units": .texts,
+        "statuses": .texts, "skip": .texts,
+      ]),
+      "notify": .map([
+        "hook": .text, "webhook": .text, "secretFile": .text, "always": .flag,
+      ]),
     ]),
   ]
 
@@ -135,7 +154,8 @@ struct SettingsReader {
     for (name, account) in pairs(root["accounts"]) {
       out.accounts.append(
         .init(
-          name: name, profile: account["profile"]?.string, roleARN: account["roleArn"]?.string))
+          name: name, profile: account["profile"]?.string, roleARN: account["roleArn"]?.string,
+          externalID: account["externalId"]?.string))
     }
     for (name, window) in pairs(root["windows"]) {
       guard ["dns", "cloudfront"].contains(name) else {
@@ -165,7 +185,11 @@ struct SettingsReader {
     if let seconds = span(root["polling"]?["deployed"]) { out.deployedPollSeconds = seconds }
     if let seconds = span(root["migrate"]?["keepSource"]) { out.keepSourceSeconds = Int(seconds) }
     if let seconds = span(root["orphans"]?["idleAfter"]) { out.idleAfterSeconds = Int(seconds) }
-    if let sweep = root["sweep"] { out.sweep = try self.sweep(sweep) }
+    if let sweep = root["sweep"] {
+      out.sweep = try self.sweep(sweep)
+      out.organization = try organization(sweep["organization"], accounts: out.accounts)
+      out.notify = try notify(sweep["notify"])
+    }
     if let rehearsal = root["rehearsal"], !["advised", "required"].contains(rehearsal.string ?? "")
     {
       throw refuse("rehearsal is \"advised\" or \"required\"", at: rehearsal)

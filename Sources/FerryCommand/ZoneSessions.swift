@@ -185,9 +185,7 @@ public actor ZoneSessions {
 
   private func secret(_ tsig: ZoneSettings.TSIG?) throws(FerryError) -> TSIGKey? {
     guard let tsig else { return nil }
-    // Beside the settings that name it, wherever the command was started.
-    let base = context.settings.path.map { URL(fileURLWithPath: $0).deletingLastPathComponent() }
-    let path = URL(fileURLWithPath: tsig.secretFile, relativeTo: base ?? context.workspace).path
+    let path = URL(fileURLWithPath: tsig.secretFile, relativeTo: context.settingsFolder).path
     let bytes = try Files.read(path, what: "the TSIG secret", limit: 1 << 16, isSecret: true)
     return try TSIGSecret.key(
       String(decoding: bytes, as: UTF8.self), tsig, file: tsig.secretFile)

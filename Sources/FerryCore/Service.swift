@@ -35,6 +35,8 @@ public struct AWSService: Hashable, Sendable {
   public static let kms = AWSService(environmentName: "KMS", configKey: "kms", signingName: "kms")
   public static let logs = AWSService(
     environmentName: "CLOUDWATCH_LOGS", configKey: "cloudwatch_logs", signingName: "logs")
+  public static let organizations = AWSService(
+    environmentName: "ORGANIZATIONS", configKey: "organizations", signingName: "organizations")
   public static let sts = AWSService(
     environmentName: "STS", configKey: "sts", signingName: "sts")
   public static let cloudFormation = AWSService(

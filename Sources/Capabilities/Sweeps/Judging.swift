@@ -35,7 +35,8 @@ struct Judging {
     }
     var out = old ?? Ledger(account: account.id, at: now)
     var run = Ledger.Run(at: now)
-    run.gaps = report.gaps.count { $0.account == account.id }
+    out.gaps = report.gaps.filter { $0.account == account.id }
+    run.gaps = out.gaps.count
     out.lastRun = max(now, out.lastRun)
     out.entries.removeAll { $0.closedAt.map { $0 < now - Ledger.historySeconds } ?? false }
     out.runs.removeAll { $0.at < now - Ledger.historySeconds }

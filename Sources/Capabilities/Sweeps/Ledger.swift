@@ -19,6 +19,8 @@ struct Ledger: Codable, Equatable, Sendable {
   /// The distributions as last read, header values redacted: a listed version that is still one of these
   /// is not read again.
   var known: [Inventory.Distribution] = []
+  /// What the last sweep could not read.
+  var gaps: [Inventory.Gap] = []
 
   struct Entry: Codable, Equatable, Sendable {
     /// As last seen, without `ledger`.
@@ -104,6 +106,7 @@ struct Ledger: Codable, Equatable, Sendable {
   mutating func remove(_ resources: Set<String>, by plan: String, at: Date) {
     for index in entries.indices
     where entries[index].isOpen && resources.contains(entries[index].key.id) {
+      if !runs.isEmpty { runs[runs.count - 1].removed += 1 }
       entries[index].state = .removed
       entries[index].closedAt = at
       entries[index].plan = plan

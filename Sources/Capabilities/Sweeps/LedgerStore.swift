@@ -50,6 +50,46 @@ extension LedgerStore {
     }
   }
 
+  // MARK: Which accounts there are
+
+  private static var indexName: String { "sweep/accounts" }
+  /// The accounts that have a ledger, sorted.
+  func sweptAccounts() async throws(FerryError) -> [AccountID] {
+    try await ledger(named: Self.indexName)?.document["accounts"]?.array?.compactMap(\.string) ?? []
+  }
+  /// Accounts that the last sweep over them could not judge at all.
+  func unreadAccounts() async throws(FerryError) -> [Inventory.Gap] {
+    try await ledger(named: Self.indexName).map { (it) throws(FerryError) in
+      try it.document["unread"]?.decoded([Inventory.Gap].self, what: "the sweep's index") ?? []
+    } ?? []
+  }
+  /// - Parameters:
+  ///   - judged: the accounts that were, by their place's name.
+  ///   - unread: the places that could not be.
+  func note(judged: [String: AccountID], unread: [String: Inventory.Gap]) async throws(FerryError) {
+    try await change(Self.indexName) { (old) throws(FerryError) in
+      let known = old?["accounts"]?.array?.compactMap(\.string) ?? []
+      var gaps = try old?["unread"]?.decoded([Inventory.Gap].self, what: "the sweep's index") ?? []
+      gaps.removeAll { gap in
+        judged.contains { $0.key == gap.resource || $0.value == gap.account }
+          || unread[gap.resource ?? ""] != nil
+      }
+      gaps += unread.map { name, gap in
+        var out = gap
+        out.resource = name
+        return out
+      }
+      gaps.sort { ($0.resource ?? "") < ($1.resource ?? "") }
+      return (
+        [
+          "schema": "edgeferry.sweeps/1",
+          "accounts": JSONValue.of(Set(known).union(judged.values).sorted()),
+          "unread": JSONValue.of(gaps),
+        ], ()
+      )
+    }
+  }
+
   // MARK: Keeps
 
   private static var keepsName: String { "sweep/keeps" }

@@ -4,11 +4,6 @@ import FerryCommand
 import FerryCore
 import Foundation
 
-/// One account that a sweep looks at.
-struct SweepPlace: Sendable {
-  var account: Settings.Account
-}
-
 /// What a sweep found in one account; small, whatever the account holds.
 struct Observation: Sendable {
   var place: SweepPlace
@@ -59,6 +54,14 @@ struct SweepObserver: Sendable {
     if let error = found.lazy.compactMap(\.failure).first(where: { $0.exit == .interrupted }) {
       throw error
     }
+    let judged = found.filter { $0.failure == nil }.compactMap { it in
+      it.account.map { (it.place.account.name, $0) }
+    }
+    let unread = found.filter { $0.failure != nil }.compactMap { it in
+      it.gaps.last.map { (it.place.account.name, $0) }
+    }
+    try await store.note(
+      judged: Dictionary(judged) { $1 }, unread: Dictionary(unread) { $1 })
     return found
   }
 
@@ -67,6 +70,11 @@ struct SweepObserver: Sendable {
     do throws(FerryError) {
       let session = try context.session(place.account)
       let account = try await session.identity().account
+      if let id = place.id, id != account {
+        throw FerryError(
+          "other-account", exit: .blocked, what: "could not sweep account \(id)",
+          why: "the credentials for it belong to \(account)", next: "correct sweep.organization")
+      }
       out.account = account
       let old = try await store.ledger(of: account)
       var options = context.readerOptions(session, includeSecrets: false, tags: .ofStaging)
@@ -91,7 +99,7 @@ struct SweepObserver: Sendable {
       out.failure = error
       out.gaps.append(
         .init(
-          account: out.account ?? place.account.name,
+          account: out.account ?? place.id ?? place.account.name,
           call: error.service?.operation ?? "sweep", reason: "\(error.what): \(error.why)"))
     }
     return out

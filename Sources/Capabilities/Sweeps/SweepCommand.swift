@@ -12,7 +12,9 @@ public struct SweepCommand: AsyncParsableCommand {
     commandName: "sweep",
     abstract:
       "Find orphans in many accounts again and again; remove what stayed past its grace period.",
-    subcommands: [Run.self, KeepCommand.self])
+    subcommands: [
+      Run.self, Report.self, History.self, KeepCommand.self, Schedule.self,
+    ])
   public init() {}
 
   struct Run: FerryCommand {
@@ -30,6 +32,8 @@ public struct SweepCommand: AsyncParsableCommand {
       name: .customLong("plan-out"),
       help: "Write what is due as a plan, to be read now and applied later, just as it is.")
     var planOut: String?
+    @Option(help: "Write metrics for Prometheus' textfile collector to this file.")
+    var prometheus: String?
     @Option(help: "K/N: only the Kth of N parts of the accounts.") var shard: String?
     @Option(help: "An account of the settings (repeatable; default: all).") var account: [String] =
       []
@@ -47,8 +51,9 @@ public struct SweepCommand: AsyncParsableCommand {
           "bad-usage", what: "could not run the sweep",
           why: "--apply and --plan-out exclude each other", next: "give one of them")
       }
-      let places = try context.accounts(named: account).filter { shard?.holds($0.name) ?? true }
-        .map(SweepPlace.init)
+      let places = try await context.sweepPlaces(named: account).filter {
+        shard?.holds($0.account.name) ?? true
+      }
       let state = try context.stateStore()
       let keeps = try await state.keeps()
       let now = Date(
@@ -84,11 +89,38 @@ public struct SweepCommand: AsyncParsableCommand {
       let report = try await report(seen, over, actions, observer)
       try show(report, context)
       if planOut != nil {
-        guard over.isEmpty else { return .blocked }
-        try await plan(seen, observer, context)
+        if over.isEmpty { try await plan(seen, observer, context) } else { exit = .blocked }
       }
       if exit == .done, !report.findings.complete { exit = .blocked }
-      return exit == .done ? Self.found(failOn, report, seen) : exit
+      if exit == .done { exit = Self.found(failOn, report, seen) }
+      try await publish(report, exit, seen, context)
+      return exit
+    }
+
+    /// Everywhere else that hears of a sweep: CI's summary, the metrics, the hook and the webhook.
+    private func publish(
+      _ report: SweepReport, _ exit: FerryCore.ExitCode, _ seen: [Observation], _ context: Context
+    ) async throws(FerryError) {
+      if let summary = context.environment["GITHUB_STEP_SUMMARY"], !summary.isEmpty {
+        do throws(FerryError) {
+          try Files.append(
+            printable(SweepText.markdown(report.findings, overCaps: report.overCaps)), to: summary)
+        } catch {
+          context.terminal.warn("the step summary was not written: \(error.why)")
+        }
+      }
+      let removed = report.actions.reduce(0) { $0 + $1.removed.count }
+      if let prometheus {
+        try Files.write(
+          SweepText.prometheus(
+            report.findings, at: report.at, removed: removed, exit: exit.rawValue), to: prometheus)
+      }
+      var document = report.document.object ?? [:]
+      document["exitCode"] = .int(Int64(exit.rawValue))
+      await SweepNotifier(context: context).tell(
+        .object(document),
+        isNews: Self.hasChanged(report, seen) || !report.findings.complete
+          || !report.actions.isEmpty || !report.overCaps.isEmpty)
     }
 
     private func show(_ report: SweepReport, _ context: Context) throws(FerryError) {
@@ -97,7 +129,8 @@ public struct SweepCommand: AsyncParsableCommand {
       case .ndjson:
         try context.answer(
           report.findings.findings.map { JSONValue.of($0).canonical + "\n" }.joined())
-      case .markdown: try context.answer(FindingsText.markdown(report.findings))
+      case .markdown:
+        try context.answer(SweepText.markdown(report.findings, overCaps: report.overCaps))
       default: try context.answer(report.text)
       }
     }
@@ -107,19 +140,19 @@ public struct SweepCommand: AsyncParsableCommand {
       ]
       return order.first(where: exits.contains) ?? .done
     }
+    /// Whether a finding came, healed or was removed.
+    private static func hasChanged(_ report: SweepReport, _ seen: [Observation]) -> Bool {
+      seen.contains { ($0.run?.new ?? 0) + ($0.run?.healed ?? 0) > 0 }
+        || report.actions.contains { !$0.removed.isEmpty }
+    }
     private static func found(_ failOn: FailOn, _ report: SweepReport, _ seen: [Observation])
       -> FerryCore.ExitCode
     {
       let open = report.findings.findings.filter {
         ![.healed, .removed].contains($0.ledger?.state)
       }
-      let changed = seen.contains {
-        ($0.run?.new ?? 0) + ($0.run?.healed ?? 0) > 0 || $0.run.map { $0.removed > 0 } ?? false
-      }
       if failOn.findings, !open.isEmpty { return .found }
-      if failOn.changes, changed || report.actions.contains(where: { !$0.removed.isEmpty }) {
-        return .found
-      }
+      if failOn.changes, hasChanged(report, seen) { return .found }
       if let percent = failOn.quotaPercent,
         report.findings.quotas.contains(where: { $0.used * 100 >= $0.limit * percent })
       {
@@ -225,12 +258,7 @@ public struct SweepCommand: AsyncParsableCommand {
           "bad-usage", what: "could not keep \(id.debugDescription)",
           why: "it is no id of a policy or distribution", next: "give it as `sweep run` shows it")
       }
-      guard let date = Timestamp.read(until) ?? Timestamp.read("\(until)T00:00:00Z") else {
-        throw .badInput(
-          "bad-usage", what: "could not read --until",
-          why: "\(until.debugDescription) is neither a date nor an RFC 3339 time",
-          next: "write it as 2027-01-31")
-      }
+      let date = try sweepDate(until, option: "--until")
       guard date > context.planningTime else {
         throw .badInput(
           "bad-usage", what: "could not keep \(id)", why: "\(until) is past",
