@@ -146,7 +146,7 @@ public final class StateStore: Sendable {
       next: "restore it from a copy (edgeferry state import), or move it away and plan again")
   }
 
-  private func write<T>(_ body: (Database) throws -> T) throws(FerryError) -> T {
+  func write<T>(_ body: (Database) throws -> T) throws(FerryError) -> T {
     do {
       return try queue.write(body)
     } catch let error as FerryError {
