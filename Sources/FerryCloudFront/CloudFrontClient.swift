@@ -150,6 +150,62 @@ public struct CloudFrontClient: Sendable {
     return out
   }
 
+  /// The same as CloudFront's newer list has it, which knows distribution tenants too.
+  /// - Parameter distribution: one of one's own whose certificate covers the name.
+  /// - Source: botocore 1.43.11, ListDomainConflicts; each item of the list is called as the list is.
+  public func domainConflicts(_ name: String, distribution: String)
+    async throws(FerryError) -> [ConflictingAlias]
+  {
+    let operation = "ListDomainConflicts"
+    var out: [ConflictingAlias] = []
+    var marker: String?
+    repeat {
+      var members = [
+        XElement("Domain", text: name),
+        XElement(
+          "DomainControlValidationResource", [XElement("DistributionId", text: distribution)]),
+        XElement("MaxItems", text: "100"),
+      ]
+      if let marker { members.append(XElement("Marker", text: marker)) }
+      let answer = try await call(
+        operation, method: "POST", path: "/domain-conflicts",
+        body: XElement("ListDomainConflictsRequest", members))
+      let root = try Self.document(answer, operation: operation)
+      guard root.name == "ListDomainConflictsResult" else {
+        throw Self.unreadable(operation, "it holds no ListDomainConflictsResult")
+      }
+      for it in root.first("DomainConflicts")?.all("DomainConflicts") ?? [] {
+        out.append(
+          ConflictingAlias(
+            alias: it.text(at: "Domain") ?? "", distribution: it.text(at: "ResourceId") ?? "",
+            account: it.text(at: "AccountId") ?? ""))
+      }
+      let next = root.text(at: "NextMarker").flatMap { $0.isEmpty ? nil : $0 }
+      if let next, next == marker {
+        throw Self.unreadable(operation, "the next page's marker is this page's own")
+      }
+      marker = next
+    } while marker != nil
+    return out
+  }
+
+  /// The aliases of all of the account's distributions, in lower case, by their summaries.
+  public func aliases() async throws(FerryError) -> [(alias: String, distribution: String)] {
+    var out: [(alias: String, distribution: String)] = []
+    var marker: String?
+    repeat {
+      let page = try await page(
+        "ListDistributions", "/distribution", item: "DistributionSummary", marker: marker,
+        selection: .init(depth: 4, names: ["Id", "Aliases"]))
+      for it in page.items {
+        let id = it.text(at: "Id") ?? ""
+        out += (it.at("Aliases/Items")?.children ?? []).map { ($0.text.lowercased(), id) }
+      }
+      marker = page.nextMarker
+    } while marker != nil
+    return out
+  }
+
   public func tags(arn: String) async throws(FerryError) -> [String: String] {
     let answer = try await call(
       "ListTagsForResource", path: "/tagging", query: [.init("Resource", arn)])

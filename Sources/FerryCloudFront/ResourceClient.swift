@@ -118,7 +118,7 @@ public struct ResourceClient: Sendable {
     return nil
   }
 
-  private static func unknown(_ kind: ResourceKind) -> FerryError {
+  static func unknown(_ kind: ResourceKind) -> FerryError {
     FerryError(
       "unknown-kind", exit: .usage, what: "could not work on a \(kind.rawValue)",
       why: "this build neither makes nor deletes that kind", next: "make it by hand and map it")

@@ -41,6 +41,8 @@ public struct AWSService: Hashable, Sendable {
     environmentName: "STS", configKey: "sts", signingName: "sts")
   public static let cloudFormation = AWSService(
     environmentName: "CLOUDFORMATION", configKey: "cloudformation", signingName: "cloudformation")
+  public static let serviceQuotas = AWSService(
+    environmentName: "SERVICE_QUOTAS", configKey: "service_quotas", signingName: "servicequotas")
   /// - Source: Route 53 Developer Guide, "Amazon Route 53 API request limits": five requests a second per account.
   public static let route53 = AWSService(
     environmentName: "ROUTE_53", configKey: "route_53", signingName: "route53", callsPerSecond: 5)

@@ -46,7 +46,7 @@ extension CloudFrontModel {
     let wanted = Set(it.aliases).subtracting(old?.aliases ?? [])
     let neededCertificate = !it.aliases.isEmpty && old.map(Self.hasCertificate) == true
     guard !wanted.isEmpty || neededCertificate else { return }
-    guard wanted.isEmpty || it.aliases.count <= quotas.aliases else {
+    guard wanted.isEmpty || it.aliases.count <= limit(.aliases, of: it.account) else {
       throw Refusal(
         400, "TooManyDistributionCNAMEs",
         "Your request contains more CNAMEs than are allowed per distribution.")
@@ -146,7 +146,7 @@ extension CloudFrontModel {
   {
     guard Self.isAlias(name) else { throw .invalidArgument("The parameter Alias is not valid.") }
     guard !target.aliases.contains(name) else { return }
-    guard target.aliases.count < quotas.aliases else {
+    guard target.aliases.count < limit(.aliases, of: target.account) else {
       throw Refusal(
         400, "TooManyDistributionCNAMEs",
         "Your request contains more CNAMEs than are allowed per distribution.")

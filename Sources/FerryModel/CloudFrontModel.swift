@@ -47,6 +47,8 @@ public struct CloudFrontModel: Sendable {
     var stacks: [ModelStack] = []
     /// What ACM describes, by ARN.
     var certificates: [String: JSONValue] = [:]
+    /// What an inventory says may be created, and the value that it gives.
+    var quotas: [AccountQuota: ModelQuota] = [:]
 
     mutating func put(_ it: ModelDistribution) {
       if let name = distributions[it.id]?.domainName { domainNames[name] = nil }
@@ -195,6 +197,7 @@ public struct CloudFrontModel: Sendable {
         guard let asked else { throw .unknownOperation(request) }
         answer = try keyValues(asked.route, asked.id, call)
       case "acm": answer = try certificates(operation, call)
+      case "servicequotas": answer = try serviceQuotas(operation, call)
       case "sts": answer = try sts(form, call, requestID: requestID)
       case "cloudformation": answer = try cloudFormation(form, call, requestID: requestID)
       case "monitoring": answer = try cloudWatch(form, call, requestID: requestID)
@@ -293,7 +296,9 @@ public struct CloudFrontModel: Sendable {
 }
 
 /// How many of a thing may be created; loads are exempt.
-/// - Source: Developer Guide "Quotas". Kinds of entities and functions name theirs where they are written.
+///
+/// `AccountQuota` has those of an account; an inventory may give an account its own.
+/// - Source: Developer Guide "Quotas".
 public struct Quotas: Equatable, Sendable {
   /// nil: no limit, as in the lab; AWS's own default is 200.
   public var distributions: Int?

@@ -108,7 +108,13 @@ extension CloudFrontModel {
         "The caller reference that you are using to create a distribution is associated with another distribution. Already exists: \(taken.id)"
       )
     }
-    guard (accounts[call.account]?.distributions.count ?? 0) < quotas.distributions ?? .max else {
+    let there = accounts[call.account]?.distributions.values
+    // By which code AWS refuses a staging distribution too many is UNCONFIRMED.
+    let isFull =
+      there?.count ?? 0 >= limit(.distributions, of: call.account)
+      || it.staging
+        && there?.count(where: \.staging) ?? 0 >= limit(.stagingDistributions, of: call.account)
+    guard !isFull else {
       throw Refusal(
         400, "TooManyDistributions",
         "Processing your request would cause you to exceed the maximum number of distributions allowed."

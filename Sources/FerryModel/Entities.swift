@@ -3,7 +3,7 @@ import Foundation
 
 /// One kind of thing that distributions refer to, with what sets it apart from the others: origin
 /// access control and identity, the three kinds of policy, key group, public key and field-level encryption.
-/// - Source: botocore 1.43.11 service model; the quotas from the Developer Guide's page "Quotas".
+/// - Source: botocore 1.43.11 service model.
 struct EntityKind: Sendable {
   enum Verb: Sendable { case create, get, config, update, delete, list }
 
@@ -32,49 +32,51 @@ struct EntityKind: Sendable {
   var inUse: String?
   /// What a distribution that names one which does not exist is answered.
   var dangling: (status: Int, code: String)
-  var quota: Int
+  var quota: AccountQuota
 
   static let all: [EntityKind] = [
     EntityKind(
       name: "OriginAccessControl", plural: "OriginAccessControls", path: "origin-access-control",
       inventoryKey: "originAccessControls", updatesConfig: true, truncates: true, time: nil,
-      idPrefix: "E", dangling: (400, "InvalidOriginAccessControl"), quota: 100),
+      idPrefix: "E", dangling: (400, "InvalidOriginAccessControl"), quota: .originAccessControls),
     EntityKind(
       name: "CloudFrontOriginAccessIdentity", plural: "CloudFrontOriginAccessIdentities",
       path: "origin-access-identity/cloudfront", inventoryKey: "originAccessIdentities",
       updatesConfig: true, truncates: true, time: nil, idPrefix: "E", unique: "CallerReference",
-      fixed: ["CallerReference"], dangling: (400, "InvalidOriginAccessIdentity"), quota: 100),
+      fixed: ["CallerReference"], dangling: (400, "InvalidOriginAccessIdentity"),
+      quota: .originAccessIdentities),
     EntityKind(
       name: "CachePolicy", plural: "CachePolicies", path: "cache-policy",
-      inventoryKey: "cachePolicies", managed: true, dangling: (404, "NoSuchCachePolicy"), quota: 20),
+      inventoryKey: "cachePolicies", managed: true, dangling: (404, "NoSuchCachePolicy"),
+      quota: .cachePolicies),
     EntityKind(
       name: "OriginRequestPolicy", plural: "OriginRequestPolicies", path: "origin-request-policy",
       inventoryKey: "originRequestPolicies", managed: true,
-      dangling: (404, "NoSuchOriginRequestPolicy"), quota: 20),
+      dangling: (404, "NoSuchOriginRequestPolicy"), quota: .originRequestPolicies),
     EntityKind(
       name: "ResponseHeadersPolicy", plural: "ResponseHeadersPolicies",
       path: "response-headers-policy", inventoryKey: "responseHeadersPolicies", managed: true,
-      dangling: (404, "NoSuchResponseHeadersPolicy"), quota: 20),
+      dangling: (404, "NoSuchResponseHeadersPolicy"), quota: .responseHeadersPolicies),
     EntityKind(
       name: "PublicKey", plural: "PublicKeys", path: "public-key", inventoryKey: "publicKeys",
       updatesConfig: true, time: "CreatedTime", idPrefix: "K",
       fixed: ["CallerReference", "EncodedKey", "Name"], dangling: (400, "InvalidArgument"),
-      quota: 10),
+      quota: .publicKeys),
     EntityKind(
       name: "KeyGroup", plural: "KeyGroups", path: "key-group", inventoryKey: "keyGroups",
       missing: "NoSuchResource", inUse: "ResourceInUse",
-      dangling: (400, "TrustedKeyGroupDoesNotExist"), quota: 10),
+      dangling: (400, "TrustedKeyGroupDoesNotExist"), quota: .keyGroups),
     EntityKind(
       name: "FieldLevelEncryptionProfile", plural: "FieldLevelEncryptionProfiles",
       path: "field-level-encryption-profile", inventoryKey: "fieldLevelEncryptionProfiles",
       updatesConfig: true, idPrefix: "P", fixed: ["CallerReference"],
-      dangling: (404, "NoSuchFieldLevelEncryptionProfile"), quota: 10),
+      dangling: (404, "NoSuchFieldLevelEncryptionProfile"), quota: .fieldLevelEncryptionProfiles),
     EntityKind(
       name: "FieldLevelEncryption", plural: "FieldLevelEncryptionConfigs",
       path: "field-level-encryption", inventoryKey: "fieldLevelEncryptionConfigs",
       updatesConfig: true, idPrefix: "C", unique: "CallerReference", fixed: ["CallerReference"],
       subject: "FieldLevelEncryptionConfig",
-      dangling: (404, "NoSuchFieldLevelEncryptionConfig"), quota: 10),
+      dangling: (404, "NoSuchFieldLevelEncryptionConfig"), quota: .fieldLevelEncryptionConfigs),
   ]
   static func named(_ name: String) -> EntityKind? { all.first { $0.name == name } }
 
@@ -168,7 +170,8 @@ extension CloudFrontModel {
     let it = ModelEntity(
       id: text ?? random.uuid(), etag: random.capitalID(), lastModified: call.now, config: config)
     try judge(it, kind, call)
-    guard (accounts[call.account]?.entities[kind.name]?.count ?? 0) < kind.quota else {
+    let limit = limit(kind.quota, of: call.account)
+    guard (accounts[call.account]?.entities[kind.name]?.count ?? 0) < limit else {
       throw Refusal(
         400, "TooMany\(kind.plural)", "You have reached the maximum number of \(kind.plural).")
     }

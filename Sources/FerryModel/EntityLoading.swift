@@ -41,6 +41,7 @@ extension CloudFrontModel {
         id: it.id, account: account, etag: version(it), created: modified,
         lastModified: modified, config: try it.config("VpcOriginEndpointConfig"), tags: it.tags)
       made.loadedStatus = it.value["status"]?.string ?? "Deployed"
+      made.sharedWith = Set(it.value["sharedWith"]?.array?.compactMap(\.string) ?? [])
       accounts[account]?.vpcOrigins[it.id] = made
     }
     for it in try Self.items(document, "monitoringSubscriptions", place) {

@@ -23,7 +23,6 @@ struct ModelFunction: Equatable, Sendable {
 
 extension CloudFrontModel {
   /// - Source: Developer Guide "Quotas".
-  static let functionQuota = 100
   static let functionBytesMax = 10_240
 
   func function(arn: String, account: AccountID) -> ModelFunction? {
@@ -103,7 +102,7 @@ extension CloudFrontModel {
     guard known[name] == nil else {
       throw Refusal(409, "FunctionAlreadyExists", "A function with the same name already exists.")
     }
-    guard known.count < Self.functionQuota else {
+    guard known.count < limit(.functions, of: call.account) else {
       throw Refusal(400, "TooManyFunctions", "You have reached the maximum number of functions.")
     }
     accounts[call.account]?.functions[name] = it

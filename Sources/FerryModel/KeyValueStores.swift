@@ -73,6 +73,11 @@ extension CloudFrontModel {
       throw Refusal(
         409, "EntityAlreadyExists", "A key value store with this name already exists.")
     }
+    guard (accounts[call.account]?.stores.count ?? 0) < limit(.keyValueStores, of: call.account)
+    else {
+      throw Refusal(
+        400, "EntityLimitExceeded", "You have reached the maximum number of key value stores.")
+    }
     let it = ModelStore(
       name: name, id: random.uuid(), account: call.account, comment: comment,
       etag: random.capitalID(), created: call.now, lastModified: call.now,

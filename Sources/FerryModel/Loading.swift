@@ -7,7 +7,7 @@ extension CloudFrontModel {
   ///
   /// - Parameter document: `edgeferry.inventory/1`; `configXML` wins over `config`. Accounts that the model
   ///   does not know are added, and the arrays of what distributions refer
-  ///   to (`EntityLoading`) and `hostedZones` are taken where they are given. `takenAt`, `complete`, `gaps` and a stack's `resources` may be left out of
+  ///   to (`EntityLoading`), `hostedZones` and `quotas` are taken where they are given. `takenAt`, `complete`, `gaps` and a stack's `resources` may be left out of
   ///   one written by hand.
   /// - Throws: `.badInput` (64) for another schema or a broken document, naming the place.
   public mutating func load(_ document: JSONValue, now: Date) throws(FerryError) {
@@ -36,6 +36,7 @@ extension CloudFrontModel {
       loaded.take(account, now: now)
       try loaded.takeEntities(document["accounts"]?.array?[index], account.id, place, now: now)
       try loaded.takeZones(document["accounts"]?.array?[index], account.id, place, now: now)
+      try loaded.takeQuotas(document["accounts"]?.array?[index], account.id, place)
     }
     self = loaded
   }

@@ -15,10 +15,8 @@ struct ModelLogConfig: Equatable, Sendable {
 }
 
 /// Real-time log configurations, known by name or ARN.
-/// - Source: botocore 1.43.11 service model; the quota from the Developer Guide "Quotas".
+/// - Source: botocore 1.43.11 service model.
 extension CloudFrontModel {
-  static let logConfigQuota = 150
-
   /// The one that a document names; ARNs of other accounts are nobody's business.
   private func named(_ root: XElement, _ call: Call) throws(Refusal) -> ModelLogConfig {
     let name = root.text(at: "Name") ?? ""
@@ -110,7 +108,7 @@ extension CloudFrontModel {
         409, "RealtimeLogConfigAlreadyExists",
         "A real-time log configuration with this name already exists.")
     }
-    guard known.count < Self.logConfigQuota else {
+    guard known.count < limit(.realtimeLogConfigs, of: call.account) else {
       throw Refusal(
         400, "TooManyRealtimeLogConfigs",
         "You have reached the maximum number of real-time log configurations.")

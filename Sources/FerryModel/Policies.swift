@@ -2,9 +2,6 @@ import FerryCore
 import Foundation
 
 extension CloudFrontModel {
-  /// - Source: Developer Guide "Quotas and other considerations for continuous deployment".
-  public static let policyQuota = 20
-
   private func policy(_ id: String, _ call: Call) throws(Refusal) -> ModelPolicy {
     guard let it = accounts[call.account]?.policies[id] else {
       throw Refusal(
@@ -70,7 +67,8 @@ extension CloudFrontModel {
       id: random.uuid(), account: call.account, etag: random.capitalID(), lastModified: call.now,
       config: config)
     try namesFree(it)
-    guard (accounts[call.account]?.policies.count ?? 0) < Self.policyQuota else {
+    let limit = limit(.policies, of: call.account)
+    guard (accounts[call.account]?.policies.count ?? 0) < limit else {
       throw Refusal(
         400, "TooManyContinuousDeploymentPolicies",
         "You have reached the maximum number of continuous deployment policies for this Amazon Web Services account."

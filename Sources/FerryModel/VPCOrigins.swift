@@ -15,15 +15,15 @@ struct ModelVPCOrigin: Equatable, Sendable {
   var deleted: Date?
   /// Set by an inventory in place of what time says.
   var loadedStatus: String?
+  /// Accounts that it is shared with through AWS RAM, by an inventory.
+  var sharedWith: Set<AccountID> = []
 
   var arn: String { "arn:aws:cloudfront::\(account):vpcorigin/\(id)" }
 }
 
 /// VPC origins: `Deploying` for the propagation time after each change, then `Deployed`.
-/// - Source: botocore 1.43.11 service model; the quota from the Developer Guide "Quotas".
+/// - Source: botocore 1.43.11 service model.
 extension CloudFrontModel {
-  static let vpcOriginQuota = 25
-
   private func isThere(_ it: ModelVPCOrigin, now: Date) -> Bool {
     it.deleted.map { now < $0 + propagationSeconds } ?? true
   }
@@ -59,7 +59,9 @@ extension CloudFrontModel {
     for origin in origins where origin.text(at: "VpcOriginConfig/VpcOriginId") == id {
       let stated = origin.text(at: "VpcOriginConfig/OwnerAccountId") ?? ""
       let owner = stated.isEmpty ? distribution.account : stated
-      if owner != distribution.account {
+      let isShared =
+        accounts[owner]?.vpcOrigins[id]?.sharedWith.contains(distribution.account) == true
+      if owner != distribution.account, !isShared {
         guard !behaviours.refusesForeignARNs else {
           throw .accessDenied("The VPC origin \(id) is not shared with this account.")
         }
@@ -109,7 +111,7 @@ extension CloudFrontModel {
     try judge(config, besides: "", call)
     let tags = try Self.tags(root.first("Tags"))
     let known = accounts[call.account]?.vpcOrigins.values.count { isThere($0, now: call.now) }
-    guard known ?? 0 < Self.vpcOriginQuota else {
+    guard known ?? 0 < limit(.vpcOrigins, of: call.account) else {
       throw Refusal(
         400, "EntityLimitExceeded", "You have reached the maximum number of VPC origins.")
     }
@@ -126,7 +128,10 @@ extension CloudFrontModel {
   }
 
   func getVPCOrigin(_ id: String, _ call: Call) throws(Refusal) -> Answer {
-    let it = try vpcOrigin(id, call)
+    let shared = accounts.values.lazy.compactMap { $0.vpcOrigins[id] }.first {
+      $0.sharedWith.contains(call.account) && isThere($0, now: call.now)
+    }
+    let it = if let shared { shared } else { try vpcOrigin(id, call) }
     return Answer(headers: ["etag": it.etag], body: element(it, now: call.now))
   }
 

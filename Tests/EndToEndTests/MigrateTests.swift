@@ -44,7 +44,11 @@ struct MigrateEndToEndTests {
       """
     }
 
-    init() async throws {
+    /// - Parameters:
+    ///   - target: more members of the target's inventory.
+    ///   - third: distributions of a third account that the settings have too.
+    ///   - settings: more accounts of the settings.
+    init(target: String = "", third: [String]? = nil, settings: String = "") async throws {
       ferry = try Ferry()
       let http = #""HttpVersion":"http2","#
       let distributions = [
@@ -76,12 +80,13 @@ struct MigrateEndToEndTests {
         "continuousDeploymentPolicies":[\(Self.policy("cdp-1", "d2.cloudfront.net")),\(Self.policy("cdp-3", "d6.cloudfront.net"))],
         "cachePolicies":[{"id":"custom-cache","config":{"Name":"cache","MinTTL":1}}],
         "hostedZones":[{"id":"Z1","name":"example.com.","records":[\(records.joined(separator: ","))]}]},
-        {"id":"222222222222","certificates":[\(Self.certificate("222222222222", "new"))]}]}
+        {"id":"222222222222",\(target)"certificates":[\(Self.certificate("222222222222", "new"))]},
+        {"id":"333333333333","distributions":[\((third ?? []).joined(separator: ","))]}]}
         """, to: "inventory.json")
       lab = try await RunningLab(
         ferry,
         [
-          "--accounts", "111111111111,222222222222", "--propagation", "0.3s", "--load",
+          "--accounts", "111111111111,222222222222,333333333333", "--propagation", "0.3s", "--load",
           ferry.folder.appendingPathComponent("inventory.json").path,
         ])
       let keys = lab.ready["accounts"]
@@ -95,7 +100,8 @@ struct MigrateEndToEndTests {
         """
       }
       try ferry.write(
-        profile("old", "111111111111") + profile("new", "222222222222"), to: "aws.config")
+        profile("old", "111111111111") + profile("new", "222222222222")
+          + profile("third", "333333333333"), to: "aws.config")
       let port = (lab.ready["edge"]?.string ?? "").split(separator: ":").last.map(String.init)
       variables = [
         "AWS_CONFIG_FILE": ferry.folder.appendingPathComponent("aws.config").path,
@@ -108,7 +114,7 @@ struct MigrateEndToEndTests {
       try ferry.write(
         """
         version: 1
-        accounts: { source: { profile: old }, target: { profile: new }, again: { profile: old } }
+        accounts: { source: { profile: old }, target: { profile: new }, again: { profile: old }\(third == nil ? "" : ", third: { profile: third }")\(settings) }
         zones: { example.com: { provider: route53, zoneId: Z1, account: source, nameservers: [\(servers)] } }
         resolvers: ["\(lab.ready["resolver"]?.string ?? "")"]
         polling: { deployed: 0.5s, authoritative: 0.3s, rounds: 1 }

@@ -246,4 +246,23 @@ struct DrainTests {
       #expect(cross.because.contains("who owns the alias"))
     }
   }
+
+  static let ways: [(Exposure.Way, Int, Exposure.Order)] = [
+    (.sameAccount, 0, .aliasFirst),
+    (.wildcardBridge(.dnsFirst), 0, .dnsFirst),
+    (.wildcardBridge(.aliasFirst), 870, .aliasFirst),
+    (.disabledSource(isEnabled: true), 870, .aliasFirst),
+    (.disabledSource(isEnabled: false), 0, .aliasFirst),
+    (.support, 570, .aliasFirst),
+  ]
+  @Test(arguments: ways)
+  func `each way of moving an alias is exposed for what it does between two owners`(
+    _ way: Exposure.Way, _ seconds: Int, _ order: Exposure.Order
+  ) {
+    let it = Exposure.predict(way, ttl: 60, distribution: 30, policy: policy)
+    #expect(it.seconds == seconds && it.order == order && !it.because.isEmpty)
+    // What rests on DNS grows with the TTL, and only that.
+    let slow = Exposure.predict(way, ttl: 3600, distribution: 30, policy: policy)
+    #expect((slow.seconds > it.seconds) == (seconds > 0))
+  }
 }

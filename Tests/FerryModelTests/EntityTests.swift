@@ -55,8 +55,8 @@ struct EntityTests {
   }
 
   @Test func `each kind has AWS's quota`() async throws {
-    for kind in EntityKind.all where kind.quota <= 20 && kind.name != "KeyGroup" {
-      for index in 0...kind.quota {
+    for kind in EntityKind.all where kind.quota.standard <= 20 && kind.name != "KeyGroup" {
+      for index in 0...kind.quota.standard {
         let name = JSONValue.string("n\(index)")
         var members: [String: JSONValue] = ["Name": name]
         switch kind.name {
@@ -84,7 +84,7 @@ struct EntityTests {
         default: break
         }
         let config = JSONValue.object(members)
-        if index < kind.quota {
+        if index < kind.quota.standard {
           try await create(kind.path, config, shape: kind.config)
         } else {
           await world.refused("TooMany\(kind.plural)", 400) { () async throws(FerryError) in

@@ -10,7 +10,7 @@ struct RuleTests {
   let world = World()
 
   @Test func `the quota of twenty policies is kept`() async throws {
-    for index in 0..<CloudFrontModel.policyQuota {
+    for index in 0..<AccountQuota.policies.standard {
       let staging = try await world.create("s\(index)", ["Staging": true])
       _ = try await world.policy(staging.domainName)
     }

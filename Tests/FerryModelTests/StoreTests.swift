@@ -154,6 +154,35 @@ struct StoreTests {
     }
   }
 
+  @Test func `a VPC origin is read by whom it is shared with, and by nobody else`() async throws {
+    try world.model.with { (it: inout CloudFrontModel) throws in
+      try it.load(
+        [
+          "schema": "edgeferry.inventory/1",
+          "accounts": [
+            [
+              "id": "444444444444",
+              "vpcOrigins": [
+                [
+                  "id": "vo_shared", "sharedWith": [.string(World.account)],
+                  "config": ["Name": "s", "Arn": "arn:x", "HTTPPort": 80, "HTTPSPort": 443],
+                ],
+                [
+                  "id": "vo_own",
+                  "config": ["Name": "o", "Arn": "arn:x", "HTTPPort": 80, "HTTPSPort": 443],
+                ],
+              ],
+            ]
+          ],
+        ], now: world.clock.now)
+    }
+    let shared = try await world.client.resource(.vpcOrigin, "vo_shared")
+    #expect(shared.arn == "arn:aws:cloudfront::444444444444:vpcorigin/vo_shared")
+    await world.refused("EntityNotFound", 404) { () async throws(FerryError) in
+      _ = try await world.client.resource(.vpcOrigin, "vo_own")
+    }
+  }
+
   // MARK: References
 
   /// A distribution's members that name something of another account, or nothing at all.

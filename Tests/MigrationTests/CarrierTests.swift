@@ -118,6 +118,45 @@ struct CarrierTests {
     #expect(edits.map(\.to) == ["mapped"] && mapped.missing.isEmpty)
   }
 
+  static func vpcOrigin(_ owner: String? = nil) -> String {
+    let stated = owner.map { "<OwnerAccountId>\($0)</OwnerAccountId>" } ?? ""
+    return
+      "<Origins><Items><Origin><VpcOriginConfig><VpcOriginId>vo</VpcOriginId>\(stated)</VpcOriginConfig></Origin></Items></Origins>"
+  }
+
+  @Test(
+    arguments: [
+      (nil, "111111111111", "111111111111"), ("333333333333", "333333333333", nil),
+      ("222222222222", "222222222222", nil), ("", "111111111111", "111111111111"),
+    ] as [(String?, String, String?)])
+  func `a VPC origin that the target may use stays, with its owner named`(
+    _ stated: String?, _ owner: String, _ set: String?
+  ) throws {
+    let account = try Self.account(Self.vpcOrigin(stated))
+    var carrier = Self.carrier(
+      account, target: TargetScene(account: "222222222222", vpcOrigins: ["vo": owner]))
+    let edits = carrier.rewriting(account.distributions[0].config, of: .distribution)
+    #expect(carrier.missing.isEmpty && carrier.notes.contains { $0.contains("VPC origin vo") })
+    #expect(edits.map(\.to) == (set.map { [$0] } ?? []))
+    let after = account.distributions[0].config.edited(edits, shape: "DistributionConfig")
+    let place = "Origins/Items/Origin/VpcOriginConfig"
+    #expect(after.text(at: "\(place)/VpcOriginId") == "vo")
+    #expect(after.text(at: "\(place)/OwnerAccountId") == owner)
+  }
+
+  @Test(
+    arguments: [(nil, "111111111111"), ("333333333333", "333333333333")] as [(String?, String)])
+  func `a VPC origin that is not shared with the target is asked for, and its owner named`(
+    _ stated: String?, _ owner: String
+  ) throws {
+    let account = try Self.account(Self.vpcOrigin(stated))
+    var carrier = Self.carrier(account)
+    #expect(carrier.rewriting(account.distributions[0].config, of: .distribution).isEmpty)
+    #expect(carrier.missing.map(\.id) == ["vo"])
+    #expect(carrier.missing.first?.why.contains("account \(owner)'s") == true)
+    #expect(carrier.missing.first?.why.contains("AWS RAM") == true)
+  }
+
   @Test func `a bucket that is mapped changes the origin's name, one that is not stays`() throws {
     let account = try Self.account(
       "<Origins><Items><Origin><DomainName>one-1.s3.eu-west-1.amazonaws.com</DomainName></Origin></Items></Origins>"

@@ -187,6 +187,18 @@ struct ComparisonTests {
     #expect(!"\(carried.differences)".contains("canary"))
   }
 
+  @Test func `a VPC origin of the source that the copy uses too is meant, one of others is not`()
+    throws
+  {
+    let place = "Origins/Items/Origin/VpcOriginConfig/OwnerAccountId"
+    for (owner, isMeant) in [("111111111111", true), ("333333333333", false)] {
+      var carried = Carried(try CarrierTests.account(CarrierTests.vpcOrigin()))
+      carried.setTarget(owner, at: place, of: "TE1")
+      let found = try #require(carried.differences.first { $0.path.contains("OwnerAccountId") })
+      #expect(found.expected == isMeant, "\(found)")
+    }
+  }
+
   @Test func `code that still opens the source's store is not meant`() async throws {
     var carried = try await Self.carried()
     let old = carried.source.account.resources.first { $0.kind == .function }?.extras["code"]

@@ -149,6 +149,19 @@ struct CrossingTests {
     let account = try Self.account("", tags: ["aws:cloudformation:stack-name": "s", "team": "x"])
     #expect(Self.kinds(account) == ["distribution"])
   }
+
+  @Test(arguments: [("111111111111", "VPC"), ("333333333333", "account 333333333333's")])
+  func `a VPC origin of another account is told apart from one of the source's`(
+    _ owner: String, _ says: String
+  ) throws {
+    let account = try Self.account(
+      CarrierTests.vpcOrigin(),
+      resources: [
+        .init(.vpcOrigin, id: "vo", arn: "arn:aws:cloudfront::\(owner):vpcorigin/vo")
+      ])
+    let it = Crossing.all(in: account, isRedacted: false).first { $0.kind == "vpc-origin" }
+    #expect(it?.reason.contains(says) == true, "\(it?.reason ?? "")")
+  }
 }
 
 struct ExportCommandTests {

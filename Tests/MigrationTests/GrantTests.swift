@@ -80,6 +80,53 @@ struct GrantTests {
         == "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity ${create-oai.id}")
   }
 
+  static let user = String(repeating: "a1", count: 32)
+  static let identity = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity "
+  static func identities() -> Grants {
+    var it = grants([
+      "CloudFront Origin Access Identity EOAI":
+        "CloudFront Origin Access Identity ${create-oai.id}"
+    ])
+    it.identities = [user: "EOAI"]
+    return it
+  }
+  static func reader(_ principal: JSONValue) -> JSONValue {
+    [
+      "Sid": "oai", "Effect": "Allow", "Principal": principal, "Action": "s3:GetObject",
+      "Resource": "arn:aws:s3:::assets/*",
+    ]
+  }
+
+  @Test func `an identity admitted by its canonical user is admitted by its new name`() throws {
+    let statement = Self.reader(["CanonicalUser": .string(Self.user)])
+    let edit = try #require(Self.edit([statement], Self.identities()))
+    #expect(
+      edit.statements.add.first?["Principal"]
+        == ["AWS": .string(Self.identity + "${create-oai.id}")])
+    #expect(edit.old == [statement] && edit.rest == [])
+    // Somebody else's canonical user is nobody that is carried.
+    let other = Self.reader(["CanonicalUser": .string(String(repeating: "b2", count: 32))])
+    #expect(Self.edit([other], Self.identities()) == nil)
+  }
+
+  @Test func `who is admitted beside a canonical user stays so, and is not admitted twice`() throws
+  {
+    let other: JSONValue = .string(String(repeating: "b2", count: 32))
+    for (principal, rest) in [
+      (["CanonicalUser": [.string(Self.user), other]], ["CanonicalUser": [other]]),
+      (
+        ["CanonicalUser": .string(Self.user), "AWS": "333333333333"], ["AWS": "333333333333"]
+      ),
+    ] as [(JSONValue, JSONValue)] {
+      let statement = Self.reader(principal)
+      let edit = try #require(Self.edit([statement], Self.identities()))
+      #expect(
+        edit.statements.add.first?["Principal"]
+          == ["AWS": .string(Self.identity + "${create-oai.id}")])
+      #expect(edit.old == [statement] && edit.rest.map { $0["Principal"] } == [rest])
+    }
+  }
+
   @Test(
     arguments: [
       ["StringLike": ["AWS:SourceArn": "arn:aws:cloudfront::111111111111:distribution/*"]],

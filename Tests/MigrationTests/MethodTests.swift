@@ -15,7 +15,8 @@ struct MethodTests {
   static func methods(
     _ asked: AliasMethods.Method? = nil, order: String? = nil, outage: Bool = false
   ) -> AliasMethods {
-    AliasMethods(flipSeconds: 200, asked: asked, askedOrder: order, isOutageAccepted: outage)
+    AliasMethods(
+      policy: CutoverPolicy(), asked: asked, askedOrder: order, isOutageAccepted: outage)
   }
   static func considered(_ choice: AliasMethods.Choice, _ method: String) throws
     -> Plan.Method.Considered
@@ -32,9 +33,10 @@ struct MethodTests {
     let same = try Self.considered(choice, "same-account")
     #expect(!same.possible && same.reasons == ["source and target are different accounts"])
     let disabled = try Self.considered(choice, "disabled-source")
-    #expect(disabled.possible && disabled.exposureSeconds == 800 && disabled.rollbackSeconds == 800)
-    #expect(try Self.considered(choice, "support").possible)
-    #expect(try Self.considered(choice, "wildcard-bridge").rollbackSeconds == 1100)
+    #expect(disabled.possible && disabled.exposureSeconds == 870 && disabled.rollbackSeconds == 870)
+    let support = try Self.considered(choice, "support")
+    #expect(support.possible && support.exposureSeconds == 570 && support.rollbackSeconds == nil)
+    #expect(try Self.considered(choice, "wildcard-bridge").rollbackSeconds == 1170)
   }
 
   @Test func `within one account one call moves it and nothing else is open`() throws {
@@ -62,7 +64,7 @@ struct MethodTests {
         == true, "\(error?.causes ?? [])")
     #expect(error?.next.contains("--accept-risk outage") == true)
     let choice = try Self.methods(outage: true).choose(scene)
-    #expect(choice.method == .disabledSource && choice.exposureSeconds == 800)
+    #expect(choice.method == .disabledSource && choice.exposureSeconds == 870)
   }
 
   @Test func `an apex without a known zone is told by its labels`() {
@@ -80,6 +82,37 @@ struct MethodTests {
     #expect(throws: FerryError.self) { try Self.methods().choose(own) }
     let unrelated = Self.scene { $0.overlaps = [.init(alias: "a.example.com", holder: "E9")] }
     #expect(try Self.methods().choose(unrelated).method == .wildcardBridge)
+  }
+
+  @Test func `a holder in an account that was read is named with it`() {
+    let scene = Self.scene {
+      $0.overlaps = [.init(alias: "*.example.com", holder: "ETHIRD", account: "333333333333")]
+    }
+    let error = #expect(throws: FerryError.self) { try Self.methods().choose(scene) }
+    #expect(
+      error?.causes.contains { $0.contains("ETHIRD of account 333333333333 holds *.example.com") }
+        == true, "\(error?.causes ?? [])")
+  }
+
+  @Test func `what was not heard is told beside what was chosen, and is why nothing may be chosen`()
+    throws
+  {
+    let choice = try Self.methods().choose(
+      Self.scene { $0.unheard = ["the distributions of account third could not be read: no"] })
+    #expect(
+      try Self.considered(choice, "wildcard-bridge").reasons.contains {
+        $0.contains("account third")
+      })
+    let error = #expect(throws: FerryError.self) {
+      try Self.methods().choose(
+        Self.scene {
+          $0.overlaps = nil
+          $0.unheard = ["ListDomainConflicts gave nothing: AccessDenied"]
+        })
+    }
+    #expect(
+      error?.causes.contains { $0.contains("(ListDomainConflicts gave nothing: AccessDenied)") }
+        == true, "\(error?.causes ?? [])")
   }
 
   @Test(arguments: [
@@ -120,7 +153,7 @@ struct MethodTests {
     let error = #expect(throws: FerryError.self) {
       try Self.methods(.disabledSource).choose(Self.scene())
     }
-    #expect(error?.exit == .blocked && error?.why.contains("outage of about 800 s") == true)
+    #expect(error?.exit == .blocked && error?.why.contains("outage of about 870 s") == true)
     let choice = try Self.methods(.disabledSource, outage: true).choose(Self.scene())
     #expect(choice.method == .disabledSource && choice.order == "alias-first")
     #expect(try Self.considered(choice, "wildcard-bridge").possible)
@@ -139,9 +172,9 @@ struct MethodTests {
     let error = #expect(throws: FerryError.self) {
       try Self.methods(order: "alias-first").choose(Self.scene())
     }
-    #expect(error?.exit == .blocked && error?.why.contains("800 s") == true)
+    #expect(error?.exit == .blocked && error?.why.contains("870 s") == true)
     let choice = try Self.methods(order: "alias-first", outage: true).choose(Self.scene())
-    #expect(choice.order == "alias-first" && choice.exposureSeconds == 800)
+    #expect(choice.order == "alias-first" && choice.exposureSeconds == 870)
     #expect(choice.method == .wildcardBridge)
   }
 

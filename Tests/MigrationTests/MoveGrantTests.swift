@@ -171,4 +171,48 @@ struct MoveGrantTests {
     })
     #expect(!world.pair.plan.steps.contains { $0.action.type == "s3.putBucketPolicy" })
   }
+
+  @Test func `an identity that the bucket admits by its canonical user is admitted as the copy's`()
+    async throws
+  {
+    var map = MoveScene.map
+    map.realtimeLogConfigs = [
+      "arn:aws:cloudfront::111111111111:realtime-log-config/rl":
+        "arn:aws:cloudfront::222222222222:realtime-log-config/rl"
+    ]
+    var bucket: JSONValue = .null
+    let world = try await MoveWorld(inventory: MoveScene.everything, map: map) { input in
+      let user = input.closure.resources.first { $0.kind == .originAccessIdentity }?
+        .extras["s3CanonicalUserId"]
+      bucket = [
+        "Statement": [
+          [
+            "Sid": "legacy", "Effect": "Allow", "Principal": ["CanonicalUser": user ?? .null],
+            "Action": "s3:GetObject", "Resource": "arn:aws:s3:::assets-2/*",
+          ]
+        ]
+      ]
+      input.closure.resources.append(
+        .init(.bucket, id: "assets-2", json: ["region": "eu-west-1", "policy": bucket]))
+    }
+    let policies = Policies(["assets-2": bucket])
+    let path = MoveWorld.temporary()
+    defer { MoveWorld.remove(path) }
+    let store = try world.store(path)
+    let half = try await world.run(
+      store, until: "await-idle-eprimary", answer: { policies.answer($0) })
+    #expect(half.exit == .notYet, "\(String(describing: half.error))")
+    let create = try #require(
+      world.pair.plan.steps.first { $0.id.hasPrefix("create-origin-access-identity") })
+    let copy = try MoveRunTests.id(create.id, store, world.pair.plan)
+    let principals = PolicyDocument.statements(policies["assets-2"]).map { $0["Principal"] }
+    #expect(principals.count == 2)
+    #expect(
+      principals.contains([
+        "AWS": .string("arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity \(copy)")
+      ]))
+    let done = try await world.run(store, answer: { policies.answer($0) })
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    #expect(PolicyDocument.statements(policies["assets-2"]).count == 1)
+  }
 }

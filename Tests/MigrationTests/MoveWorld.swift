@@ -52,6 +52,8 @@ struct MoveWorld {
     let carrier = Carrier(
       closure.account, managed: Set(closure.managed.map(\.id)), target: scene, map: map,
       planName: "move")
+    let quotas = try await QuotaReader(transport: transport(account), account: account).read(
+      MigrationPlanner.quotas(of: carrier))
     let zone = try await Route53Zone.find(
       Self.zone, id: "Z1", client: Route53Client(from))
     guard let zone else { throw FerryError("zone", what: "no zone", why: "", next: "") }
@@ -62,11 +64,13 @@ struct MoveWorld {
       for alias in it.aliases {
         let found = try await MoveScene.observation(alias, it, zone)
         if let found { names.append(found) }
+        let overlaps = try await OverlapReader(client: CloudFrontClient(from)).overlaps(
+          of: alias, on: it)
         scenes.append(
           AliasScene(
             alias: alias, distribution: it.id, isSameAccount: account == Self.source,
             isSourceEnabled: it.isEnabled, certificateNames: carrier.certificateNames(for: it),
-            overlaps: try await AliasScene.Overlap.all(alias, of: it, in: CloudFrontClient(from)),
+            overlaps: overlaps.found, unheard: overlaps.unheard,
             zone: "example.com", isHeldBySource: true))
       }
     }
@@ -84,7 +88,8 @@ struct MoveWorld {
         start: clock.now, tool: "edgeferry test", endpoint: nil, inventoryDigest: "sha256:0",
         acceptedRisks: []),
       closure: closure.account, managed: Set(closure.managed.map(\.id)), target: scene,
-      map: carrier.map, distributions: ids, aliases: nil, names: names, cutover: cutover,
+      quotas: quotas, map: carrier.map, distributions: ids, aliases: nil, names: names,
+      cutover: cutover,
       scenes: scenes, method: nil, order: nil, keepSourceSeconds: 60, deletesSource: false,
       health: nil)
     edit(&input)

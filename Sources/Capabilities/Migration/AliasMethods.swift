@@ -11,6 +11,8 @@ struct AliasScene: Equatable, Sendable {
   var certificateNames: [String]?
   /// Who else holds the name or one over or under it: alias and holder. nil when that could not be asked.
   var overlaps: [Overlap]?
+  /// What was not heard of that, in words.
+  var unheard: [String] = []
   /// The zone that has the name; nil when the settings name none and none was found.
   var zone: String?
   /// Whether the source's own configuration holds it.
@@ -19,6 +21,9 @@ struct AliasScene: Equatable, Sendable {
   struct Overlap: Equatable, Hashable, Sendable {
     var alias: String
     var holder: String
+    /// As far as it is known; CloudFront masks the ids of others.
+    var account: AccountID?
+    var said: String { account.map { "\(holder) of account \($0)" } ?? holder }
   }
   var isWildcard: Bool { alias.hasPrefix("*.") }
   /// `*.example.com` of `www.example.com`.
@@ -49,10 +54,8 @@ struct AliasMethods {
     var exposureSeconds: Int
     var record: Plan.Method
   }
-  /// Seconds that a change of CloudFront takes to every edge location, as planned.
-  var aliasSeconds = 300
-  /// From the flip until the last cache has the new answer, and back.
-  var flipSeconds: Int
+  /// How long DNS takes to follow, and back.
+  var policy: CutoverPolicy
   var asked: Method?
   var askedOrder: String?
   var isOutageAccepted: Bool
@@ -74,25 +77,25 @@ struct AliasMethods {
     } else if chosen == nil, isOutageAccepted, possible(.disabledSource) != nil {
       chosen = .disabledSource
     }
-    guard let chosen, let own = possible(chosen) else {
+    guard let chosen, possible(chosen) != nil else {
       throw refusal(scene, "no way is free of an outage", considered)
     }
-    var exposure = own.exposureSeconds ?? 0
-    var order = chosen == .wildcardBridge ? "dns-first" : "alias-first"
-    if let askedOrder, askedOrder != order {
+    var predicted = exposure(chosen, scene)
+    if let askedOrder, askedOrder != predicted.order.rawValue {
       guard chosen == .wildcardBridge else {
         throw refusal(
           scene,
           "--order dns-first needs a wildcard bridge: CloudFront routes by who owns the alias",
           considered)
       }
-      // Taken from the source and added to the target while every viewer still comes by the old name.
-      order = askedOrder
-      exposure = 2 * aliasSeconds + flipSeconds
+      predicted = exposure(.wildcardBridge(.aliasFirst))
     }
+    let (order, exposure) = (predicted.order.rawValue, predicted.seconds)
     if exposure > 0, chosen != .support, !isOutageAccepted {
       throw refusal(
-        scene, "\(chosen.rawValue) with \(order) is an outage of about \(exposure) s", considered)
+        scene,
+        "\(chosen.rawValue) with \(order) is an outage of about \(exposure) s: \(predicted.because)",
+        considered)
     }
     return Choice(
       scene: scene, method: chosen, order: order, exposureSeconds: exposure,
@@ -115,16 +118,19 @@ struct AliasMethods {
   private func judge(_ method: Method, _ it: AliasScene) -> Plan.Method.Considered {
     var against: [String] = []
     var reasons: [String] = []
-    var exposure: Int?
+    let alias = Exposure.aliasSeconds
+    let flip = policy.stepCost(distribution: policy.propagationSeconds, ttl: policy.ttl)
     var rollback: Int?
     let others = (it.overlaps ?? []).filter { $0.holder != it.distribution }
     if method != .support {
       if !it.isHeldBySource { against.append("\(it.distribution) does not hold it") }
       if it.overlaps == nil {
-        against.append("who else holds \(it.alias) could not be asked, and unknown moves nothing")
+        let why = it.unheard.isEmpty ? "" : " (\(it.unheard.joined(separator: "; ")))"
+        against.append(
+          "who else holds \(it.alias) could not be asked\(why), and unknown moves nothing")
       }
       if let other = others.first(where: { $0.alias == it.alias }) {
-        against.append("\(other.holder) holds it")
+        against.append("\(other.said) holds it")
       }
       if let names = it.certificateNames, !Self.covers(names, it.alias) {
         against.append("the target's certificate does not cover \(it.alias)")
@@ -137,8 +143,7 @@ struct AliasMethods {
     case .sameAccount:
       if !it.isSameAccount { against.append("source and target are different accounts") }
       reasons = ["one call takes the alias from one distribution to the other"]
-      exposure = 0
-      rollback = aliasSeconds + flipSeconds
+      rollback = alias + flip
     case .wildcardBridge:
       if it.isSameAccount { against.append("within one account the alias moves in one call") }
       if it.isWildcard { against.append("no wildcard is less specific than \(it.alias)") }
@@ -149,22 +154,20 @@ struct AliasMethods {
         against.append("the target's certificate does not list \(it.bridge)")
       }
       if let other = it.overlaps?.first(where: { $0.alias == it.bridge }) {
-        against.append("\(other.holder) holds \(it.bridge)")
+        against.append("\(other.said) holds \(it.bridge)")
       }
       reasons = [
         "the target answers by \(it.bridge) while \(it.alias) leaves the source and joins the target"
       ]
-      exposure = 0
-      rollback = 3 * aliasSeconds + flipSeconds
+      rollback = 3 * alias + flip
     case .disabledSource:
       if it.isSameAccount { against.append("within one account no source has to be disabled") }
-      exposure = it.isSourceEnabled ? 2 * aliasSeconds + flipSeconds : 0
       reasons = [
         it.isSourceEnabled
           ? "the source is disabled before the alias is moved: viewers see errors until DNS leads to the target"
           : "the source is disabled already, so the alias moves in one call"
       ]
-      rollback = 2 * aliasSeconds + flipSeconds
+      rollback = 2 * alias + flip
     case .support:
       if it.isSameAccount { against.append("within one account nobody else is needed") }
       reasons = [
@@ -172,11 +175,24 @@ struct AliasMethods {
       ]
       rollback = nil
     }
+    let predicted = exposure(method, it)
     return .init(
       method: method.rawValue, possible: against.isEmpty,
-      reasons: against.isEmpty ? reasons : against,
-      exposureSeconds: against.isEmpty ? exposure : nil,
+      reasons: against.isEmpty ? reasons + [predicted.because] + it.unheard : against,
+      exposureSeconds: against.isEmpty ? predicted.seconds : nil,
       rollbackSeconds: against.isEmpty ? rollback : nil)
+  }
+
+  private func exposure(_ method: Method, _ it: AliasScene) -> Exposure {
+    switch method {
+    case .sameAccount: exposure(.sameAccount)
+    case .wildcardBridge: exposure(.wildcardBridge(.dnsFirst))
+    case .disabledSource: exposure(.disabledSource(isEnabled: it.isSourceEnabled))
+    case .support: exposure(.support)
+    }
+  }
+  private func exposure(_ way: Exposure.Way) -> Exposure {
+    .predict(way, ttl: policy.ttl, distribution: policy.propagationSeconds, policy: policy)
   }
 
   /// A certificate's wildcard covers one label (RFC 6125 §6.4.3); a wildcard alias must be listed itself.

@@ -13,6 +13,8 @@ struct TargetScene: Sendable {
   /// Things of the same kind and name as one of the source's.
   var resources: [Inventory.Resource] = []
   var certificates: [Certificate] = []
+  /// Those of the source that the account may use as they are, by the account that owns each.
+  var vpcOrigins: [String: AccountID] = [:]
   var gaps: [Inventory.Gap] = []
 }
 
@@ -204,10 +206,32 @@ struct Carrier {
     var out: [ConfigEdit] = []
     for reference in Reference.all(in: config, of: kind) {
       guard let from = config.value(at: reference.path) else { continue }
+      if reference.kind == .vpcOrigin, map.others[reference.id] == nil {
+        out += vpcOrigin(reference, in: config)
+        continue
+      }
       guard let to = successor(of: reference, text: from), to != from else { continue }
       out.append(.init(path: reference.path, from: from, to: to))
     }
     return out
+  }
+  /// One that is shared through AWS RAM stays, with its owner named; any other one has to be mapped.
+  private mutating func vpcOrigin(_ reference: Reference, in config: XElement) -> [ConfigEdit] {
+    let path = reference.path.dropLast("VpcOriginId".count) + "OwnerAccountId"
+    let stated = config.value(at: String(path))
+    let owner = stated.flatMap { $0.isEmpty ? nil : $0 } ?? closure.id
+    guard let there = target.vpcOrigins[reference.id] else {
+      missing.insert(
+        Missing(
+          section: "others", id: reference.id,
+          why:
+            "the VPC origin is account \(owner)'s and not shared with \(target.account); share it through AWS RAM, or make one there"
+        ))
+      return []
+    }
+    notes.append("VPC origin \(reference.id) of account \(there) is shared with \(target.account)")
+    return owner == there && stated == there
+      ? [] : [.init(path: String(path), from: stated, to: there)]
   }
   private mutating func successor(of reference: Reference, text: String) -> String? {
     guard let kind = reference.kind else { return nil }
@@ -261,6 +285,19 @@ struct Carrier {
       else { continue }
       out["CloudFront Origin Access Identity \(it.id)"] =
         "CloudFront Origin Access Identity \(successor.id)"
+    }
+    return out
+  }
+
+  /// Origin access identities of a distribution by their canonical user, under which a bucket policy may admit them.
+  func identities(of distribution: Inventory.Distribution) -> [String: String] {
+    var out: [String: String] = [:]
+    for found in Reference.all(in: distribution.config, of: .distribution)
+    where found.kind == .originAccessIdentity {
+      guard let it = resource(.originAccessIdentity, found.id),
+        let user = it.extras["s3CanonicalUserId"]?.string, !user.isEmpty
+      else { continue }
+      out[user] = it.id
     }
     return out
   }

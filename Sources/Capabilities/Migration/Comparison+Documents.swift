@@ -175,6 +175,11 @@ extension Comparison {
     {
       return (true, "the plan disabled the source")
     }
+    if place.target.hasSuffix("VpcOriginConfig/OwnerAccountId"), (old ?? "").isEmpty,
+      new == source.account.id
+    {
+      return (true, "the VPC origin is the source's, shared through AWS RAM")
+    }
     if let old, place.source.contains("AwsAccountNumber"), intent.map.accounts[old] == new {
       return (true, "mapped under accounts:")
     }

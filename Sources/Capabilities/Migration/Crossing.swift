@@ -16,6 +16,8 @@ extension Crossing {
     var resource: Inventory.Resource?
     /// Where the config that names it does so.
     var path: String
+    /// Whose export it is.
+    var account: AccountID
   }
   typealias Verdict = (reason: String, supply: String)
 
@@ -38,7 +40,8 @@ extension Crossing {
         add(
           reference.referent.name, it?.id ?? reference.id,
           rules[reference.referent]?(
-            Subject(id: reference.id, resource: it, path: reference.path)))
+            Subject(
+              id: reference.id, resource: it, path: reference.path, account: account.id)))
       }
     }
     for it in account.distributions {
@@ -52,7 +55,8 @@ extension Crossing {
       if it.kind == .kmsKey || it.kind == .logDelivery {
         add(
           it.kind.rawValue, it.id,
-          rules[.resource(it.kind)]?(Subject(id: it.id, resource: it, path: "")))
+          rules[.resource(it.kind)]?(
+            Subject(id: it.id, resource: it, path: "", account: account.id)))
       }
       if isRedacted, it.kind == .keyValueStore, it.holdsSecrets {
         add(
@@ -112,8 +116,14 @@ extension Crossing {
         "the code as a numbered version in us-east-1 of the target, with a role that lambda and edgelambda may assume; map it under lambdaFunctions:"
       )
     },
-    .resource(.vpcOrigin): { _ in
-      (
+    .resource(.vpcOrigin): { it in
+      if let owner = it.resource?.arn.flatMap(ARN.init)?.account, owner != it.account {
+        return (
+          "it is account \(owner)'s, shared through AWS RAM",
+          "a share of it with the target too, or a VPC origin of the target; map it under others:"
+        )
+      }
+      return (
         "the load balancer or instance behind it is in the source's VPC",
         "the VPC origin shared through AWS RAM, or one for a copy of what it fronts"
       )

@@ -17,6 +17,9 @@ struct Grants {
   var target: AccountID
   /// An old ARN or the name of an OAI → what stands for it, references included.
   var successors: [String: String]
+  /// Canonical users of origin access identities → the identity's id. S3 shows such a principal by the identity's name
+  /// once it has read it, so the copy's is written by name.
+  var identities: [String: String] = [:]
 
   /// - Parameter part: keeps the Sids of several distributions apart.
   func edit(
@@ -25,11 +28,12 @@ struct Grants {
   ) -> Edit? {
     var out = Edit(
       statements: PolicyStatements(service, resource, region: region), old: [], rest: [])
+    let own = self.own
     for (index, statement) in PolicyDocument.statements(policy).enumerated()
     where statement["Effect"]?.string == "Allow" {
-      let isOwn = holds(statement, successors)
+      let isOwn = holds(statement, own)
       guard isOwn || admitsAccount(statement) else { continue }
-      var copy = rewritten(statement, isOwn ? successors : [every(source): every(target)])
+      var copy = rewritten(named(statement), isOwn ? successors : [every(source): every(target)])
       if case .object(var members) = copy {
         members["Sid"] = .string(
           "Ferried" + Digest.hex(Digest.sha256(Array("\(part) \(index)".utf8))).prefix(12))
@@ -42,6 +46,26 @@ struct Grants {
       if others != statement { out.rest.append(others) }
     }
     return out.statements.add.isEmpty ? nil : out
+  }
+
+  /// Everything by which the carried are admitted.
+  private var own: [String: String] {
+    successors.merging(identities.mapValues { _ in "" }) { first, _ in first }
+  }
+  /// The statement with the carried identities alone as its principals, by name, where it names one by its canonical
+  /// user; else as it is.
+  private func named(_ statement: JSONValue) -> JSONValue {
+    guard case .object(var members) = statement, let principal = members["Principal"]?.object,
+      let given = principal["CanonicalUser"]
+    else { return statement }
+    let users = (given.array ?? [given]).compactMap(\.string).compactMap { identities[$0] }
+    guard !users.isEmpty else { return statement }
+    var names = users.map {
+      JSONValue.string("arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity \($0)")
+    }
+    names += (principal["AWS"].map { $0.array ?? [$0] } ?? []).filter { self.names($0, successors) }
+    members["Principal"] = ["AWS": names.count == 1 ? names[0] : .array(names)]
+    return .object(members)
   }
 
   private func every(_ account: AccountID) -> String {
@@ -98,9 +122,17 @@ struct Grants {
   private func without(_ value: JSONValue) -> JSONValue {
     switch value {
     case .array(let items):
-      let others = items.filter { !names($0, successors) }
+      let others = items.filter { !names($0, own) }
       return others.isEmpty ? value : .array(others.map(without))
-    case .object(let members): return .object(members.mapValues(without))
+    case .object(var members):
+      // Principals of one sort may all be carried, and those of another not.
+      if let principal = members["Principal"]?.object {
+        let others = principal.filter { entry in
+          !(entry.value.array ?? [entry.value]).allSatisfy { names($0, own) }
+        }
+        if !others.isEmpty { members["Principal"] = .object(others) }
+      }
+      return .object(members.mapValues(without))
     default: return value
     }
   }

@@ -8,6 +8,7 @@ struct MigrationInput: Sendable {
   var closure: Inventory.Account
   var managed: Set<String>
   var target: TargetScene
+  var quotas: QuotaScene
   var map: MigrationMap
   /// The distributions to carry, staging twins left out.
   var distributions: [String]
@@ -44,7 +45,9 @@ struct MigrationPlanner {
     /// The source's config as the steps so far leave it.
     var sourceConfig: XElement
     /// The target's aliases as the steps so far leave them.
-    var held: [String] = []
+    var held: [String] = [] { didSet { heldMost = max(heldMost, held.count) } }
+    /// The most that the target holds at any time.
+    private(set) var heldMost = 0
     var create: String { "create-distribution-\(it.id.lowercased())" }
     var id: String { "${\(create).id}" }
     var domain: String { "${\(create).domainname}" }
@@ -66,6 +69,7 @@ struct MigrationPlanner {
     try planner.moveNames()
     planner.recreatePolicies()
     planner.retireSources()
+    try planner.checkQuotas()
     return planner.sealed()
   }
 
@@ -157,16 +161,19 @@ struct MigrationPlanner {
     }
   }
   private mutating func choose() throws(FerryError) {
-    let drain = input.cutover.policy.propagationSeconds + input.cutover.policy.ttl
     let methods = AliasMethods(
-      flipSeconds: drain + input.cutover.policy.clientHoldSeconds, asked: input.method,
-      askedOrder: input.order,
+      policy: input.cutover.policy, asked: input.method, askedOrder: input.order,
       isOutageAccepted: input.planning.acceptedRisks.contains("outage"))
     for scene in input.scenes {
       let choice = try methods.choose(scene)
       choices.append(choice)
       exposure = max(exposure, choice.exposureSeconds)
-      if choice.exposureSeconds > 0 {
+      if choice.exposureSeconds > 0, choice.method == .support {
+        // When and how Support does it is not ours to choose.
+        builder.note(
+          "viewers of \(scene.alias) may see errors for up to \(choice.exposureSeconds) s after AWS Support moved it, until DNS has followed"
+        )
+      } else if choice.exposureSeconds > 0 {
         builder.risk(
           "outage",
           "viewers of \(scene.alias) see errors for about \(choice.exposureSeconds) s (\(choice.method.rawValue))"
@@ -300,13 +307,16 @@ struct MigrationPlanner {
   }
   private func grants(_ move: Move) -> [Grants.Edit] {
     var successors = carrier.grantSuccessors(distribution: move.it, reference: move.id)
+    var identities = carrier.identities(of: move.it)
     if let staging = move.staging {
       successors.merge(
         carrier.grantSuccessors(
           distribution: staging, reference: "${create-distribution-\(staging.id.lowercased()).id}")
       ) { first, _ in first }
+      identities.merge(carrier.identities(of: staging)) { first, _ in first }
     }
-    let rewriting = Grants(source: source, target: target, successors: successors)
+    let rewriting = Grants(
+      source: source, target: target, successors: successors, identities: identities)
     return input.closure.resources.compactMap { it in
       guard let json = it.json else { return nil }
       switch it.kind {

@@ -11,7 +11,8 @@ extension MigrateCommand {
       commandName: "plan",
       abstract: "Plan the move of distributions to another account, with the way back.",
       discussion: """
-        Reads both accounts, DNS and who holds the aliases; nothing is changed. What cannot be copied is mapped by a \
+        Reads both accounts, the target's quotas, DNS, and who holds the aliases in any account of the settings; \
+        nothing is changed. What cannot be copied is mapped by a \
         file: --map-out writes it with everything that could be matched.
 
         Example: edgeferry migrate plan E1EXAMPLE --source source --target target --map map.yaml
@@ -55,6 +56,9 @@ extension MigrateCommand {
         closure.account, managed: Set(closure.managed.map(\.id)), target: scene,
         map: map ?? MigrationMap(), planName: planName)
       try writeMap(carrier)
+      let quotas = try await QuotaReader(transport: to.transport, account: to.account).read(
+        MigrationPlanner.quotas(of: carrier))
+      context.warnAboutGaps(quotas.gaps)
       let alias = alias.map { $0.lowercased() }
       let primaries = closure.account.distributions.filter { ids.contains($0.id) }
       let aliases = primaries.flatMap { it in
@@ -71,13 +75,19 @@ extension MigrateCommand {
       let (names, notes) = try await observe(aliases, context)
       for note in notes { context.terminal.talk("note: \(safe(note))") }
       var scenes: [AliasScene] = []
-      let client = CloudFrontClient(from.transport)
+      let reader =
+        aliases.isEmpty
+        ? OverlapReader(client: CloudFrontClient(from.transport))
+        : try await OverlapReader.reading(
+          [(source, from.account, from.transport), (target, to.account, to.transport)],
+          context: context)
       for (it, alias) in aliases {
+        let overlaps = try await reader.overlaps(of: alias, on: it)
         scenes.append(
           AliasScene(
             alias: alias, distribution: it.id, isSameAccount: from.account == to.account,
             isSourceEnabled: it.isEnabled, certificateNames: carrier.certificateNames(for: it),
-            overlaps: try await AliasScene.Overlap.all(alias, of: it, in: client),
+            overlaps: overlaps.found, unheard: overlaps.unheard,
             zone: names.first { $0.name == DomainName(wire: alias) }.map {
               String($0.zone.name.text.dropLast())
             },
@@ -102,7 +112,8 @@ extension MigrateCommand {
             endpoint: endpoint ?? nil, inventoryDigest: Self.digest(closure.account),
             acceptedRisks: Set(acceptRisk)),
           closure: closure.account, managed: Set(closure.managed.map(\.id)), target: scene,
-          map: carrier.map, distributions: ids, aliases: alias.isEmpty ? nil : Set(alias),
+          quotas: quotas, map: carrier.map, distributions: ids,
+          aliases: alias.isEmpty ? nil : Set(alias),
           names: names, cutover: cutover, scenes: scenes, method: given.method,
           order: order, keepSourceSeconds: context.settings.keepSourceSeconds,
           deletesSource: deleteSource, health: context.settings.health))

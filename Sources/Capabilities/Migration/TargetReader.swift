@@ -43,6 +43,15 @@ struct TargetReader: Sendable {
       default: break
       }
     }
+    for id in Self.vpcOrigins(of: closure) {
+      do throws(FerryError) {
+        guard let it = try await client.find(.vpcOrigin, id: id) else { continue }
+        out.vpcOrigins[id] = it.arn.flatMap(ARN.init)?.account
+      } catch {
+        // Then it is not shared with the account, and has to be mapped.
+        if error.exit == .interrupted { throw error }
+      }
+    }
     do throws(FerryError) {
       for it in try await CertificateClient(transport).all() {
         out.certificates.append(
@@ -58,32 +67,11 @@ struct TargetReader: Sendable {
     }
     return out
   }
-}
 
-extension AliasScene.Overlap {
-  /// Who else holds an alias or one over or under it, as CloudFront tells the one who holds it.
-  ///
-  /// - Returns: nil when that could not be asked.
-  static func all(
-    _ alias: String, of distribution: Inventory.Distribution, in client: CloudFrontClient
-  )
-    async throws(FerryError) -> [AliasScene.Overlap]?
-  {
-    do throws(FerryError) {
-      let found = try await client.conflictingAliases(alias, distribution: distribution.id).map {
-        let holder = matches($0.distribution, distribution.id) ? distribution.id : $0.distribution
-        return AliasScene.Overlap(alias: $0.alias.lowercased(), holder: holder)
-      }
-      // CloudFront leaves out what the distribution holds itself.
-      let own = distribution.aliases.map { $0.lowercased() }.filter { $0 != alias }
-      return found + own.map { .init(alias: $0, holder: distribution.id) }
-    } catch {
-      if error.exit == .interrupted { throw error }
-      return nil
-    }
-  }
-  /// CloudFront masks part of an id that is not one's own.
-  private static func matches(_ masked: String, _ id: String) -> Bool {
-    masked.count == id.count && zip(masked, id).allSatisfy { $0 == "*" || $0 == $1 }
+  private static func vpcOrigins(of closure: Inventory.Account) -> [String] {
+    Set(
+      closure.distributions.flatMap { Reference.all(in: $0.config, of: .distribution) }
+        .filter { $0.kind == .vpcOrigin }.map(\.id)
+    ).sorted()
   }
 }

@@ -388,7 +388,7 @@ extension CutoverPlanner {
       {
         for order in [Exposure.Order.aliasFirst, .dnsFirst] {
           let it = Exposure.predict(
-            order, accounts, ttl: move.flipTTL, aliasSeconds: Self.aliasSeconds,
+            order, accounts, ttl: move.flipTTL, aliasSeconds: Exposure.aliasSeconds,
             distribution: policy.propagationSeconds, policy: policy)
           considered.append(
             .init(
@@ -400,9 +400,6 @@ extension CutoverPlanner {
       return Plan.Method(alias: move.name.host, chosen: "dns", order: nil, considered: considered)
     }
   }
-  /// How long an alias takes to every edge location, as planned.
-  /// - Source: the usual time of a distribution to become Deployed.
-  static let aliasSeconds = 300
 }
 
 /// The longest drain of each kind over all names: the phase's last batch waits for it.

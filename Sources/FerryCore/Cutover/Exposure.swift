@@ -11,6 +11,22 @@ public struct Exposure: Equatable, Sendable {
     case aliasFirst = "alias-first"
   }
   public enum Accounts: Sendable { case same, cross }
+  /// The ways to move an alias that a distribution holds.
+  public enum Way: Equatable, Sendable {
+    /// One call takes it from one distribution of the account to another.
+    case sameAccount
+    /// The target answers by the wildcard over the name while that leaves the source and joins the target;
+    /// alias first, it does so without the wildcard.
+    case wildcardBridge(Order)
+    /// - Parameter isEnabled: whether the source serves until then.
+    case disabledSource(isEnabled: Bool)
+    /// AWS Support moves it between two that serve.
+    case support
+  }
+  /// How long an alias takes from owner to owner on the last edge location, as planned, seconds.
+  /// - Source: the usual time of a distribution to become Deployed.
+  public static let aliasSeconds = 300
+
   public var order: Order
   public var seconds: Int
   public var because: String
@@ -46,6 +62,46 @@ public struct Exposure: Equatable, Sendable {
         because:
           "\(rule); across accounts who has the new answer gets 421 until the alias has moved, which waits for the last old answer"
       )
+    }
+  }
+
+  /// What a way of moving an alias exposes viewers to; DNS follows within it, from the last server on.
+  public static func predict(
+    _ way: Way, ttl: Int, aliasSeconds: Int = Exposure.aliasSeconds, distribution: Int,
+    policy: CutoverPolicy
+  ) -> Exposure {
+    // Two changes of CloudFront, and DNS in between or after: who has the old answer waits for all of it.
+    let whole = 2 * aliasSeconds + policy.stepCost(distribution: distribution, ttl: ttl)
+    switch way {
+    case .sameAccount:
+      return predict(
+        .aliasFirst, .same, ttl: ttl, aliasSeconds: aliasSeconds, distribution: distribution,
+        policy: policy)
+    case .wildcardBridge(.dnsFirst):
+      return Exposure(
+        order: .dnsFirst, seconds: 0,
+        because:
+          "one of the two answers for the name at any time: the source by the name itself, then the target by the wildcard"
+      )
+    case .wildcardBridge(.aliasFirst):
+      return Exposure(
+        order: .aliasFirst, seconds: whole,
+        because:
+          "nobody owns the name from when it leaves the source until DNS has drained and it has joined the target"
+      )
+    case .disabledSource(isEnabled: true):
+      return Exposure(
+        order: .aliasFirst, seconds: whole,
+        because:
+          "nobody serves the name from when the source is disabled until the alias has moved and DNS has drained"
+      )
+    case .disabledSource(isEnabled: false):
+      return Exposure(
+        order: .aliasFirst, seconds: 0, because: "the source serves nobody, so nobody loses it")
+    case .support:
+      return predict(
+        .aliasFirst, .cross, ttl: ttl, aliasSeconds: aliasSeconds, distribution: distribution,
+        policy: policy)
     }
   }
 }
