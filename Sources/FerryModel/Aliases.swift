@@ -163,7 +163,8 @@ extension CloudFrontModel {
       || behaviours.aliasMoveNeedsTXT == .foreign && isForeign
     {
       let bare = name.hasPrefix("*.") ? String(name.dropFirst(2)) : name
-      let values = [name, bare].flatMap { txtValues("_\($0)", now: call.now) }
+      // An apex has no `_` + name in its own zone.
+      let values = ["_\(name)", "_\(bare)", "_.\(bare)"].flatMap { txtValues($0, now: call.now) }
       guard values.contains(target.domainName) else {
         throw .illegalUpdate("Invalid or missing alias DNS TXT records.")
       }

@@ -11,9 +11,10 @@ enum References {
       add("OriginAccessControl", origin.text(at: "OriginAccessControlId"))
       add("VpcOrigin", origin.text(at: "VpcOriginConfig/VpcOriginId"))
       let identity = origin.text(at: "S3OriginConfig/OriginAccessIdentity") ?? ""
+      // Without an id behind the last slash it names none.
       add(
         "CloudFrontOriginAccessIdentity",
-        identity.split(separator: "/").last.map(String.init))
+        identity.split(separator: "/", omittingEmptySubsequences: false).last.map(String.init))
     }
     for behaviour in Validation.behaviours(config) {
       for kind in ["CachePolicy", "OriginRequestPolicy", "ResponseHeadersPolicy"] {

@@ -18,6 +18,14 @@ struct MoveGrantTests {
       get { lock.withLock { documents[resource] } }
       set { lock.withLock { documents[resource] = newValue } }
     }
+    /// Everything that is there, in the order of names and statements.
+    var all: [String] {
+      lock.withLock {
+        documents.map {
+          "\($0.key) \(PolicyDocument.statements($0.value).map(\.canonical).sorted())"
+        }.sorted()
+      }
+    }
     func answer(_ request: ServiceRequest) -> ServiceResponse? {
       func text(_ text: String) -> ServiceResponse {
         ServiceResponse(status: 200, headers: [:], body: Array(text.utf8))

@@ -395,7 +395,9 @@ struct MoveMethodTests {
 
   // MARK: All kinds
 
-  @Test func `one of every kind is made for the copy and taken away again`() async throws {
+  @Test func `one of every kind is made for the copy, compares equal, and is taken away again`()
+    async throws
+  {
     var map = MoveScene.map
     map.realtimeLogConfigs = [
       "arn:aws:cloudfront::111111111111:realtime-log-config/rl":
@@ -416,6 +418,7 @@ struct MoveMethodTests {
     let store = try world.store(path)
     let outcome = try await world.run(store)
     #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
+    #expect(try await CorpusMoveTests.unexpected(world, store) == [])
     let back = try await world.run(store, world.pair.rollback)
     #expect(back.exit == .done, "\(String(describing: back.error))")
     #expect(try await world.summary == before)

@@ -194,28 +194,41 @@ enum MoveScene {
       names: ["*.example.com"])
   }
 
-  /// What the cutover reader would see of an alias; nil when no CNAME leads to the distribution.
+  /// Alias records of Route 53.
+  static func alias(_ name: String, _ target: String, _ types: [String]) -> [JSONValue] {
+    types.map {
+      [
+        "name": .string(name), "type": .string($0),
+        "alias": [
+          "hostedZoneId": .string(RecordValue.Alias.cloudFrontZone), "dnsName": .string(target),
+        ],
+      ]
+    }
+  }
+
+  /// What the cutover reader would see of an alias; nil when no record leads to the distribution.
   static func observation(
     _ alias: String, _ it: Inventory.Distribution, _ zone: Route53Zone
   ) async throws -> CutoverObservation? {
     let name = DomainName(wire: alias)
-    let found = try await zone.read([RecordKey(name, .cname)])
-    guard let value = found.values.first,
-      value.data == [DomainName(wire: it.domainName).text]
-    else { return nil }
-    let set = ProbedName.RRset(name: name, type: .cname, ttl: value.ttl ?? 0, data: value.data)
+    let found = try await zone.read(CutoverMove.types.map { RecordKey(name, $0) })
+    let current = Dictionary(uniqueKeysWithValues: found.map { ($0.key.rrtype, $0.value) })
+    let sets = current.filter { $0.value.alias == nil }.map {
+      ProbedName.RRset(name: name, type: $0.key, ttl: $0.value.ttl ?? 0, data: $0.value.data)
+    }
     let probe = ProbedName(
       name: name, zone: zone.zone.name,
       servers: (1...4).map {
         .init(
           name: nil, address: "192.0.2.\($0):53", authoritative: true, rcode: .noError,
-          answers: [set], soaSerial: 1, verdict: .ok)
+          answers: sets, soaSerial: 1, verdict: .ok)
       }, negativeTTL: 900, dnssec: .init(state: .insecure), verdict: "ok",
       soa: .init(refresh: 7200, retry: 900, expire: 1_209_600, minimum: 86_400))
-    return CutoverObservation(
+    let out = CutoverObservation(
       zone: ZoneSettings(name: zone.zone.name, provider: .route53, zoneID: "Z1"),
-      account: "111111111111", current: [.cname: value], probe: probe,
+      account: "111111111111", current: current, probe: probe,
       target: DNSLegs.placeholder(it.id))
+    return out.currentTarget == DomainName(wire: it.domainName) ? out : nil
   }
 }
 

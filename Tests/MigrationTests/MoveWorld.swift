@@ -18,6 +18,8 @@ struct MoveWorld {
   let model: SharedModel
   let pair: PlanPair
   let hostedZone: Route53Client.HostedZone
+  /// What services beside the model answer, when the plan is made and when it is run.
+  let answer: @Sendable (ServiceRequest) -> ServiceResponse?
 
   /// - Parameters:
   ///   - before: changes the inventory before it is loaded.
@@ -25,7 +27,9 @@ struct MoveWorld {
   init(
     _ ids: [String] = ["EPRIMARY"], inventory: JSONValue = MoveScene.trio,
     account: AccountID = MoveWorld.target, behaviours: [String] = [], propagation: Double = 10,
-    map: MigrationMap = MoveScene.map, edit: (inout MigrationInput) -> Void = { _ in }
+    map: MigrationMap = MoveScene.map,
+    edit: (inout MigrationInput) -> Void = { _ in },
+    answer: @escaping @Sendable (ServiceRequest) -> ServiceResponse? = { _ in nil }
   ) async throws {
     var chosen = Behaviours()
     for text in behaviours { try chosen.set(text) }
@@ -40,10 +44,13 @@ struct MoveWorld {
     clock.base.advance(seconds: 1000)
     self.model = model
     self.clock = clock
+    self.answer = answer
     func transport(_ account: AccountID) -> ModelTransport {
       ModelTransport(
         model, account: account, clock: clock,
-        faults: .init(before: { request, _ throws(FerryError) in Neighbours.answer(request) }))
+        faults: .init(before: { request, _ throws(FerryError) in
+          answer(request) ?? Neighbours.answer(request)
+        }))
     }
     let from = transport(Self.source)
     let closure = try await ClosureReader(transport: from, account: Self.source).read(ids)
@@ -123,14 +130,14 @@ struct MoveWorld {
     _ calls: Calls = Calls(),
     answer: @escaping @Sendable (ServiceRequest) -> ServiceResponse? = { _ in nil }
   ) -> World {
-    let (model, clock) = (model, clock)
+    let (model, clock, ours) = (model, clock, self.answer)
     @Sendable func transport(_ account: AccountID) -> ModelTransport {
       ModelTransport(
         model, account: account, clock: clock,
         faults: .init(
           before: { request, _ throws(FerryError) in
             try calls.before()
-            return answer(request) ?? Neighbours.answer(request)
+            return answer(request) ?? ours(request) ?? Neighbours.answer(request)
           },
           after: { _, answer, _ throws(FerryError) in
             try calls.after()
@@ -182,10 +189,27 @@ struct MoveWorld {
     model = SharedModel(other.model.with { $0 })
     clock = WatchedClock(model)
     clock.base.advance(seconds: other.clock.now.timeIntervalSince(clock.now))
-    (pair, hostedZone) = (other.pair, other.hostedZone)
+    (pair, hostedZone, answer) = (other.pair, other.hostedZone, other.answer)
   }
 
   // MARK: What is there
+
+  /// How a reader sees an account.
+  func transport(_ account: AccountID) -> any ServiceTransport {
+    let answer = answer
+    return ModelTransport(
+      model, account: account, clock: clock,
+      faults: .init(before: { request, _ throws(FerryError) in
+        answer(request) ?? Neighbours.answer(request)
+      }))
+  }
+  /// Every record of the zones, SOA and NS left out.
+  var zoneRecords: [String] {
+    model.with { model in
+      model.zones(of: Self.source).flatMap(\.records)
+        .filter { !["SOA", "NS"].contains($0.type.rawValue) }.map { "\($0)" }.sorted()
+    }
+  }
 
   /// Everything of an account that a move may touch, without versions and times.
   func facts(_ account: AccountID) -> [String] {

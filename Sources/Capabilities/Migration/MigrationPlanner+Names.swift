@@ -153,17 +153,24 @@ extension MigrationPlanner {
   /// way back.
   ///
   /// - Source: reference facts on CloudFront, section 4.2.
-  private func ownership(_ aliases: [String], _ move: Move) -> (
+  private mutating func ownership(_ aliases: [String], _ move: Move) -> (
     make: [Step], unmake: [Step], remove: [Step], restore: [Step]
   ) {
     var out: (make: [Step], unmake: [Step], remove: [Step], restore: [Step]) = ([], [], [], [])
     let policy = input.cutover.policy
+    var owners: Set<DomainName> = []
     for alias in aliases {
-      let name = DomainName(wire: alias.hasPrefix("*.") ? String(alias.dropFirst(2)) : alias)
       guard let it = input.names.first(where: { $0.name == DomainName(wire: alias) }) else {
         continue
       }
-      let owner = DomainName(wire: "_" + name.text)
+      let owner = Self.ownershipName(alias, zone: it.zone.name)
+      // An apex and the wildcard over its names have one between them.
+      guard owners.insert(owner).inserted else { continue }
+      if owner.text.hasPrefix("_.") {
+        builder.note(
+          "AWS names the TXT record that shows control by _ and the name itself; for \(alias) that is no name of the zone \(it.zone.name), so it is \(owner), as others have found to work"
+        )
+      }
       let value = RecordValue(
         ttl: policy.ttl, data: ["\"\(move.domain)\"", "\"\(move.it.domainName.lowercased())\""])
       let change = RecordChange(RecordKey(owner, .txt), from: nil, to: value)
@@ -193,6 +200,15 @@ extension MigrationPlanner {
         at: 0)
     }
     return out
+  }
+
+  /// `_` + name; where that is outside the name's own zone, as for an apex, `_.` + name.
+  ///
+  /// - Source: reference facts on CloudFront, section 4.2. No official text has the apex's form.
+  static func ownershipName(_ alias: String, zone: DomainName) -> DomainName {
+    let bare = alias.hasPrefix("*.") ? String(alias.dropFirst(2)) : alias
+    let plain = DomainName(wire: "_\(bare)")
+    return plain.isWithin(zone) ? plain : DomainName(wire: "_.\(bare)")
   }
 
   // MARK: Aliases
@@ -282,7 +298,8 @@ extension MigrationPlanner {
   /// Moves names in one call each; the source must not be in use elsewhere, as CloudFront checks.
   private mutating func take(_ aliases: [String], at index: Int, _ tail: String) {
     let move = moves[index]
-    for alias in aliases {
+    // The last first: the way back appends them in the order that they had.
+    for alias in aliases.reversed() {
       let id = "move-\(Self.plain(alias))\(tail)"
       func checks(_ distribution: String) -> [Step.Check] {
         [
@@ -322,7 +339,7 @@ extension MigrationPlanner {
       id: "resume-copy\(tail)", title: "Enable the copy of \(move.it.id) again", account: target,
       action: .setEnabled(distribution: move.id, from: false, to: true),
       checks: [PlanBuilder.deployed(move.id)],
-      undoes: "move-\(Self.plain(aliases.first ?? ""))\(tail)")
+      undoes: "move-\(Self.plain(aliases.last ?? ""))\(tail)")
   }
 
   // MARK: Proof

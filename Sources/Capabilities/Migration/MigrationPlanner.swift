@@ -117,49 +117,6 @@ struct MigrationPlanner {
       }, inverse: inverse)
   }
 
-  // MARK: Refusals
-
-  /// - Throws: 4 for what has no counterpart, or whose name is taken by something else.
-  private mutating func admit() throws(FerryError) {
-    for move in moves {
-      _ = carrier.rewriting(move.it.config, of: .distribution)
-      if let staging = move.staging { _ = carrier.rewriting(staging.config, of: .distribution) }
-      if move.it.config.text(at: "ConnectionMode") == "tenant-only" {
-        throw FerryError(
-          "multi-tenant", exit: .blocked, what: "could not plan \(move.it.id)",
-          why: "it is a multi-tenant distribution, and every tenant's DNS would change",
-          next: "move its tenants one by one by hand")
-      }
-      if move.policy != nil,
-        ["http3", "http2and3"].contains(move.it.config.text(at: "HttpVersion") ?? "")
-      {
-        throw FerryError(
-          "http3-with-continuous-deployment", exit: .blocked,
-          what: "could not plan \(move.it.id)",
-          why: "HTTP/3 rules continuous deployment out, so the policy could not be attached again",
-          next: "set HttpVersion to http2, or take the policy off with `edgeferry orphans detach`")
-      }
-      if move.it.policyID != nil, move.policy == nil || move.staging == nil {
-        throw FerryError(
-          "policy-unread", exit: .blocked, what: "could not plan \(move.it.id)",
-          why: "its continuous-deployment policy or the staging distribution was not read",
-          next: "have the reads allowed, or detach the policy first")
-      }
-    }
-    guard carrier.missing.isEmpty else {
-      throw FerryError(
-        "mapping-missing", exit: .blocked, what: "could not plan the move to \(target)",
-        why: "\(carrier.missing.count) things cannot be copied and are not mapped",
-        next: "write the template with --map-out FILE, fill it in, and plan with --map FILE",
-        causes: carrier.missing.map { "\($0.section): \($0.id): \($0.why)" }.sorted())
-    }
-    guard carrier.collisions.isEmpty else {
-      throw FerryError(
-        "name-taken", exit: .blocked, what: "could not plan the move to \(target)",
-        why: "names that have to be unique in an account are taken",
-        next: "rename or remove those of the target account", causes: carrier.collisions)
-    }
-  }
   private mutating func choose() throws(FerryError) {
     let methods = AliasMethods(
       policy: input.cutover.policy, asked: input.method, askedOrder: input.order,
