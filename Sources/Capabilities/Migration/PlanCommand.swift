@@ -72,15 +72,18 @@ extension MigrateCommand {
       for note in notes { context.terminal.talk("note: \(safe(note))") }
       var scenes: [AliasScene] = []
       let client = CloudFrontClient(from.transport)
-      for (it, alias) in aliases {
+      let overlaps = await TargetReader.each(aliases) { it, alias throws(FerryError) in
+        try await AliasScene.Overlap.all(alias, of: it, in: client)
+      }
+      let zones = Dictionary(
+        names.map { ($0.name, String($0.zone.name.text.dropLast())) },
+        uniquingKeysWith: { first, _ in first })
+      for ((it, alias), overlaps) in zip(aliases, overlaps) {
         scenes.append(
           AliasScene(
             alias: alias, distribution: it.id, isSameAccount: from.account == to.account,
             isSourceEnabled: it.isEnabled, certificateNames: carrier.certificateNames(for: it),
-            overlaps: try await AliasScene.Overlap.all(alias, of: it, in: client),
-            zone: names.first { $0.name == DomainName(wire: alias) }.map {
-              String($0.zone.name.text.dropLast())
-            },
+            overlaps: try overlaps.get(), zone: zones[DomainName(wire: alias)],
             isHeldBySource: it.aliases.contains { $0.lowercased() == alias }))
       }
       let accounts = [source: from.account, target: to.account]
