@@ -87,6 +87,7 @@ bench: release setup-test ## ratios to named rivals in one run
 	@$(PYTHON) Tests/Bench/bench.py $(RELEASE)
 	@$(PYTHON) Tests/Bench/dns.py $(RELEASE)
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PYTHON) Tests/Bench/plan.py $(RELEASE)
+	@$(PYTHON) Tests/Bench/migrate.py $(RELEASE)
 
 format:
 	$(SWIFT) format -i -r Package.swift Sources Tests

@@ -82,16 +82,8 @@ public struct ResourceClient: Sendable {
     guard let it = Self.spelling(kind) else { return try await find(kind, id: name) }
     var marker: String?
     repeat {
-      var query: [ServiceRequest.QueryItem] = []
-      if let marker { query.append(.init("Marker", marker)) }
-      query.append(.init("MaxItems", "100"))
-      if [.cachePolicy, .originRequestPolicy, .responseHeadersPolicy].contains(kind) {
-        query.append(.init("Type", "custom"))
-      }
-      let operation = "List\(it.plural)"
-      let answer = try await cloudFront.call(operation, path: it.path, query: query)
-      let root = try CloudFrontClient.document(answer, operation: operation)
-      for item in root.first("Items")?.all(it.summary) ?? [] {
+      let page = try await page(kind, it, marker: marker)
+      for item in page.items {
         guard let id = Self.inside(item, "Id") else { continue }
         if kind.hasName {
           guard Self.inside(item, "Name") == name else { continue }
@@ -100,13 +92,52 @@ public struct ResourceClient: Sendable {
         guard let found = try await find(kind, id: id) else { continue }
         if let reference, found.document?.text(at: "CallerReference") == reference { return found }
       }
-      let next = root.text(at: "NextMarker").flatMap { $0.isEmpty ? nil : $0 }
-      guard next == nil || next != marker else {
-        throw CloudFrontClient.unreadable(operation, "the next page's marker is this page's own")
-      }
-      marker = next
+      marker = page.nextMarker
     } while marker != nil
     return nil
+  }
+  /// What the account has of a kind by name, all pages: what `find(_:id:)` takes. AWS's own policies are left out,
+  /// and so are functions that are not published.
+  ///
+  /// - Returns: nil for a kind that has no names or no list.
+  public func ids(_ kind: ResourceKind) async throws(FerryError) -> [String: String]? {
+    guard kind.hasName else { return nil }
+    if kind == .keyValueStore {
+      let names = try await cloudFront.keyValueStoreNames().values
+      return Dictionary(names.map { ($0, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+    let isFunction = kind == .function
+    let spelling =
+      isFunction
+      ? Spelling(
+        path: "/function", config: "", summary: "FunctionSummary", operation: "",
+        plural: "Functions", missing: "") : Self.spelling(kind)
+    guard let spelling else { return nil }
+    var out: [String: String] = [:]
+    var marker: String?
+    repeat {
+      let page = try await page(kind, spelling, marker: marker)
+      for item in page.items {
+        guard let name = Self.inside(item, "Name"),
+          let id = isFunction ? name : Self.inside(item, "Id")
+        else { continue }
+        out[name] = out[name] ?? id
+      }
+      marker = page.nextMarker
+    } while marker != nil
+    return out
+  }
+  private func page(_ kind: ResourceKind, _ it: Spelling, marker: String?)
+    async throws(FerryError) -> CloudFrontClient.Page<XElement>
+  {
+    let given: [ServiceRequest.QueryItem] =
+      switch kind {
+      case .cachePolicy, .originRequestPolicy, .responseHeadersPolicy: [.init("Type", "custom")]
+      case .function: [.init("Stage", "LIVE")]
+      default: []
+      }
+    return try await cloudFront.page(
+      "List\(it.plural)", it.path, item: it.summary, marker: marker, given: given)
   }
   /// The first element of that name that is no deeper than three.
   private static func inside(_ element: XElement, _ name: String, depth: Int = 3) -> String? {

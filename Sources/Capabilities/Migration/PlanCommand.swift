@@ -81,16 +81,20 @@ extension MigrateCommand {
         : try await OverlapReader.reading(
           [(source, from.account, from.transport), (target, to.account, to.transport)],
           context: context)
-      for (it, alias) in aliases {
-        let overlaps = try await reader.overlaps(of: alias, on: it)
+      let overlaps = await TargetReader.each(aliases) { it, alias throws(FerryError) in
+        try await reader.overlaps(of: alias, on: it)
+      }
+      let zones = Dictionary(
+        names.map { ($0.name, String($0.zone.name.text.dropLast())) },
+        uniquingKeysWith: { first, _ in first })
+      for ((it, alias), result) in zip(aliases, overlaps) {
+        let overlaps = try result.get()
         scenes.append(
           AliasScene(
             alias: alias, distribution: it.id, isSameAccount: from.account == to.account,
             isSourceEnabled: it.isEnabled, certificateNames: carrier.certificateNames(for: it),
             overlaps: overlaps.found, unheard: overlaps.unheard,
-            zone: names.first { $0.name == DomainName(wire: alias) }.map {
-              String($0.zone.name.text.dropLast())
-            },
+            zone: zones[DomainName(wire: alias)],
             isHeldBySource: it.aliases.contains { $0.lowercased() == alias }))
       }
       let accounts = [source: from.account, target: to.account]

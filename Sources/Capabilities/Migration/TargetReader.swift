@@ -5,6 +5,8 @@ import FerryCore
 struct TargetReader: Sendable {
   var transport: any ServiceTransport
   var account: AccountID
+  /// Calls in flight at once.
+  static let concurrency = 16
 
   /// - Throws: `interrupted`; anything else that cannot be read is a gap.
   func read(for closure: Inventory.Account) async throws(FerryError) -> TargetScene {
@@ -13,34 +15,27 @@ struct TargetReader: Sendable {
     let wanted = closure.resources.filter {
       Carrier.order.contains($0.kind) && $0.kind.hasName && $0.document != nil
     }
-    let found = await withTaskGroup(of: (Int, Result<Inventory.Resource?, FerryError>).self) {
-      group in
-      for (index, it) in wanted.enumerated() {
-        group.addTask {
-          do throws(FerryError) {
-            return (
-              index,
-              .success(try await client.find(it.kind, named: it.name ?? it.id, reference: nil))
-            )
-          } catch {
-            return (index, .failure(error))
-          }
+    // Each kind is listed once; what has none of the names is read no further.
+    let kinds = Set(wanted.map(\.kind)).sorted { $0.rawValue < $1.rawValue }
+    let lists = await Self.each(kinds) { kind throws(FerryError) in try await client.ids(kind) }
+    var asked: [(kind: ResourceKind, name: String, id: String)] = []
+    for (kind, list) in zip(kinds, lists) {
+      switch list {
+      case .success(let ids):
+        for it in wanted where it.kind == kind {
+          let name = it.name ?? it.id
+          if let id = ids == nil ? name : ids?[name] { asked.append((kind, name, id)) }
         }
+      case .failure(let error): try out.gap(error, kind, nil)
       }
-      var all: [Int: Result<Inventory.Resource?, FerryError>] = [:]
-      for await (index, result) in group { all[index] = result }
-      return all
     }
-    for (index, it) in wanted.enumerated() {
-      switch found[index] {
-      case .success(let resource?): out.resources.append(resource)
-      case .failure(let error):
-        if error.exit == .interrupted { throw error }
-        out.gaps.append(
-          .init(
-            account: account, call: error.service?.operation ?? "Get \(it.kind.rawValue)",
-            reason: error.why, resource: it.name ?? it.id))
-      default: break
+    let found = await Self.each(asked) { it throws(FerryError) in
+      try await client.find(it.kind, id: it.id)
+    }
+    for (it, result) in zip(asked, found) {
+      switch result {
+      case .success(let resource): if let resource { out.resources.append(resource) }
+      case .failure(let error): try out.gap(error, it.kind, it.name)
       }
     }
     for id in Self.vpcOrigins(of: closure) {
@@ -68,10 +63,49 @@ struct TargetReader: Sendable {
     return out
   }
 
+  /// One answer for each, in order, so many asked at once.
+  static func each<Item: Sendable, Value: Sendable>(
+    _ items: [Item], _ ask: @escaping @Sendable (Item) async throws(FerryError) -> Value
+  ) async -> [Result<Value, FerryError>] {
+    await withTaskGroup(of: (Int, Result<Value, FerryError>).self) { group in
+      var out: [Int: Result<Value, FerryError>] = [:]
+      var next = 0
+      while out.count < items.count {
+        while next < items.count, next - out.count < concurrency {
+          let index = next
+          next += 1
+          group.addTask {
+            do throws(FerryError) {
+              return (index, .success(try await ask(items[index])))
+            } catch {
+              return (index, .failure(error))
+            }
+          }
+        }
+        guard let (index, result) = await group.next() else { break }
+        out[index] = result
+      }
+      return items.indices.compactMap { out[$0] }
+    }
+  }
+
   private static func vpcOrigins(of closure: Inventory.Account) -> [String] {
     Set(
       closure.distributions.flatMap { Reference.all(in: $0.config, of: .distribution) }
         .filter { $0.kind == .vpcOrigin }.map(\.id)
     ).sorted()
+  }
+}
+
+extension TargetScene {
+  /// - Throws: `interrupted` alone; the rest is kept as a gap.
+  fileprivate mutating func gap(_ error: FerryError, _ kind: ResourceKind, _ name: String?)
+    throws(FerryError)
+  {
+    if error.exit == .interrupted { throw error }
+    gaps.append(
+      .init(
+        account: account, call: error.service?.operation ?? "Get \(kind.rawValue)",
+        reason: error.why, resource: name))
   }
 }
