@@ -82,7 +82,7 @@ extension Context {
   public func save(
     _ plan: Plan, rollback: Plan, images: [String: String],
     written: (plan: PlanBytes, rollback: PlanBytes)? = nil
-  ) throws(FerryError) {
+  ) async throws(FerryError) {
     guard Plan.isName(plan.name) else { throw Self.badName(plan.name) }
     try plan.checkNames("\(plan.name)")
     let path: String
@@ -94,7 +94,7 @@ extension Context {
     }
     let rollbackPath = Self.rollbackPath(of: path)
     let store = try stateStore()
-    try store.saveImages(images)
+    try await store.saveImages(images)
     // The rollback plan first: no plan is ever there without its way back.
     try Self.write(rollback, written?.rollback, to: rollbackPath)
     try Self.write(plan, written?.plan, to: path)
