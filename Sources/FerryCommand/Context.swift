@@ -151,16 +151,16 @@ public struct Context: Sendable {
     let given = options.state ?? environment["EDGEFERRY_STATE"]
     return given ?? workspace.appendingPathComponent(".edgeferry/state.sqlite").path
   }
-  public func stateStore() throws(FerryError) -> StateStore {
+  public func stateStore() throws(FerryError) -> any StateStore {
     if statePath.hasPrefix("s3://") {
       throw .badInput(
         "bad-state", what: "could not open the state \(statePath)",
         why: "this build keeps state in a local SQLite file only", next: "give a path")
     }
-    return try StateStore(path: statePath)
+    return try SQLiteState(path: statePath)
   }
   /// The state where there is one: what only reads makes none.
-  public func existingStateStore() throws(FerryError) -> StateStore? {
+  public func existingStateStore() throws(FerryError) -> (any StateStore)? {
     var info = stat()
     if !statePath.hasPrefix("s3://"), lstat(statePath, &info) != 0, errno == ENOENT { return nil }
     return try stateStore()

@@ -82,8 +82,9 @@ extension Context {
   public func save(
     _ plan: Plan, rollback: Plan, images: [String: String],
     written: (plan: PlanBytes, rollback: PlanBytes)? = nil
-  ) throws(FerryError) {
-    let path = try keep(plan, rollback: rollback, images: images, at: options.out, written: written)
+  ) async throws(FerryError) {
+    let path = try await keep(
+      plan, rollback: rollback, images: images, at: options.out, written: written)
     let rollbackPath = Self.rollbackPath(of: path)
     if options.output == .json {
       try say(
@@ -100,12 +101,12 @@ extension Context {
   package func keep(
     _ plan: Plan, rollback: Plan, images: [String: String], at out: String?,
     written: (plan: PlanBytes, rollback: PlanBytes)? = nil
-  ) throws(FerryError) -> String {
+  ) async throws(FerryError) -> String {
     guard Plan.isName(plan.name) else { throw Self.badName(plan.name) }
     try plan.checkNames("\(plan.name)")
     let path = out ?? place("plans/\(plan.name).plan.json")
     if out == nil { try makeFolder("plans") }
-    try stateStore().saveImages(images)
+    try await stateStore().saveImages(images)
     // The rollback plan first: no plan is ever there without its way back.
     try Self.write(rollback, written?.rollback, to: Self.rollbackPath(of: path))
     try Self.write(plan, written?.plan, to: path)

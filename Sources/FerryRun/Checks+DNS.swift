@@ -68,8 +68,8 @@ extension Runner {
           var body = Record.Body()
           body.changedAt = first.at.roundedUp
           body.waitedMilliseconds = Int(now.seconds(since: first) * 1000)
-          try stopping { () throws(FerryError) in
-            try append(.changed, step: step.id, body: body)
+          try await calling { () async throws(FerryError) in
+            try await append(.changed, step: step.id, body: body)
           }
           return
         }
@@ -119,7 +119,7 @@ extension Runner {
   }
 
   private func round(_ step: Step, _ checks: [Step.Check]) async throws(Stop) -> Round {
-    try keepLease()
+    try await keepLease()
     let names = try observer()
     var servers: [String: [ObservedServer]] = [:]
     var order: [String] = []

@@ -10,7 +10,7 @@ extension Runner {
     var lastSeen: String
   }
   func look(_ check: Step.Check, step: Step, since: Date) async throws(Stop) -> Look {
-    try keepLease()
+    try await keepLease()
     switch check.type {
     case .recursive: return try await lookAtResolvers(check, step: step)
     case .serving, .health: return try await lookAtEdge(check, step: step)

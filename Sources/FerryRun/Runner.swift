@@ -42,7 +42,7 @@ public struct RunOptions: Sendable {
   public var rounds = 3
   /// What the run takes everything back with, when a step of the plan asks for that.
   public var rollback: Plan?
-  public var owner = StateStore.Owner.current
+  public var owner = LeaseOwner.current
   /// The plan as the operator named it, for the commands that are shown.
   public var path: String
   public init(path: String) { self.path = path }
@@ -62,14 +62,14 @@ public struct RunOutcome: Sendable {
 /// else is stale.
 public actor Runner {
   let plan: Plan
-  let store: StateStore
+  let store: any StateStore
   let world: World
   let options: RunOptions
   let tell: @Sendable (RunEvent) -> Void
   var state: RunState
   /// The run that a rollback takes back.
   var original: RunState?
-  var lease: StateStore.Lease
+  var lease: Lease
   var waited = 0.0
   /// A 412 just met: the step, the version that was sent, what was said.
   var refused: (step: String, etag: String, error: FerryError)?
@@ -100,8 +100,8 @@ public actor Runner {
   }
 
   private init(
-    plan: Plan, store: StateStore, world: World, options: RunOptions, state: RunState,
-    original: RunState?, lease: StateStore.Lease, tell: @escaping @Sendable (RunEvent) -> Void
+    plan: Plan, store: any StateStore, world: World, options: RunOptions, state: RunState,
+    original: RunState?, lease: Lease, tell: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.plan = plan
     self.store = store
@@ -118,7 +118,7 @@ public actor Runner {
   /// - Throws: only what keeps a run from starting or the journal from being written; every other end is in
   ///   the outcome.
   public static func run(
-    _ plan: Plan, store: StateStore, world: World, options: RunOptions,
+    _ plan: Plan, store: any StateStore, world: World, options: RunOptions,
     tell: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) async throws(FerryError) -> RunOutcome {
     if let until = options.until, !plan.steps.contains(where: { $0.id == until }) {
@@ -127,24 +127,41 @@ public actor Runner {
         why: "the plan has no step of that id",
         next: "see `edgeferry show \(options.path)`")
     }
-    try store.savePlan(plan)
+    try await store.savePlan(plan)
     // One lease for a plan and its rollback plan: nobody takes back what somebody still does.
-    let lease = try store.acquireLease(
+    let lease = try await store.acquireLease(
       plan: plan.rollbackOf ?? plan.digest, owner: options.owner, now: world.clock.now)
-    let original = try plan.rollbackOf.map { (digest: String) throws(FerryError) in
-      RunState(try store.records(plan: digest))
+    var original: RunState?
+    let state: RunState
+    do throws(FerryError) {
+      if let digest = plan.rollbackOf {
+        original = RunState(try await store.records(plan: digest))
+      }
+      state = RunState(try await store.records(plan: plan.digest))
+    } catch {
+      await store.release(lease)
+      throw error
     }
-    let runner = Runner(
-      plan: plan, store: store, world: world, options: options,
-      state: RunState(try store.records(plan: plan.digest)), original: original, lease: lease,
-      tell: tell)
-    return try await runner.loop()
+    return try await Runner(
+      plan: plan, store: store, world: world, options: options, state: state, original: original,
+      lease: lease, tell: tell
+    ).run()
+  }
+  private func run() async throws(FerryError) -> RunOutcome {
+    let outcome: RunOutcome
+    do throws(FerryError) {
+      outcome = try await loop()
+    } catch {
+      await store.release(lease)
+      throw error
+    }
+    await store.release(lease)
+    return outcome
   }
 
   private func loop() async throws(FerryError) -> RunOutcome {
-    defer { store.release(lease) }
     if let risk = plan.risks.first(where: { !$0.accepted }) {
-      return try end(
+      return try await end(
         Stop(
           exit: .blocked, reason: "the risk \(risk.code) is not accepted",
           error: FerryError(
@@ -154,13 +171,13 @@ public actor Runner {
     }
     if let undoing = state.undoing { return try await takeBack(because: undoing, step: nil) }
     do throws(Stop) {
-      try armRollback()
+      try await armRollback()
     } catch {
-      return try end(error, step: nil)
+      return try await end(error, step: nil)
     }
     for (index, step) in plan.steps.enumerated() {
       if isDone(step) {
-        try markUndone(step)
+        try await markUndone(step)
         continue
       }
       if let failed {
@@ -181,12 +198,12 @@ public actor Runner {
           if let only = options.undoOnly, !only.contains(undoes) { continue }
           let wasMade = try await findLost(undoes)
           if !wasMade || original?.steps[undoes]?.hadEffect != true {
-            try journal(.skipped, step: step, reason: "\(undoes) had no effect")
+            try await journal(.skipped, step: step, reason: "\(undoes) had no effect")
             tell(.skipped(step: step, because: "\(undoes) had no effect"))
             continue
           }
           if let unless = step.unless, original?.steps[unless]?.hadEffect == true {
-            try journal(.skipped, step: step, reason: "\(unless) cannot be taken back")
+            try await journal(.skipped, step: step, reason: "\(unless) cannot be taken back")
             tell(.skipped(step: step, because: "\(unless) cannot be taken back"))
             continue
           }
@@ -195,7 +212,7 @@ public actor Runner {
         try await perform(hasReferences ? resolved(step) : step)
       } catch {
         guard error.isFailedCheck, step.onFailure == .rollBack else {
-          let outcome = try end(error, step: step)
+          let outcome = try await end(error, step: step)
           guard error.isOfItsPart, let parts = step.parts else { return failed?.outcome ?? outcome }
           tell(.resolving(step: step, because: "\(error.reason); going on with the other parts"))
           failed = ((failed?.parts ?? []).union(parts), failed?.outcome ?? outcome)
@@ -206,9 +223,9 @@ public actor Runner {
     }
     if let failed { return failed.outcome }
     if options.undoOnly == nil {
-      if !state.isFinished { try append(.finished) }
+      if !state.isFinished { try await append(.finished) }
       if let of = plan.rollbackOf, original?.isRolledBack != true {
-        try store.append(.rolledBack, plan: of, at: world.clock.now, lease: nil)
+        try await store.append(.rolledBack, plan: of, at: world.clock.now, lease: lease)
       }
     }
     let report = StatusReport(plan, state, path: options.path)
@@ -249,7 +266,7 @@ public actor Runner {
       .compactMap { $0.action == .observe ? nil : state.steps[$0.id]?.effectSequence }.max()
   }
 
-  func end(_ stop: Stop, step: Step?) throws(FerryError) -> RunOutcome {
+  func end(_ stop: Stop, step: Step?) async throws(FerryError) -> RunOutcome {
     var body = Record.Body()
     body.reason = stop.reason
     body.until = stop.until
@@ -257,10 +274,10 @@ public actor Runner {
     if ["gate", "risk-not-accepted"].contains(stop.error.code) { body.next = stop.error.next }
     // A run that could not write its journal ends with that error; nothing further was sent.
     if stop.error.code != "journal-write", stop.error.code != "lease-lost" {
-      try append(.stopped, step: step?.id, body: body)
+      try await append(.stopped, step: step?.id, body: body)
     }
     // What others put into the journal meanwhile, such as a hold, belongs into the answer.
-    if let records = try? store.records(plan: plan.digest) { state = RunState(records) }
+    if let records = try? await store.records(plan: plan.digest) { state = RunState(records) }
     var report = StatusReport(plan, state, path: options.path)
     if let step { report.step = .init(id: step.id, title: step.title) }
     return RunOutcome(report: report, exit: stop.exit, error: stop.error)
@@ -271,7 +288,7 @@ public actor Runner {
   func append(
     _ kind: Record.Kind, step: String? = nil, body: Record.Body = .init(),
     images: [String: String] = [:]
-  ) throws(FerryError) {
+  ) async throws(FerryError) {
     let reading = ClockReading(world.clock)
     var body = body
     if step != nil {
@@ -279,17 +296,19 @@ public actor Runner {
       body.elapsedMilliseconds = Int((reading.elapsed.seconds * 1000).rounded(.up))
       body.clock = reading.elapsed.origin
     }
-    let record = try store.append(
+    let record = try await store.append(
       kind, plan: plan.digest, step: step, at: reading.at, body: body, images: images, lease: lease)
     state.add(record)
   }
   func journal(
     _ kind: Record.Kind, step: Step, reason: String? = nil, until: Date? = nil
-  ) throws(Stop) {
+  ) async throws(Stop) {
     var body = Record.Body()
     body.reason = reason
     body.until = until
-    try stopping { () throws(FerryError) in try append(kind, step: step.id, body: body) }
+    try await calling { () async throws(FerryError) in
+      try await append(kind, step: step.id, body: body)
+    }
   }
   /// A `FerryError` ends the run with its own exit code.
   func stopping<T>(_ body: () throws(FerryError) -> T) throws(Stop) -> T {
@@ -309,18 +328,19 @@ public actor Runner {
       try await apply(step)
     }
     try await settle(step)
-    try journal(.verified, step: step)
+    try await journal(.verified, step: step)
     tell(.verified(step: step))
-    try stopping { () throws(FerryError) in try markUndone(step) }
+    try await calling { () async throws(FerryError) in try await markUndone(step) }
   }
   /// Tells the original plan what is taken back: with the last step that takes it back, since a wait of its own
   /// may follow the write. A run that was killed before it could say so says it in its next life.
-  private func markUndone(_ step: Step) throws(FerryError) {
+  private func markUndone(_ step: Step) async throws(FerryError) {
     guard let undoes = step.undoes, let of = plan.rollbackOf,
       state.steps[step.id]?.phase == .verified, original?.steps[undoes]?.hadEffect == true,
       plan.steps.last(where: { $0.undoes == undoes })?.id == step.id
     else { return }
-    _ = try store.append(.undone, plan: of, step: undoes, at: world.clock.now)
+    try await store.append(
+      .undone, plan: of, step: undoes, at: world.clock.now, lease: lease)
   }
   /// A step that was applied for an earlier round of what it undoes or watches has to be applied anew.
   private func needsAgain(_ step: Step) -> Bool {
@@ -333,8 +353,8 @@ public actor Runner {
   /// Everything that may keep a write from beginning; asked again right before each.
   /// - Returns: false when it waited: what was read before is to be read again.
   func mayWrite(_ step: Step) async throws(Stop) -> Bool {
-    try checkOrders()
-    try checkGate(step)
+    try await checkOrders()
+    try await checkGate(step)
     if let earliest = step.earliest, !hasCome(earliest) {
       try await pause(step, for: "the earliest time of the step", until: earliest)
       return false
@@ -376,21 +396,23 @@ public actor Runner {
     return true
   }
   /// The lease, and whether a person holds the plan.
-  func checkOrders() throws(Stop) {
-    try keepLease()
-    if let hold = try journalled().hold {
+  func checkOrders() async throws(Stop) {
+    try await keepLease()
+    if let hold = try await journalled().hold {
       throw blocked("held", "it is held: \(hold)", next: "edgeferry release \(options.path)")
     }
   }
-  func checkGate(_ step: Step) throws(Stop) {
-    guard let gate = step.gate, try journalled().gates[step.id] == nil else { return }
+  func checkGate(_ step: Step) async throws(Stop) {
+    guard let gate = step.gate, try await journalled().gates[step.id] == nil else { return }
     throw blocked(
       "gate", "step \(step.id) waits for an approval: \(gate.reason)",
       next: "edgeferry approve \(options.path) --step \(step.id) --reference TEXT")
   }
   /// The journal as it is now, with what other processes put into it.
-  func journalled() throws(Stop) -> RunState {
-    try stopping { () throws(FerryError) in RunState(try store.records(plan: plan.digest)) }
+  func journalled() async throws(Stop) -> RunState {
+    try await calling { () async throws(FerryError) in
+      RunState(try await store.records(plan: plan.digest))
+    }
   }
   func blocked(_ code: FerryError.Code, _ why: String, next: String) -> Stop {
     Stop(
@@ -399,9 +421,9 @@ public actor Runner {
         code, exit: .blocked, what: "could not go on with plan \(plan.name)", why: why, next: next))
   }
 
-  func keepLease() throws(Stop) {
-    try stopping { () throws(FerryError) in
-      try store.renew(&lease, now: world.clock.now)
+  func keepLease() async throws(Stop) {
+    lease = try await calling { () async throws(FerryError) in
+      try await store.renewed(lease, now: world.clock.now)
     }
   }
 }

@@ -4,7 +4,7 @@ import Foundation
 /// A run that takes everything back by itself after a check failed for good, as the plan announced.
 extension Runner {
   /// The way back has to be at hand before the first write, and stays the same one.
-  func armRollback() throws(Stop) {
+  func armRollback() async throws(Stop) {
     guard plan.steps.contains(where: { $0.onFailure == .rollBack }), !state.isFinished else {
       return
     }
@@ -15,11 +15,11 @@ extension Runner {
         next: "put the rollback plan back, or plan again")
     }
     guard let armed = state.rollback else {
-      try stopping { () throws(FerryError) in
-        try store.savePlan(rollback)
+      try await calling { () async throws(FerryError) in
+        try await store.savePlan(rollback)
         var body = Record.Body()
         body.reference = rollback.digest
-        try append(.armed, body: body)
+        try await append(.armed, body: body)
       }
       return
     }
@@ -46,15 +46,15 @@ extension Runner {
     if state.undoing == nil {
       var body = Record.Body()
       body.reason = because
-      try append(.undoing, step: step?.id, body: body)
+      try await append(.undoing, step: step?.id, body: body)
     }
     do throws(Stop) {
-      try checkOrders()
+      try await checkOrders()
     } catch {
-      return try end(error, step: step)
+      return try await end(error, step: step)
     }
     guard let rollback = options.rollback, rollback.digest == state.rollback else {
-      return try end(
+      return try await end(
         blocked(
           "no-rollback-plan", "it is to be taken back, and its rollback plan is not beside it",
           next:
@@ -70,18 +70,19 @@ extension Runner {
     let back = try await Runner.run(
       rollback, store: store, world: world, options: inner, tell: tell)
     // It may have taken longer than our own lease lasts.
-    lease = try store.acquireLease(plan: plan.digest, owner: options.owner, now: world.clock.now)
-    state = RunState(try store.records(plan: plan.digest))
+    lease = try await store.acquireLease(
+      plan: plan.digest, owner: options.owner, now: world.clock.now)
+    state = RunState(try await store.records(plan: plan.digest))
     guard back.exit == .done else {
       let error =
         back.error
         ?? FerryError("not-yet", exit: back.exit, what: undone.what, why: because, next: "")
-      return try end(
+      return try await end(
         Stop(
           exit: back.exit, reason: "taking everything back (\(because)): \(error.why)",
           until: back.report.until, error: error), step: nil)
     }
-    if !state.isRolledBack { try append(.rolledBack) }
+    if !state.isRolledBack { try await append(.rolledBack) }
     return done()
   }
 }

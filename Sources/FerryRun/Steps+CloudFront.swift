@@ -41,7 +41,7 @@ extension Runner {
     if !isDelete, config.holds(edits) {
       return .goal(Effect(resource: target.id, readBack: config))
     }
-    try unmoved(step, target.id, config)
+    try await unmoved(step, target.id, config)
     if let (id, before, error) = refused, id == step.id {
       refused = nil
       // A 412 is not always a stale version: with an unmoved one the message says what it is, unless reads
@@ -63,7 +63,7 @@ extension Runner {
   }
 
   /// - Throws: stale, unless the config is what was planned against or what we ourselves read back last.
-  private func unmoved(_ step: Step, _ id: String, _ found: XElement) throws(Stop) {
+  private func unmoved(_ step: Step, _ id: String, _ found: XElement) async throws(Stop) {
     let digest = found.configDigest
     guard let planned = step.expects.configDigest else {
       // Nothing could be known when planning of what the run itself made; what it read back last is known now.
@@ -71,15 +71,15 @@ extension Runner {
       guard isOurs, let last = state.lastReadBack[id], last != digest else { return }
       throw stale(
         step, "the config of \(id) is no longer what this run read back last",
-        (try image(last)?.differences(to: found) ?? []).prefix(50).map {
+        (try await image(last)?.differences(to: found) ?? []).prefix(50).map {
           "\($0.path): before \($0.planned ?? "(absent)"), found \($0.found ?? "(absent)")"
         })
     }
     if digest == planned { return }
     if state.ownDigests[id]?.contains(digest) == true, state.lastReadBack[id] == digest { return }
     if original?.lastReadBack[id] == digest { return }
-    var before = try image(state.lastReadBack[id] ?? planned)
-    if before == nil { before = try image(planned) }
+    var before = try await image(state.lastReadBack[id] ?? planned)
+    if before == nil { before = try await image(planned) }
     throw stale(
       step, "the config of \(id) is no longer what the plan was made for",
       (before?.differences(to: found) ?? []).prefix(50).map {
@@ -87,9 +87,11 @@ extension Runner {
       })
   }
 
-  func image(_ digest: String) throws(Stop) -> XElement? {
-    try stopping { () throws(FerryError) in
-      guard let xml = try store.image(digest) ?? plan.observed.images[digest] else { return nil }
+  func image(_ digest: String) async throws(Stop) -> XElement? {
+    try await calling { () async throws(FerryError) in
+      guard let xml = try await store.image(digest) ?? plan.observed.images[digest] else {
+        return nil
+      }
       return try XMLReader.read(xml)
     }
   }
@@ -158,13 +160,13 @@ extension Runner {
     case .createDistribution(let image, _, _, _): (digest, shape) = (image, "DistributionConfig")
     default: preconditionFailure("only a create has an image")
     }
-    return try wantedConfig(digest, step.action.edits, shape: shape)
+    return try await wantedConfig(digest, step.action.edits, shape: shape)
   }
   /// A saved config with edits in place, ready to be sent.
-  func wantedConfig(_ digest: String, _ edits: [ConfigEdit], shape: String) throws(Stop)
+  func wantedConfig(_ digest: String, _ edits: [ConfigEdit], shape: String) async throws(Stop)
     -> XElement
   {
-    guard let before = try image(digest) else {
+    guard let before = try await image(digest) else {
       throw Stop(
         FerryError(
           "image-missing", exit: .blocked, what: "could not create it from its saved config",
@@ -191,7 +193,7 @@ extension Runner {
     }
   }
 
-  func intend(_ step: Step, resource: String, config: XElement?, etag: String) throws(Stop) {
+  func intend(_ step: Step, resource: String, config: XElement?, etag: String) async throws(Stop) {
     var body = Record.Body()
     body.action = step.action.type
     body.resource = resource
@@ -202,10 +204,10 @@ extension Runner {
       body.image = digest
       images[digest] = config.xml
     }
-    try stopping { () throws(FerryError) in
+    try await calling { () async throws(FerryError) in
       // The image as just read is the one that can be sent back; a redacted one of the plan is replaced.
-      try store.saveImages(images)
-      try append(.intended, step: step.id, body: body, images: images)
+      try await store.saveImages(images)
+      try await append(.intended, step: step.id, body: body, images: images)
     }
   }
 
@@ -216,7 +218,7 @@ extension Runner {
     case (.updateConfig, .ready(let config, let etag)), (.setEnabled, .ready(let config, let etag)):
       guard case .distribution(let id)? = try target(step.action) else { break }
       let wanted = try edited(config, step, shape: "DistributionConfig")
-      try intend(step, resource: id, config: config, etag: etag)
+      try await intend(step, resource: id, config: config, etag: etag)
       let it = try await calling { () async throws(FerryError) in
         try await client.updateDistribution(id, config: wanted, ifMatch: etag)
       }
@@ -224,14 +226,14 @@ extension Runner {
     case (.updatePolicy, .ready(let config, let etag)):
       guard case .policy(let id)? = try target(step.action) else { break }
       let wanted = try edited(config, step, shape: "ContinuousDeploymentPolicyConfig")
-      try intend(step, resource: id, config: config, etag: etag)
+      try await intend(step, resource: id, config: config, etag: etag)
       let it = try await calling { () async throws(FerryError) in
         try await client.updatePolicy(id, config: wanted, ifMatch: etag)
       }
       return Effect(resource: id, readBack: it.config)
     case (.deletePolicy, .ready(let config, let etag)):
       guard case .policy(let id)? = try target(step.action) else { break }
-      try intend(step, resource: id, config: config, etag: etag)
+      try await intend(step, resource: id, config: config, etag: etag)
       try await calling { () async throws(FerryError) in
         do throws(FerryError) {
           try await client.deletePolicy(id, ifMatch: etag)
@@ -242,7 +244,7 @@ extension Runner {
       return Effect(resource: id)
     case (.deleteDistribution, .ready(let config, let etag)):
       guard case .distribution(let id)? = try target(step.action) else { break }
-      try intend(step, resource: id, config: config, etag: etag)
+      try await intend(step, resource: id, config: config, etag: etag)
       try await calling { () async throws(FerryError) in
         do throws(FerryError) {
           try await client.deleteDistribution(id, ifMatch: etag)
@@ -253,14 +255,14 @@ extension Runner {
       return Effect(resource: id)
     case (.createPolicy, .absent):
       let wanted = try await wantedConfig(step)
-      try intend(step, resource: "", config: nil, etag: "")
+      try await intend(step, resource: "", config: nil, etag: "")
       let it = try await calling { () async throws(FerryError) in
         try await client.createPolicy(config: wanted)
       }
       return Effect(resource: it.id, readBack: it.config, outputs: ["id": it.id])
     case (.createDistribution(_, _, _, let tags), .absent):
       let wanted = try await wantedConfig(step)
-      try intend(step, resource: "", config: nil, etag: "")
+      try await intend(step, resource: "", config: nil, etag: "")
       let it = try await calling { () async throws(FerryError) in
         try await client.createDistribution(config: wanted, tags: tags)
       }
@@ -305,7 +307,7 @@ extension Runner {
         if try await goalIsRead(step, effect, seen: &seen) {
           var out = effect
           out.readBack = seen ?? effect.readBack
-          try record(out, step: step, writes: 1, alreadyHeld: false)
+          try await record(out, step: step, writes: 1, alreadyHeld: false)
           tell(.applied(step: step, writes: 1))
           return
         }

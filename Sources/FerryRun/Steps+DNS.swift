@@ -28,7 +28,7 @@ extension Runner {
     var attempt = 0
     while true {
       attempt += 1
-      try keepLease()
+      try await keepLease()
       // A person was asked: from then on DNS is watched, however long its servers disagree.
       if state.steps[step.id]?.phase == .intended, let ticket = editor.ticket(changes) {
         return try await person(step, editor, changes, ticket: ticket)
@@ -36,7 +36,7 @@ extension Runner {
       switch try await read(step, editor, changes) {
       case .goal:
         let ours = unresolvedSince != nil
-        try record(
+        try await record(
           Effect(resource: Self.resource(changes)), step: step, writes: ours ? 1 : 0,
           alreadyHeld: !ours)
         tell(ours ? .applied(step: step, writes: 1) : .alreadyHeld(step: step))
@@ -52,7 +52,7 @@ extension Runner {
         attempt -= 1
         continue
       }
-      try intend(step, changes)
+      try await intend(step, changes)
       do throws(FerryError) {
         let change = try await editor.write(changes, comment: "\(plan.name) \(step.id)")
         try await finish(step, editor, changes, change: change)
@@ -106,11 +106,13 @@ extension Runner {
       + (changes.count > 3 ? " and \(changes.count - 3) more" : "")
   }
 
-  private func intend(_ step: Step, _ changes: [RecordChange]) throws(Stop) {
+  private func intend(_ step: Step, _ changes: [RecordChange]) async throws(Stop) {
     var body = Record.Body()
     body.action = step.action.type
     body.resource = Self.resource(changes)
-    try stopping { () throws(FerryError) in try append(.intended, step: step.id, body: body) }
+    try await calling { () async throws(FerryError) in
+      try await append(.intended, step: step.id, body: body)
+    }
   }
 
   /// A write is done when it is read back: a server may say yes and change nothing.
@@ -128,7 +130,7 @@ extension Runner {
         case .goal:
           var effect = Effect(resource: Self.resource(changes))
           if !change.isEmpty { effect.outputs["change"] = change }
-          try record(effect, step: step, writes: 1, alreadyHeld: false)
+          try await record(effect, step: step, writes: 1, alreadyHeld: false)
           tell(.applied(step: step, writes: 1))
           return
         case .moved(let causes):
@@ -154,8 +156,8 @@ extension Runner {
   private func person(
     _ step: Step, _ editor: any ZoneEditor, _ changes: [RecordChange], ticket: String
   ) async throws(Stop) {
-    try checkOrders()
-    if state.steps[step.id]?.phase != .intended { try intend(step, changes) }
+    try await checkOrders()
+    if state.steps[step.id]?.phase != .intended { try await intend(step, changes) }
     tell(.ticket(step: step, text: ticket))
     let lines = ticket.split(separator: "\n").map(String.init)
     do throws(Stop) {
@@ -168,7 +170,7 @@ extension Runner {
         if case .found(let found) = answer {
           switch Self.compare(found, changes) {
           case .goal:
-            try record(
+            try await record(
               Effect(resource: Self.resource(changes)), step: step, writes: 1, alreadyHeld: false)
             tell(.applied(step: step, writes: 1))
             return

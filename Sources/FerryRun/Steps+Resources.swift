@@ -46,7 +46,7 @@ extension Runner {
   /// A thing of that name that is what the plan wants is our own, made before a kill; any other is not.
   private func readDraft(_ step: Step, _ draft: ResourceDraft) async throws(Stop) -> Reading {
     let client = ResourceClient(try client(step))
-    let wanted = try wanted(draft)
+    let wanted = try await wanted(draft)
     let name = try resolve(draft.name)
     let reference = wanted.text(at: "CallerReference")
     let isOurs = isUnresolved(step)
@@ -73,16 +73,17 @@ extension Runner {
           "\($0.path): planned \($0.planned ?? "(absent)"), found \($0.found ?? "(absent)")"
         })
     }
-    if draft.kind == .function, let content = draft.content {
-      guard found.extras["code"]?.string == (try self.content(content)) else {
+    if draft.kind == .function, let digest = draft.content {
+      let code = try await content(digest)
+      guard found.extras["code"]?.string == code else {
         throw stale(
           step, "the target account already has a function \(name) with other code", [])
       }
     }
     if draft.kind == .keyValueStore {
       let isReady = found.extras["status"] == "READY"
-      let contents =
-        try draft.content.map { (digest: String) throws(Stop) in try items(digest) } ?? [:]
+      var contents: [String: String] = [:]
+      if let digest = draft.content { contents = try await items(digest) }
       if isReady, try await holdsItems(step, found, contents) { return .goal(Self.effect(found)) }
       // Our own is filled further; nothing is ever put into somebody else's.
       guard isOurs else {
@@ -103,14 +104,14 @@ extension Runner {
       resource: isOwn ? it.id : "\(it.kind.rawValue)/\(it.id)", readBack: it.document,
       outputs: outputs)
   }
-  private func wanted(_ draft: ResourceDraft) throws(Stop) -> XElement {
-    try wantedConfig(
+  private func wanted(_ draft: ResourceDraft) async throws(Stop) -> XElement {
+    try await wantedConfig(
       draft.image, draft.set, shape: draft.kind.configElement ?? "DistributionConfig")
   }
   /// Code and contents are images too: elements around base64 of a function's code, or canonical JSON of a
   /// store's items.
-  private func content(_ digest: String) throws(Stop) -> String {
-    guard let element = try image(digest) else {
+  private func content(_ digest: String) async throws(Stop) -> String {
+    guard let element = try await image(digest) else {
       throw Stop(
         FerryError(
           "image-missing", exit: .blocked, what: "could not create it from its saved content",
@@ -119,11 +120,11 @@ extension Runner {
     }
     return element.text
   }
-  private func codeImage(_ digest: String) throws(Stop) -> [UInt8] {
-    Data(base64Encoded: try content(digest)).map(Array.init) ?? []
+  private func codeImage(_ digest: String) async throws(Stop) -> [UInt8] {
+    Data(base64Encoded: try await content(digest)).map(Array.init) ?? []
   }
-  private func items(_ digest: String) throws(Stop) -> [String: String] {
-    let text = try content(digest)
+  private func items(_ digest: String) async throws(Stop) -> [String: String] {
+    let text = try await content(digest)
     return try stopping { () throws(FerryError) in
       try JSONValue.read(Array(text.utf8), what: "the saved contents of a key value store")
         .decoded([String: String].self, what: "the saved contents of a key value store")
@@ -144,10 +145,11 @@ extension Runner {
     switch (step.action, reading) {
     case (.create(let draft), .absent):
       let client = ResourceClient(try client(step))
-      let wanted = try wanted(draft)
+      let wanted = try await wanted(draft)
       let name = try resolve(draft.name)
-      let code = try draft.kind == .function ? draft.content.map(codeImage) : nil
-      try intend(step, resource: name, config: nil, etag: "")
+      var code: [UInt8]?
+      if draft.kind == .function, let digest = draft.content { code = try await codeImage(digest) }
+      try await intend(step, resource: name, config: nil, etag: "")
       var made = try await calling { () async throws(FerryError) in
         try await client.create(
           draft.kind, name: name, config: wanted, code: code, tags: draft.tags ?? [:])
@@ -157,7 +159,7 @@ extension Runner {
     case (.delete(let kind, let id), .ready(let config, let etag)):
       let client = ResourceClient(try client(step))
       let id = try resolve(id)
-      try intend(step, resource: id, config: config, etag: etag)
+      try await intend(step, resource: id, config: config, etag: etag)
       try await calling { () async throws(FerryError) in
         try await client.delete(kind, id: id, etag: etag)
       }
@@ -168,13 +170,13 @@ extension Runner {
       let wanted = try stopping { () throws(FerryError) in
         try PolicyDocument.edited(policy, by: edit)
       }
-      try intend(step, resource: edit.resource, config: nil, etag: "")
+      try await intend(step, resource: edit.resource, config: nil, etag: "")
       try await calling { () async throws(FerryError) in try await client.put(wanted, of: edit) }
       return Effect(resource: edit.resource)
     case (.moveAlias(let alias, _, let to), .ready(let config, let etag)):
       let client = try client(step)
       let id = try resolve(to)
-      try intend(step, resource: id, config: config, etag: etag)
+      try await intend(step, resource: id, config: config, etag: etag)
       try await calling { () async throws(FerryError) in
         try await client.moveAlias(alias, to: id, ifMatch: etag)
       }
@@ -203,7 +205,7 @@ extension Runner {
       }
     }
     if let content = draft.content {
-      let items = try items(content)
+      let items = try await items(content)
       let arn = it.arn ?? ""
       let contents = KeyValueClient(client.cloudFront.transport)
       try await calling { () async throws(FerryError) in try await contents.put(items, into: arn) }
@@ -223,8 +225,8 @@ extension Runner {
   /// - Returns: false when nothing was made.
   func findLost(_ id: String) async throws(Stop) -> Bool {
     guard isLost(id), let of = plan.rollbackOf,
-      let step = try stopping({ () throws(FerryError) in try store.plans() })
-        .first(where: { $0.digest == of })?.steps.first(where: { $0.id == id })
+      let step = try await calling({ () async throws(FerryError) in try await store.plan(of) })?
+        .steps.first(where: { $0.id == id })
     else { return true }
     switch step.action {
     case .create, .createDistribution, .createPolicy: break
@@ -239,8 +241,9 @@ extension Runner {
         body.outputs = effect.outputs
         body.writes = 1
         body.readBack = effect.readBack?.configDigest
-        let record = try stopping { () throws(FerryError) in
-          try store.append(.applied, plan: of, step: id, at: world.clock.now, body: body)
+        let record = try await calling { () async throws(FerryError) in
+          try await store.append(
+            .applied, plan: of, step: id, at: world.clock.now, body: body, lease: lease)
         }
         original?.add(record)
         return true
@@ -259,7 +262,7 @@ extension Runner {
     }
     let client = ResourceClient(try client(step))
     let name = try resolve(draft.name)
-    let reference = try wanted(draft).text(at: "CallerReference")
+    let reference = try await wanted(draft).text(at: "CallerReference")
     if let found = try await call(
       step,
       { () async throws(FerryError) in

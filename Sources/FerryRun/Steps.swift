@@ -39,14 +39,14 @@ extension Runner {
 
   func apply(_ step: Step) async throws(Stop) {
     if case .observe = step.action {
-      try journal(.applied, step: step)
+      try await journal(.applied, step: step)
       return
     }
     if case .external = step.action {
       // A person's act: its gate was passed or there is none, and its checks tell whether it was done.
       while try await !mayWrite(step) {}
-      try journal(.intended, step: step)
-      try journal(.applied, step: step)
+      try await journal(.intended, step: step)
+      try await journal(.applied, step: step)
       return
     }
     if let (zone, changes) = step.action.dns {
@@ -58,12 +58,12 @@ extension Runner {
     var attempt = 0
     while true {
       attempt += 1
-      try keepLease()
+      try await keepLease()
       let reading = try await read(step)
       if case .goal(let effect) = reading {
         // With an intent on disk the goal is our own doing: the answer was lost, not the write.
         let ours = state.steps[step.id]?.phase == .intended
-        try record(effect, step: step, writes: ours ? 1 : 0, alreadyHeld: !ours)
+        try await record(effect, step: step, writes: ours ? 1 : 0, alreadyHeld: !ours)
         tell(ours ? .applied(step: step, writes: 1) : .alreadyHeld(step: step))
         return
       }
@@ -259,7 +259,7 @@ extension Runner {
     return Stop(exit: .stale, reason: ([why] + causes).joined(separator: "; "), error: error)
   }
 
-  func record(_ effect: Effect, step: Step, writes: Int, alreadyHeld: Bool) throws(Stop) {
+  func record(_ effect: Effect, step: Step, writes: Int, alreadyHeld: Bool) async throws(Stop) {
     var body = Record.Body()
     body.action = step.action.type
     body.resource = effect.resource
@@ -272,8 +272,8 @@ extension Runner {
       body.readBack = digest
       images[digest] = config.xml
     }
-    try stopping { () throws(FerryError) in
-      try append(.applied, step: step.id, body: body, images: images)
+    try await calling { () async throws(FerryError) in
+      try await append(.applied, step: step.id, body: body, images: images)
     }
   }
 }

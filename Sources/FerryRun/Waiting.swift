@@ -26,7 +26,7 @@ extension Runner {
     }
     var left = seconds
     while left > 0 {
-      let piece = min(left, StateStore.Lease.renewSeconds)
+      let piece = min(left, Lease.renewSeconds)
       do throws(FerryError) {
         try await world.clock.sleep(seconds: piece)
       } catch {
@@ -34,7 +34,7 @@ extension Runner {
       }
       left -= piece
       waited += piece
-      try keepLease()
+      try await keepLease()
     }
   }
   func resumable(_ error: FerryError) -> FerryError {
@@ -51,13 +51,13 @@ extension Runner {
         next: StatusReport(plan, state, path: options.path).next ?? "run the command again"))
   }
   /// `advance` comes back for a wait; on a held plan it says that it is held.
-  private func returnsLater(_ reason: String, until: Date?) throws(Stop) {
+  private func returnsLater(_ reason: String, until: Date?) async throws(Stop) {
     guard options.mode == .advance else { return }
-    try checkOrders()
+    try await checkOrders()
     throw notYet(reason, until: until)
   }
   func pause(_ step: Step, for what: String, until: Date) async throws(Stop) {
-    try returnsLater("waiting for \(what)", until: until)
+    try await returnsLater("waiting for \(what)", until: until)
     while !hasCome(until) {
       let now = world.clock.now
       tell(.waiting(step: step, for: what, since: now, atMost: until, lastSeen: ""))
@@ -119,8 +119,10 @@ extension Runner {
     guard now < limit else {
       throw notYet("\(reason); that has taken longer than \(limitSeconds) s", until: nil)
     }
-    try returnsLater(reason, until: now + poll)
-    if state.steps[step.id]?.phase != .waiting { try journal(.waiting, step: step, reason: reason) }
+    try await returnsLater(reason, until: now + poll)
+    if state.steps[step.id]?.phase != .waiting {
+      try await journal(.waiting, step: step, reason: reason)
+    }
     try await sleep(max(0.05, poll))
   }
 
@@ -169,10 +171,10 @@ extension Runner {
         .waiting(
           step: step, for: what, since: since ?? world.clock.now, atMost: left.until, lastSeen: look
         ))
-      try returnsLater(reason, until: left.until)
+      try await returnsLater(reason, until: left.until)
       let now = ClockReading(world.clock)
       if written.map({ now.seconds(since: $0) >= Self.heartbeatSeconds }) ?? true {
-        try journal(.waiting, step: step, reason: reason, until: left.until)
+        try await journal(.waiting, step: step, reason: reason, until: left.until)
         written = now
       }
       let poll = health.isEmpty ? 20 : options.authoritativePollSeconds

@@ -139,11 +139,13 @@ struct BakeTests {
     let once = Once()
     let held = try await world.run(store: store) { event in
       guard case .began(let step, _, _) = event, step.id == "bake", once.first() else { return }
-      _ = try? store.append(.held, plan: world.plan.digest, at: world.clock.now)
+      _ = try? store.append(
+        RecordDraft(.held, plan: world.plan.digest, at: world.clock.now), under: nil)
     }
     #expect(held.exit == .blocked && held.report.reason?.hasPrefix("held") == true)
     #expect(world.history.count == 2)
-    try store.append(.released, plan: world.plan.digest, at: world.clock.now)
+    try store.append(
+      RecordDraft(.released, plan: world.plan.digest, at: world.clock.now), under: nil)
     // The decision stands, even if the edge is well again.
     world.names.change { $0.status = { _, _ in 200 } }
     let outcome = try await world.run(store: store)

@@ -11,7 +11,7 @@ import Testing
 struct CredentialPauseTests {
   /// Runs with every request refused for want of credentials, from the first wait on and for a while.
   func run(_ exit: ExitCode, forSeconds: Double) async throws -> (
-    outcome: RunOutcome, store: StateStore, world: RemovalWorld, waited: Double
+    outcome: RunOutcome, store: SQLiteState, world: RemovalWorld, waited: Double
   ) {
     let world = try await RemovalWorld()
     let store = try world.store()

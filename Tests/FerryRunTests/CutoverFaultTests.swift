@@ -159,10 +159,10 @@ struct CutoverFaultTests {
           let world = start.copy()
           let path = KillTests.temporary()
           defer { KillTests.remove(path) }
-          _ = try StateStore(path: path, durable: false)
+          _ = try SQLiteState(path: path, durable: false)
           try database.write(to: URL(fileURLWithPath: path))
           chmod(path, 0o600)
-          let copy = try StateStore(path: path, durable: false)
+          let copy = try SQLiteState(path: path, durable: false)
           let before = world.names.effectiveWrites.count
           let strike = Strike(fault, lasting: lasting, world.names)
           world.names.set(strike.hooks)

@@ -20,7 +20,7 @@ struct CutoverKillTests {
 
   /// Looks are rare and there is little to wait for, so that there are few points to kill at.
   static func prepared(_ direction: Direction) async throws -> (
-    world: CutoverWorld, store: StateStore
+    world: CutoverWorld, store: SQLiteState
   ) {
     var world = CutoverWorld(window: nil, ttl: 300, bakeSeconds: 240)
     // As the planner has it: two steps undo the restored TTL, and users are back before its copies run out.
@@ -64,7 +64,7 @@ struct CutoverKillTests {
   ) async throws -> ExitCode? {
     var kill = kill
     for _ in 0..<20 {
-      let store = try StateStore(path: path, durable: false)
+      let store = try SQLiteState(path: path, durable: false)
       if case .beforeJournal(let number)? = kill {
         store.killAfter(writes: number - 1, landed: false)
       }
@@ -131,7 +131,7 @@ struct CutoverKillTests {
     let database = try Data(contentsOf: URL(fileURLWithPath: prepared.path))
     func world() throws -> (CutoverWorld, String) {
       let path = KillTests.temporary()
-      let store = try StateStore(path: path, durable: false)
+      let store = try SQLiteState(path: path, durable: false)
       _ = store
       try database.write(to: URL(fileURLWithPath: path))
       chmod(path, 0o600)
@@ -139,7 +139,7 @@ struct CutoverKillTests {
     }
     let (trial, trialPath) = try world()
     defer { KillTests.remove(trialPath) }
-    let counted = try StateStore(path: trialPath, durable: false)
+    let counted = try SQLiteState(path: trialPath, durable: false)
     let whole = try await Runner.run(
       direction == .back ? trial.rollback : trial.plan, store: counted, world: trial.world(),
       options: Self.options(trial))
@@ -158,7 +158,7 @@ struct CutoverKillTests {
       guard direction != .forward else { continue }
       // What is taken back says so, or the plan could not be run again.
       let state = RunState(
-        try StateStore(path: path, durable: false).records(plan: world.plan.digest))
+        try SQLiteState(path: path, durable: false).records(plan: world.plan.digest))
       #expect(state.isRolledBack, "\(direction) \(kill)")
       for step in world.plan.steps where step.action != .observe {
         guard let own = state.steps[step.id] else { continue }

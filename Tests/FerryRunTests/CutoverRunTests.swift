@@ -351,7 +351,8 @@ struct CutoverRunTests {
     #expect(blocked.exit == .blocked && tickets.total == 1)
     #expect(blocked.error?.causes.contains("change www.example.com. CNAME") == true)
     #expect(blocked.report.next == "edgeferry approve www --step lower-ttl --reference TEXT")
-    try store.append(.gate, plan: plan.digest, step: "lower-ttl", at: world.clock.now)
+    try store.append(
+      RecordDraft(.gate, plan: plan.digest, step: "lower-ttl", at: world.clock.now), under: nil)
     let waiting = try await world.run(plan, store: store, options: world.options(.advance))
     #expect(waiting.exit == .notYet)
     #expect(waiting.error?.causes.contains("to \(CutoverWorld.source)") == true)
@@ -375,12 +376,14 @@ struct CutoverRunTests {
       }
       var body = Record.Body()
       body.reason = "the game is on"
-      _ = try? store.append(.held, plan: world.plan.digest, at: world.clock.now, body: body)
+      _ = try? store.append(
+        RecordDraft(.held, plan: world.plan.digest, at: world.clock.now, body: body), under: nil)
     }
     #expect(held.exit == .blocked && held.report.step?.id == "flip")
     #expect(held.report.next == "edgeferry release www")
     #expect(world.history == [CutoverWorld.lowered])
-    try store.append(.released, plan: world.plan.digest, at: world.clock.now)
+    try store.append(
+      RecordDraft(.released, plan: world.plan.digest, at: world.clock.now), under: nil)
     #expect(try await world.run(store: store).exit == .done)
   }
 
@@ -405,7 +408,7 @@ struct CutoverRunTests {
         if foreign {
           names.edit(CutoverWorld.key, RecordValue(ttl: 60, data: ["other.example.net."]))
         } else {
-          _ = try? store.append(.held, plan: plan.digest, at: clock.now)
+          _ = try? store.append(RecordDraft(.held, plan: plan.digest, at: clock.now), under: nil)
         }
       }
       #expect(outcome.exit == (foreign ? .stale : .blocked))
@@ -451,11 +454,12 @@ struct CutoverRunTests {
     defer { KillTests.remove(store.path) }
     let advance = { try await world.run(store: store, options: world.options(.advance)) }
     #expect(try await advance().exit == .notYet)
-    try store.append(.held, plan: world.plan.digest, at: world.clock.now)
+    try store.append(RecordDraft(.held, plan: world.plan.digest, at: world.clock.now), under: nil)
     let held = try await advance()
     #expect(held.exit == .blocked)
     #expect(held.error?.code == "held")
-    try store.append(.released, plan: world.plan.digest, at: world.clock.now)
+    try store.append(
+      RecordDraft(.released, plan: world.plan.digest, at: world.clock.now), under: nil)
     #expect(try await advance().exit == .notYet)
     #expect(world.history.count == 1)
   }
@@ -487,7 +491,7 @@ struct CutoverRunTests {
     let world = CutoverWorld()
     let store = try world.store()
     defer { KillTests.remove(store.path) }
-    let rival = StateStore.Owner(name: "you 2 b", host: "elsewhere", pid: 1)
+    let rival = LeaseOwner(name: "you 2 b", host: "elsewhere", pid: 1)
     let lease = try store.acquireLease(
       plan: world.plan.digest, owner: rival, now: world.clock.now)
     do throws(FerryError) {
@@ -516,7 +520,7 @@ struct CutoverRunTests {
     let done = try await world.run(store: store) { event in
       guard case .waiting = event, first.first() else { return }
       do {
-        let store = try StateStore(path: path, durable: false)
+        let store = try SQLiteState(path: path, durable: false)
         _ = try store.acquireLease(
           plan: runWorld.plan.digest, owner: other.owner, now: runWorld.clock.now)
         exits.add(0)

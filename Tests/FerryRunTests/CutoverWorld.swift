@@ -140,11 +140,11 @@ struct CutoverWorld {
     options.rollback = rollback
     return options
   }
-  func store(_ path: String = KillTests.temporary()) throws -> StateStore {
-    try StateStore(path: path, durable: false)
+  func store(_ path: String = KillTests.temporary()) throws -> SQLiteState {
+    try SQLiteState(path: path, durable: false)
   }
   func run(
-    _ plan: Plan? = nil, store: StateStore, windows: [String: ChangeWindow] = [:],
+    _ plan: Plan? = nil, store: SQLiteState, windows: [String: ChangeWindow] = [:],
     options: RunOptions? = nil, tell: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) async throws -> RunOutcome {
     try await Runner.run(

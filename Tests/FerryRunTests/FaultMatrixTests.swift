@@ -291,7 +291,7 @@ struct FaultMatrixTests {
       attributes: [.posixPermissions: 0o700])
     try eve.database.write(to: URL(fileURLWithPath: path))
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
-    let store = try StateStore(path: path, durable: false)
+    let store = try SQLiteState(path: path, durable: false)
     let faults = StepFaults(cell, world)
     let outcome = try await Runner.run(
       world[keyPath: key], store: store, world: world.world(faults: faults.hooks),

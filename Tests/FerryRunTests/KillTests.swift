@@ -41,7 +41,7 @@ struct KillTests {
     var kill = kill
     while runs < 60 {
       runs += 1
-      let store = try StateStore(path: path, durable: false)
+      let store = try SQLiteState(path: path, durable: false)
       if case .beforeJournal(let number)? = kill {
         store.killAfter(writes: number - 1, landed: false)
       }
@@ -88,7 +88,7 @@ struct KillTests {
     defer { remove(path) }
     _ = try world.store(path)
     if prepared { _ = try await run(world.plan, world, path: path, kill: nil) }
-    let store = try StateStore(path: path, durable: false)
+    let store = try SQLiteState(path: path, durable: false)
     let before = world.model.with { $0.log.count }
     let outcome = try await Runner.run(
       world[keyPath: plan], store: store, world: world.world(), options: world.options())

@@ -182,13 +182,13 @@ struct RemovalWorld {
       CloudFrontClient(transport)
     }
   }
-  func store(_ path: String? = nil) throws -> StateStore {
+  func store(_ path: String? = nil) throws -> SQLiteState {
     let path =
       path
       ?? FileManager.default.temporaryDirectory.appendingPathComponent(
         "ferry-\(UUID().uuidString)/state.sqlite"
       ).path
-    let store = try StateStore(path: path, durable: false)
+    let store = try SQLiteState(path: path, durable: false)
     try store.saveImages(images)
     return store
   }

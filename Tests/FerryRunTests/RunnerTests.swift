@@ -203,12 +203,14 @@ struct RunnerTests {
     let store = try world.store()
     var body = Record.Body()
     body.reason = "the game is on"
-    try store.append(.held, plan: world.plan.digest, at: world.clock.now, body: body)
+    try store.append(
+      RecordDraft(.held, plan: world.plan.digest, at: world.clock.now, body: body), under: nil)
     let held = try await Runner.run(
       world.plan, store: store, world: world.world(), options: world.options())
     #expect(held.exit == .blocked && held.report.reason?.contains("the game is on") == true)
     #expect(world.writes.isEmpty)
-    try store.append(.released, plan: world.plan.digest, at: world.clock.now)
+    try store.append(
+      RecordDraft(.released, plan: world.plan.digest, at: world.clock.now), under: nil)
     #expect(
       try await Runner.run(world.plan, store: store, world: world.world(), options: world.options())
         .exit == .done)
@@ -222,7 +224,8 @@ struct RunnerTests {
       world.plan, store: store, world: world.world(), options: world.options()
     ) { event in
       if case .waiting = event, once.first() {
-        _ = try? store.append(.held, plan: world.plan.digest, at: world.clock.now)
+        _ = try? store.append(
+          RecordDraft(.held, plan: world.plan.digest, at: world.clock.now), under: nil)
       }
     }
     #expect(outcome.exit == .blocked)
@@ -238,7 +241,8 @@ struct RunnerTests {
     let blocked = try await Runner.run(
       plan, store: store, world: world.world(), options: world.options())
     #expect(blocked.exit == .blocked && blocked.report.step?.id == "delete-policy")
-    try store.append(.gate, plan: plan.digest, step: "delete-policy", at: world.clock.now)
+    try store.append(
+      RecordDraft(.gate, plan: plan.digest, step: "delete-policy", at: world.clock.now), under: nil)
     #expect(
       try await Runner.run(plan, store: store, world: world.world(), options: world.options()).exit
         == .done)
@@ -285,7 +289,9 @@ struct RunnerTests {
     try store.limitPages(to: 1)
     do throws(FerryError) {
       for index in 0..<5000 {
-        try store.append(.waiting, plan: "sha256:filler", step: "s\(index)", at: world.clock.now)
+        try store.append(
+          RecordDraft(.waiting, plan: "sha256:filler", step: "s\(index)", at: world.clock.now),
+          under: nil)
       }
       Issue.record("the disk never filled up")
     } catch {

@@ -8,7 +8,7 @@ import Testing
 struct StateModeTests {
   let folder = KillTests.temporary() + ".folder"
   var path: String { folder + "/state.sqlite" }
-  private func open() throws -> StateStore { try StateStore(path: path, durable: false) }
+  private func open() throws -> SQLiteState { try SQLiteState(path: path, durable: false) }
   private func remove() { try? FileManager.default.removeItem(atPath: folder) }
   private func mode(_ path: String) throws -> Int? {
     try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
@@ -56,7 +56,7 @@ struct StateModeTests {
     symlink(folder, linked)
     defer { unlink(linked) }
     #expect(throws: FerryError.self) {
-      try StateStore(path: linked + "/state.sqlite", durable: false)
+      try SQLiteState(path: linked + "/state.sqlite", durable: false)
     }
   }
 }

@@ -1,4 +1,5 @@
 import FerryCore
+import FerryTestSupport
 import Foundation
 import Testing
 
@@ -7,10 +8,13 @@ import Testing
 struct StateTests {
   let path = KillTests.temporary()
   let now = Date(timeIntervalSince1970: 1_795_514_400)
-  private func store() throws -> StateStore { try StateStore(path: path, durable: false) }
+  private func store() throws -> SQLiteState { try SQLiteState(path: path, durable: false) }
   private func filled() throws {
     let store = try store()
-    for index in 0..<20 { try store.append(.waiting, plan: "sha256:p", step: "s\(index)", at: now) }
+    for index in 0..<20 {
+      try store.append(
+        RecordDraft(.waiting, plan: "sha256:p", step: "s\(index)", at: now), under: nil)
+    }
   }
 
   @Test func `the file is for its owner alone and a loose or linked one is refused`() throws {
@@ -23,16 +27,48 @@ struct StateTests {
     chmod(path, 0o600)
     let link = path + ".link"
     symlink(path, link)
-    let error = #expect(throws: FerryError.self) { try StateStore(path: link) }
+    let error = #expect(throws: FerryError.self) { try SQLiteState(path: link) }
     #expect(error?.exit == .usage)
   }
 
   @Test func `a newer database is bad input and stays as it is`() throws {
     defer { KillTests.remove(path) }
     try filled()
-    try sqlite("PRAGMA user_version = 2")
+    try sqlite("PRAGMA user_version = 3")
     let error = #expect(throws: FerryError.self) { try store() }
     #expect(error?.exit == .usage && error?.code == "state-newer")
+  }
+
+  @Test func `a database of version 1 is opened with all that it holds, and takes ledgers`() throws
+  {
+    defer { KillTests.remove(path) }
+    let digest = "sha256:867722910a23d15b95d027e788dd9ca31cb192f2922ee4853b73e13e7183b9b7"
+    try FileManager.default.createDirectory(
+      atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true,
+      attributes: [.posixPermissions: 0o700])
+    // Written by the version before, with one run of one step.
+    try FileManager.default.copyItem(
+      atPath: Shared.package.appendingPathComponent("Tests/Fixtures/state-1.sqlite").path,
+      toPath: path)
+    chmod(path, 0o600)
+    for _ in 0..<2 {
+      let store = try store()
+      #expect(try store.check() == 4)
+      let state = RunState(try store.records(plan: digest))
+      #expect(state.isFinished && state.steps["delete-staging-E2SAMPLEIDLE10"]?.phase == .verified)
+      let plans = try store.plans()
+      #expect(plans.map(\.digest) == [digest])
+      #expect(try store.image(plans[0].steps[0].expects.configDigest ?? "") != nil)
+    }
+    // The lease goes on from its generation, and new records from their number.
+    let owner = LeaseOwner(name: "me 1 a", host: "here", pid: getpid())
+    let lease = try store().acquireLease(plan: digest, owner: owner, now: now)
+    #expect(lease.generation == 2)
+    let record = try store().append(
+      RecordDraft(.waiting, plan: digest, at: now), under: lease)
+    #expect(record.sequence == 5)
+    #expect(try store().saveLedger(named: "l", document: [:], expecting: nil) == "1")
+    #expect(try store().check() == 5)
   }
 
   @Test func `what is no database is damaged`() throws {
@@ -77,7 +113,7 @@ struct StateTests {
       try bytes.prefix(length).write(to: URL(fileURLWithPath: path))
       chmod(path, 0o600)
       do throws(FerryError) {
-        let count = try StateStore(path: path, durable: false).check()
+        let count = try SQLiteState(path: path, durable: false).check()
         #expect(count == 20 || count == 0)
       } catch {
         #expect(error.exit == .failed)
@@ -91,7 +127,8 @@ struct StateTests {
     try store.limitPages(to: 8)
     let error = #expect(throws: FerryError.self) {
       for index in 0..<2000 {
-        try store.append(.waiting, plan: "sha256:p", step: "s\(index)", at: now)
+        try store.append(
+          RecordDraft(.waiting, plan: "sha256:p", step: "s\(index)", at: now), under: nil)
       }
     }
     #expect(error?.code == "journal-write" && error?.what.contains(path) == true)
@@ -100,14 +137,14 @@ struct StateTests {
   @Test func `one operator at a time, until the lease runs out or its process is gone`() throws {
     defer { KillTests.remove(path) }
     let store = try store()
-    let mine = StateStore.Owner(name: "me 1 a", host: "here", pid: getpid())
-    let yours = StateStore.Owner(name: "you 2 b", host: "there", pid: 1)
+    let mine = LeaseOwner(name: "me 1 a", host: "here", pid: getpid())
+    let yours = LeaseOwner(name: "you 2 b", host: "there", pid: 1)
     var lease = try store.acquireLease(plan: "p", owner: mine, now: now)
     let taken = #expect(throws: FerryError.self) {
       try store.acquireLease(plan: "p", owner: yours, now: now + 59)
     }
     #expect(taken?.exit == .blocked && taken?.why.contains("me 1") == true)
-    try store.renew(&lease, now: now + 25)
+    lease = try store.renewed(lease, now: now + 25)
     #expect(throws: FerryError.self) {
       try store.acquireLease(plan: "p", owner: yours, now: now + 70)
     }
@@ -115,11 +152,11 @@ struct StateTests {
     #expect(theirs.generation > lease.generation)
     // The paused one finds out before it writes.
     let lost = #expect(throws: FerryError.self) {
-      try store.append(.intended, plan: "p", step: "s", at: now + 91, lease: lease)
+      try store.append(RecordDraft(.intended, plan: "p", step: "s", at: now + 91), under: lease)
     }
     #expect(lost?.code == "lease-lost")
-    #expect(throws: FerryError.self) { try store.renew(&lease, now: now + 120) }
-    let dead = StateStore.Owner(name: "dead 3 c", host: "here", pid: 4_194_305)
+    #expect(throws: FerryError.self) { try store.renewed(lease, now: now + 120) }
+    let dead = LeaseOwner(name: "dead 3 c", host: "here", pid: 4_194_305)
     _ = try store.acquireLease(plan: "q", owner: dead, now: now)
     _ = try store.acquireLease(plan: "q", owner: mine, now: now + 1)
   }
@@ -144,7 +181,7 @@ struct StateTests {
     defer { KillTests.remove(path) }
     try filled()
     let document = try store().export()
-    let other = try StateStore(path: path + ".2", durable: false)
+    let other = try SQLiteState(path: path + ".2", durable: false)
     try other.load(document)
     #expect(try other.check() == 20)
     #expect(try other.records(plan: "sha256:p") == store().records(plan: "sha256:p"))

@@ -42,16 +42,17 @@ struct CorpusMoveTests {
   }
 
   /// What `migrate verify` would say of a move that was run.
-  static func unexpected(_ world: MoveWorld, _ store: StateStore, map: MigrationMap? = nil)
+  static func unexpected(_ world: MoveWorld, _ store: any StateStore, map: MigrationMap? = nil)
     async throws -> [String]
   {
     let plan = world.pair.plan
-    var scope = try VerifyScope(plan, RunState(store.records(plan: plan.digest))) {
+    var images = plan.observed.images
+    for case .createPolicy(let digest, _) in plan.steps.map(\.action) where images[digest] == nil {
+      images[digest] = try await store.image(digest)
+    }
+    var scope = try VerifyScope(plan, RunState(await store.records(plan: plan.digest))) {
       digest throws(FerryError) in
-      var text = plan.observed.images[digest]
-      if text == nil { text = try store.image(digest) }
-      guard let text else { return nil }
-      return try XMLReader.read(text)
+      try images[digest].map { (text: String) throws(FerryError) in try XMLReader.read(text) }
     }
     if let map { scope.intent.map = map }
     var sides: [Comparison.Side] = []

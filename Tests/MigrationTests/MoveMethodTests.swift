@@ -121,7 +121,9 @@ struct MoveMethodTests {
     let blocked = try await world.run(store)
     #expect(blocked.exit == .blocked && blocked.error?.code == "gate")
     _ = try store.append(
-      .gate, plan: world.pair.plan.digest, step: "support-www-example-com", at: world.clock.now)
+      RecordDraft(
+        .gate, plan: world.pair.plan.digest, step: "support-www-example-com", at: world.clock.now),
+      under: nil)
     let copy = try MoveRunTests.id("create-distribution-eprimary", store, world.pair.plan)
     for (account, id, edit) in [
       (MoveWorld.source, "EPRIMARY", AliasList.edits(from: ["www.example.com"], to: [])),

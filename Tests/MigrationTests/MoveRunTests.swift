@@ -21,7 +21,7 @@ struct MoveRunTests {
     }
     var all: Set<String> { lock.withLock { stages.reduce(into: []) { $0.formUnion($1.answers) } } }
   }
-  static func watched(_ world: MoveWorld, _ plan: Plan, _ store: StateStore) async throws -> (
+  static func watched(_ world: MoveWorld, _ plan: Plan, _ store: SQLiteState) async throws -> (
     RunOutcome, Seen
   ) {
     let seen = Seen()
@@ -34,7 +34,7 @@ struct MoveRunTests {
       })
     return (outcome, seen)
   }
-  static func id(_ step: String, _ store: StateStore, _ plan: Plan) throws -> String {
+  static func id(_ step: String, _ store: SQLiteState, _ plan: Plan) throws -> String {
     try RunState(store.records(plan: plan.digest)).steps[step]?.outputs["id"] ?? "(none)"
   }
 
@@ -118,7 +118,7 @@ struct MoveRunTests {
     var database: Data
     func open() throws -> (world: MoveWorld, path: String) {
       let path = MoveWorld.temporary()
-      _ = try StateStore(path: path, durable: false)
+      _ = try SQLiteState(path: path, durable: false)
       try database.write(to: URL(fileURLWithPath: path))
       chmod(path, 0o600)
       return (world.copy(), path)
@@ -152,7 +152,7 @@ struct MoveRunTests {
     let (world, path) = try start.open()
     defer { MoveWorld.remove(path) }
     for life in 0..<6 {
-      let store = try StateStore(path: path, durable: false)
+      let store = try SQLiteState(path: path, durable: false)
       let calls = Landed(world.model)
       switch kill {
       case .call(let number) where life == 0: calls.killAfter = number

@@ -150,8 +150,8 @@ struct MoveWorld {
       serving: ModelEdge(model, clock),
       client: { account throws(FerryError) in CloudFrontClient(transport(account)) })
   }
-  func store(_ path: String = MoveWorld.temporary()) throws -> StateStore {
-    let store = try StateStore(path: path, durable: false)
+  func store(_ path: String = MoveWorld.temporary()) throws -> SQLiteState {
+    let store = try SQLiteState(path: path, durable: false)
     try store.saveImages(pair.images)
     return store
   }
@@ -165,7 +165,7 @@ struct MoveWorld {
   }
   @discardableResult
   func run(
-    _ store: StateStore, _ plan: Plan? = nil, until: String? = nil, polling: Double = 5,
+    _ store: SQLiteState, _ plan: Plan? = nil, until: String? = nil, polling: Double = 5,
     calls: Calls = Calls(),
     answer: @escaping @Sendable (ServiceRequest) -> ServiceResponse? = { _ in nil },
     tell: @escaping @Sendable (RunEvent) -> Void = { _ in }

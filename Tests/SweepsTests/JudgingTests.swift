@@ -13,7 +13,7 @@ private struct Sweeping {
   var scene = SceneBuilder()
   var rules = SweepRules()
   var keeps: [Keep] = []
-  var ledger: Ledger?
+  var ledger: AccountLedger?
 
   func judging(_ now: Date) -> Judging {
     var scene = scene
@@ -23,10 +23,10 @@ private struct Sweeping {
       keeps: keeps, now: now, input: scene.input)
   }
   @discardableResult
-  mutating func sweep(_ seconds: Double = 0) throws -> Ledger {
+  mutating func sweep(_ seconds: Double = 0) throws -> AccountLedger {
     let it = try judging(scene.takenAt + seconds).ledger(after: ledger)
     // As it is after it was written and read.
-    ledger = try Ledger.read(JSONValue.of(it))
+    ledger = try AccountLedger.read(JSONValue.of(it))
     return it
   }
   /// `CODE:ID=state` of every finding that is shown.
@@ -216,7 +216,7 @@ struct JudgingTests {
 
   @Test func `a ledger of a newer edgeferry is refused`() throws {
     let error = #expect(throws: FerryError.self) {
-      try Ledger.read(["schema": "edgeferry.ledger/2"])
+      try AccountLedger.read(["schema": "edgeferry.ledger/2"])
     }
     #expect(error?.exit == .usage)
   }

@@ -121,7 +121,7 @@ extension MigrateCommand {
           names: names, cutover: cutover, scenes: scenes, method: given.method,
           order: order, keepSourceSeconds: context.settings.keepSourceSeconds,
           deletesSource: deleteSource, health: context.settings.health))
-      try context.save(pair.plan, rollback: pair.rollback, images: pair.images)
+      try await context.save(pair.plan, rollback: pair.rollback, images: pair.images)
       return .done
     }
 

@@ -34,7 +34,7 @@ extension MigrateCommand {
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
-      var scope = try scope(context)
+      var scope = try await scope(context)
       if let map { scope.intent.map = try context.migrationMap(map) }
       let entries = try urls.map { (file: String) throws(FerryError) in
         try URLList.read(
@@ -73,19 +73,21 @@ extension MigrateCommand {
 
     // MARK: What to compare
 
-    private func scope(_ context: Context) throws(FerryError) -> VerifyScope {
+    private func scope(_ context: Context) async throws(FerryError) -> VerifyScope {
       if let plan {
         guard sourceID == nil, targetID == nil else {
           throw Self.usage("a PLAN and --source-id, --target-id are not for each other")
         }
         let plan = try context.plan(plan).plan
         let store = try context.existingStateStore()
-        let state = RunState(try store?.records(plan: plan.digest) ?? [])
+        let state = RunState(try await store?.records(plan: plan.digest) ?? [])
+        var images = plan.observed.images
+        for case .createPolicy(let digest, _) in plan.steps.map(\.action)
+        where images[digest] == nil {
+          images[digest] = try await store?.image(digest)
+        }
         return try VerifyScope(plan, state) { digest throws(FerryError) in
-          var text = plan.observed.images[digest]
-          if text == nil { text = try store?.image(digest) }
-          guard let text else { return nil }
-          return try XMLReader.read(text)
+          try images[digest].map { (text: String) throws(FerryError) in try XMLReader.read(text) }
         }
       }
       guard let sourceID, let targetID else {

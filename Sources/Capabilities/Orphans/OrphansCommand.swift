@@ -91,7 +91,7 @@ public struct OrphansCommand: AsyncParsableCommand {
         tool: Context.tool, endpoint: endpoint,
         inventoryDigest: inventory.planningDigest, acceptedRisks: Set(acceptRisk))
     }
-    func finish(_ pair: PlanPair?, _ context: Context, nothing: String) throws(FerryError)
+    func finish(_ pair: PlanPair?, _ context: Context, nothing: String) async throws(FerryError)
       -> FerryCore.ExitCode
     {
       guard var pair else {
@@ -107,7 +107,7 @@ public struct OrphansCommand: AsyncParsableCommand {
       if let lead = context.settings.windows["cloudfront"]?.leadSeconds, lead > 0 {
         pair = pair.beginning(no: pair.plan.schedule.start)
       }
-      try context.save(pair.plan, rollback: pair.rollback, images: pair.images)
+      try await context.save(pair.plan, rollback: pair.rollback, images: pair.images)
       return .done
     }
   }
@@ -141,7 +141,7 @@ public struct OrphansCommand: AsyncParsableCommand {
         context.terminal.warn(
           "\(unknown) finding\(unknown == 1 ? " is" : "s are") unknown and not planned")
       }
-      return try planning.finish(pair, context, nothing: "no orphan was found")
+      return try await planning.finish(pair, context, nothing: "no orphan was found")
     }
   }
 
@@ -165,7 +165,7 @@ public struct OrphansCommand: AsyncParsableCommand {
         input: planning.input(
           context, inventory, names: names, endpoint: endpoint,
           derived: "detach-\(distribution.lowercased())"))
-      return try planning.finish(
+      return try await planning.finish(
         pair, context, nothing: "\(safe(distribution)) has no policy attached")
     }
   }
@@ -200,7 +200,7 @@ public struct OrphansCommand: AsyncParsableCommand {
         if let plan {
           source = try context.plan(plan).plan
         } else {
-          source = try lastDetach(context)
+          source = try await lastDetach(context)
         }
         let step = source?.steps.first { Self.detached($0, from: distribution) != nil }
         guard let source, let step, let found = Self.detached(step, from: distribution) else {
@@ -220,7 +220,7 @@ public struct OrphansCommand: AsyncParsableCommand {
         input: planning.input(
           context, inventory, names: names, endpoint: endpoint,
           derived: "reattach-\(distribution.lowercased())"))
-      return try planning.finish(
+      return try await planning.finish(
         pair, context,
         nothing: "policy \(safe(policyID ?? "")) is attached to \(safe(distribution))")
     }
@@ -231,19 +231,19 @@ public struct OrphansCommand: AsyncParsableCommand {
       else { return nil }
       return edit.from
     }
-    private func lastDetach(_ context: Context) throws(FerryError) -> Plan? {
+    private func lastDetach(_ context: Context) async throws(FerryError) -> Plan? {
       guard let store = try context.existingStateStore() else { return nil }
-      var last: (Int64, Plan)?
-      for plan in try store.plans() where plan.rollbackOf == nil {
+      var last: (at: Date, plan: Plan)?
+      for plan in try await store.plans() where plan.rollbackOf == nil {
         guard let step = plan.steps.first(where: { Self.detached($0, from: distribution) != nil })
         else { continue }
-        let records = try store.records(plan: plan.digest)
+        let records = try await store.records(plan: plan.digest)
         guard let record = records.last(where: { $0.step == step.id && $0.kind == .applied }) else {
           continue
         }
-        if record.sequence > last?.0 ?? -1 { last = (record.sequence, plan) }
+        if record.at > last?.at ?? .distantPast { last = (record.at, plan) }
       }
-      return last?.1
+      return last?.plan
     }
   }
 }

@@ -20,7 +20,7 @@ struct SweepAction: Codable, Equatable, Sendable {
 /// Acts on what is due, through ordinary plans.
 struct SweepActor: Sendable {
   var observer: SweepObserver
-  var state: StateStore
+  var state: any StateStore
   static let accountsAtOnce = 8
 
   /// - Returns: one action for each account where there was anything to do, in the order given.
@@ -91,9 +91,9 @@ struct SweepActor: Sendable {
         "over-the-cap", exit: .blocked, what: "could not act in \(account)", why: over,
         next: "look at the findings, then raise the cap or remove them by `edgeferry orphans plan`")
     }
-    let path = try context.keep(pair.plan, rollback: pair.rollback, images: pair.images, at: nil)
-    try state.savePlan(pair.plan)
-    let acting = Ledger.Acting(
+    let path = try await context.keep(pair.plan, rollback: pair.rollback, images: pair.images, at: nil)
+    try await state.savePlan(pair.plan)
+    let acting = AccountLedger.Acting(
       plan: path, digest: pair.plan.digest, findings: still.map(\.text),
       resources: removal.deleted)
     var isOurs = false
@@ -112,9 +112,9 @@ struct SweepActor: Sendable {
   }
 
   private func resume(
-    _ acting: Ledger.Acting, account: AccountID, client: CloudFrontClient
+    _ acting: AccountLedger.Acting, account: AccountID, client: CloudFrontClient
   ) async throws(FerryError) -> SweepAction {
-    guard let plan = try state.plans().first(where: { $0.digest == acting.digest }) else {
+    guard let plan = try await state.plan(acting.digest) else {
       throw FerryError(
         "sweep-plan-lost", exit: .blocked, what: "could not go on in \(account)",
         why: "an earlier sweep began plan \(acting.digest), and this state does not have it",
@@ -124,7 +124,7 @@ struct SweepActor: Sendable {
   }
 
   private func run(
-    _ plan: Plan, _ acting: Ledger.Acting, account: AccountID, client: CloudFrontClient
+    _ plan: Plan, _ acting: AccountLedger.Acting, account: AccountID, client: CloudFrontClient
   ) async throws(FerryError) -> SweepAction {
     let outcome = try await observer.context.runUnattended(
       plan, store: state, client: client, path: acting.plan, approver: "sweep run --apply")
@@ -132,7 +132,7 @@ struct SweepActor: Sendable {
     if isOver {
       let at = observer.now
       try await observer.store.changeLedger(of: account) { (old) throws(FerryError) in
-        var ledger = old ?? Ledger(account: account, at: at)
+        var ledger = old ?? AccountLedger(account: account, at: at)
         if ledger.acting?.digest == acting.digest { ledger.acting = nil }
         if outcome.exit == .done {
           ledger.remove(Set(acting.resources), by: plan.digest, at: at)

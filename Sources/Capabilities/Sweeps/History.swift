@@ -2,9 +2,10 @@ import ArgumentParser
 import FerryCommand
 import FerryCore
 import FerryReport
+import FerryRun
 import Foundation
 
-extension Ledger {
+extension AccountLedger {
   var history: [SweepHistory.Run] {
     runs.map {
       var out = SweepHistory.Run(at: $0.at)
@@ -23,11 +24,11 @@ extension Ledger {
 
 /// Everything that the sweeps of a state remember; nothing is asked of AWS.
 struct Remembered: Sendable {
-  var ledgers: [Ledger]
+  var ledgers: [AccountLedger]
   /// Accounts that the last sweep over them could not judge.
   var unread: [Inventory.Gap]
 
-  init(_ store: any LedgerStore) async throws(FerryError) {
+  init(_ store: any StateStore) async throws(FerryError) {
     ledgers = []
     unread = try await store.unreadAccounts()
     for account in try await store.sweptAccounts() {

@@ -25,26 +25,26 @@ struct Judging {
   /// The ledger after this look. Clocks go on, whatever was read between; what could not be read closes nothing.
   ///
   /// - Throws: `ledger-from-future` (4) when the ledger's last run is ahead of this clock.
-  func ledger(after old: Ledger?) throws(FerryError) -> Ledger {
-    if let old, old.lastRun > now + Ledger.skewSeconds {
+  func ledger(after old: AccountLedger?) throws(FerryError) -> AccountLedger {
+    if let old, old.lastRun > now + AccountLedger.skewSeconds {
       throw FerryError(
         "ledger-from-future", exit: .blocked, what: "could not judge account \(account.id)",
         why:
           "its ledger was written at \(Timestamp.text(old.lastRun)), and the clock here says \(Timestamp.text(now))",
         next: "correct the clock; no finding was touched")
     }
-    var out = old ?? Ledger(account: account.id, at: now)
-    var run = Ledger.Run(at: now)
+    var out = old ?? AccountLedger(account: account.id, at: now)
+    var run = AccountLedger.Run(at: now)
     out.gaps = report.gaps.filter { $0.account == account.id }
     run.gaps = out.gaps.count
     out.lastRun = max(now, out.lastRun)
-    out.entries.removeAll { $0.closedAt.map { $0 < now - Ledger.historySeconds } ?? false }
-    out.runs.removeAll { $0.at < now - Ledger.historySeconds }
+    out.entries.removeAll { $0.closedAt.map { $0 < now - AccountLedger.historySeconds } ?? false }
+    out.runs.removeAll { $0.at < now - AccountLedger.historySeconds }
 
-    var seen: [Ledger.Key: Finding] = [:]
+    var seen: [AccountLedger.Key: Finding] = [:]
     for finding in report.findings where finding.account == account.id && finding.verdict != .inUse
     {
-      seen[Ledger.Key(finding)] = finding
+      seen[AccountLedger.Key(finding)] = finding
     }
     for index in out.entries.indices where out.entries[index].isOpen {
       let key = out.entries[index].key
@@ -101,7 +101,7 @@ struct Judging {
   }
 
   /// The findings that an unattended sweep may act on now, whether it is asked to or not.
-  static func selection(_ ledger: Ledger) -> [Ledger.Key] {
+  static func selection(_ ledger: AccountLedger) -> [AccountLedger.Key] {
     ledger.entries.filter { $0.isOpen && $0.state == .due && $0.heldBack == nil }.map(\.key)
       .sorted()
   }
@@ -116,7 +116,7 @@ struct Judging {
     var pair: PlanPair?
   }
   /// - Throws: what the removal planner refuses.
-  func removal(of keys: [Ledger.Key]) throws(FerryError) -> Removal {
+  func removal(of keys: [AccountLedger.Key]) throws(FerryError) -> Removal {
     // An empty selection means everything to the planner.
     guard !keys.isEmpty,
       let pair = try RemovalPlanner.plan(

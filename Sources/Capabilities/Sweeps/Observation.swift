@@ -2,6 +2,7 @@ import FerryAWS
 import FerryCloudFront
 import FerryCommand
 import FerryCore
+import FerryRun
 import Foundation
 
 /// What a sweep found in one account; small, whatever the account holds.
@@ -12,11 +13,11 @@ struct Observation: Sendable {
   var findings: [Finding] = []
   var gaps: [Inventory.Gap] = []
   var quotas: [FindingsReport.Quota] = []
-  var selected: [Ledger.Key] = []
+  var selected: [AccountLedger.Key] = []
   /// What removing the selected ones would delete.
   var share: Caps.Share?
-  var acting: Ledger.Acting?
-  var run: Ledger.Run?
+  var acting: AccountLedger.Acting?
+  var run: AccountLedger.Run?
   /// Why nothing of the account could be judged.
   var failure: FerryError?
 }
@@ -24,7 +25,7 @@ struct Observation: Sendable {
 /// Looks at accounts, many at once, each with its own session and rate.
 struct SweepObserver: Sendable {
   var context: Context
-  var store: any LedgerStore
+  var store: any StateStore
   var rules: SweepRules
   /// Whole seconds.
   var now: Date

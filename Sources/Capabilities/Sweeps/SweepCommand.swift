@@ -233,7 +233,7 @@ public struct SweepCommand: AsyncParsableCommand {
         return
       }
       if lead > 0 { pair = pair.beginning(no: pair.plan.schedule.start) }
-      let path = try context.keep(
+      let path = try await context.keep(
         pair.plan, rollback: pair.rollback, images: pair.images, at: planOut)
       if global.output == .text { try context.say("\(path)\n\(pair.plan.digest)\n") }
     }

@@ -23,10 +23,10 @@ extension Context {
   /// The digest a person approved: given, recorded once, or typed as the plan's name on a terminal.
   /// - Throws: exit 4 for another digest; 64 when there is none and nobody to ask.
   func approve(
-    _ plan: Plan, given: String?, name: String, recorded: Bool, store: StateStore
-  ) throws(FerryError) {
+    _ plan: Plan, given: String?, name: String, recorded: Bool, store: any StateStore
+  ) async throws(FerryError) {
     if let given { return try check(given, is: plan) }
-    if recorded, RunState(try store.records(plan: plan.digest)).approved { return }
+    if recorded, RunState(try await store.records(plan: plan.digest)).approved { return }
     guard terminal.inputIsTerminal, terminal.errorIsTerminal else {
       throw .badInput(
         "not-approved", what: "could not run plan \(plan.name)",
@@ -51,7 +51,7 @@ extension Context {
   }
 
   func execute(
-    _ plan: Plan, store: StateStore, named path: String, mode: RunOptions.Mode,
+    _ plan: Plan, store: any StateStore, named path: String, mode: RunOptions.Mode,
     arguments: RunArguments, undoOnly: Set<String>? = nil
   ) async throws(FerryError) -> ExitCode {
     var options = RunOptions(path: shellWord(path))

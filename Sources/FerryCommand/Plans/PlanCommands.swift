@@ -97,7 +97,7 @@ struct ApplyCommand: FerryCommand {
     let (plan, _) = try context.plan(argument.plan)
     try refuseRollback(plan)
     let store = try context.stateStore()
-    try context.approve(
+    try await context.approve(
       plan, given: arguments.approve, name: plan.name, recorded: false, store: store)
     return try await context.execute(
       plan, store: store, named: argument.plan, mode: .apply, arguments: arguments)
@@ -126,7 +126,7 @@ struct AdvanceCommand: FerryCommand {
     try formats(.text, .json)
     let (plan, _) = try context.plan(argument.plan)
     let store = try context.stateStore()
-    try context.approve(
+    try await context.approve(
       plan, given: arguments.approve, name: plan.name, recorded: true, store: store)
     return try await context.execute(
       plan, store: store, named: argument.plan, mode: .advance, arguments: arguments)
@@ -171,7 +171,7 @@ struct RollbackCommand: FerryCommand {
       }
       undoOnly = Set(plan.steps[(index + 1)...].map(\.id))
     }
-    let original = RunState(try store.records(plan: rollback.rollbackOf ?? ""))
+    let original = RunState(try await store.records(plan: rollback.rollbackOf ?? ""))
     let open = original.steps.filter { $0.value.hadEffect && undoOnly?.contains($0.key) != false }
     // A run that was killed right after its last step has still to say that everything is taken back.
     let isUnsaid =
@@ -179,7 +179,7 @@ struct RollbackCommand: FerryCommand {
       && original.steps.values.contains { $0.phase == .undone }
     if open.isEmpty, !isUnsaid {
       if global.output == .json {
-        let state = RunState(try store.records(plan: rollback.digest))
+        let state = RunState(try await store.records(plan: rollback.digest))
         try context.answer(
           FerryJSON.document(StatusReport(rollback, state, path: shellWord(argument.plan))))
       } else {
@@ -187,7 +187,7 @@ struct RollbackCommand: FerryCommand {
       }
       return .done
     }
-    try context.approve(
+    try await context.approve(
       rollback, given: approve, name: rollback.name, recorded: false, store: store)
     var arguments = RunArguments()
     arguments.maxWait = maxWait
@@ -211,7 +211,8 @@ struct StatusCommand: FerryCommand {
     let (plan, _) = try context.plan(argument.plan)
     let store = try context.existingStateStore()
     let report = StatusReport(
-      plan, RunState(try store?.records(plan: plan.digest) ?? []), path: shellWord(argument.plan))
+      plan, RunState(try await store?.records(plan: plan.digest) ?? []),
+      path: shellWord(argument.plan))
     try context.answer(
       global.output == .json ? FerryJSON.document(report) : StatusText.render(report, plan))
     return report.exit
@@ -231,12 +232,12 @@ struct HoldCommand: FerryCommand {
     body.reason = reason
     body.by = NSUserName()
     let store = try context.stateStore()
-    try store.append(.held, plan: plan.digest, at: context.clock.now, body: body)
+    try await store.append(.held, plan: plan.digest, at: context.clock.now, body: body)
     // A rollback under way is held with its plan.
     if let rollback = context.rollbackPlan(of: path) {
-      let state = RunState(try store.records(plan: rollback.digest))
+      let state = RunState(try await store.records(plan: rollback.digest))
       if state.isStarted, !state.isFinished {
-        try store.append(.held, plan: rollback.digest, at: context.clock.now, body: body)
+        try await store.append(.held, plan: rollback.digest, at: context.clock.now, body: body)
       }
     }
     try context.answer(
@@ -259,8 +260,8 @@ struct ReleaseCommand: FerryCommand {
     body.by = NSUserName()
     var released = false
     for digest in [plan.digest, context.rollbackPlan(of: path)?.digest].compactMap({ $0 }) {
-      guard RunState(try store.records(plan: digest)).hold != nil else { continue }
-      try store.append(.released, plan: digest, at: context.clock.now, body: body)
+      guard RunState(try await store.records(plan: digest)).hold != nil else { continue }
+      try await store.append(.released, plan: digest, at: context.clock.now, body: body)
       released = true
     }
     try context.answer(released ? "released\n" : "nothing to do: \(plan.name) is not held\n")
@@ -295,12 +296,12 @@ struct ApproveCommand: FerryCommand {
           next: "see `edgeferry show \(shellWord(argument.plan))`")
       }
       body.reference = reference
-      try context.stateStore().append(
+      try await context.stateStore().append(
         .gate, plan: owner.digest, step: step, at: context.clock.now, body: body)
       try context.answer("approved: step \(step)\n")
     case (nil, nil, let digest?):
       try context.check(digest, is: plan)
-      try context.stateStore().append(
+      try await context.stateStore().append(
         .approved, plan: plan.digest, at: context.clock.now, body: body)
       try context.answer("approved: \(plan.digest)\n")
     default:

@@ -17,10 +17,10 @@ struct StateCommand: AsyncParsableCommand {
       try formats(.text, .json)
       let store = try context.existingStateStore()
       var reports: [StatusReport] = []
-      for plan in try store?.plans() ?? [] {
+      for plan in try await store?.plans() ?? [] {
         guard let store else { continue }
         reports.append(
-          StatusReport(plan, RunState(try store.records(plan: plan.digest)), path: plan.name))
+          StatusReport(plan, RunState(try await store.records(plan: plan.digest)), path: plan.name))
       }
       if global.output == .json {
         try context.answer(FerryJSON.document(reports))
@@ -46,7 +46,7 @@ struct StateCommand: AsyncParsableCommand {
           "no-state", what: "could not export the state",
           why: "there is none at \(context.statePath)", next: "name it with --state or --workspace")
       }
-      let document = FerryJSON.document(try store.export())
+      let document = FerryJSON.document(try await store.export())
       try Files.write(jsonSafe(document), to: file, mode: 0o600)
       try context.say("\(file)\n")
       return .done
@@ -60,7 +60,7 @@ struct StateCommand: AsyncParsableCommand {
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       let document = try JSONValue.read(Files.read(file, what: "the state"), what: "state \(file)")
       try checkSchema(document, is: "edgeferry.state/1", what: "state \(file)")
-      try context.stateStore().load(document)
+      try await context.stateStore().load(document)
       try context.say("imported into \(context.statePath)\n")
       return .done
     }
@@ -74,7 +74,7 @@ struct StateCommand: AsyncParsableCommand {
         try context.answer("there is no state at \(context.statePath) yet\n")
         return .done
       }
-      let count = try store.check()
+      let count = try await store.check()
       try context.answer(
         "sound: \(count) journal record\(count == 1 ? "" : "s"), every hash in its chain\n")
       return .done

@@ -13,12 +13,12 @@ extension Context {
   ///   - path: where the plan is, for the commands that are shown.
   ///   - approver: who is written down as having approved it.
   package func runUnattended(
-    _ plan: Plan, store: StateStore, client: CloudFrontClient, path: String, approver: String
+    _ plan: Plan, store: any StateStore, client: CloudFrontClient, path: String, approver: String
   ) async throws(FerryError) -> RunOutcome {
-    if !RunState(try store.records(plan: plan.digest)).approved {
+    if !RunState(try await store.records(plan: plan.digest)).approved {
       var body = Record.Body()
       body.by = approver
-      try store.append(.approved, plan: plan.digest, at: clock.now, body: body)
+      try await store.append(.approved, plan: plan.digest, at: clock.now, body: body)
     }
     var options = RunOptions(path: shellWord(path))
     options.deployedPollSeconds = settings.deployedPollSeconds

@@ -2,14 +2,14 @@ import FerryCore
 import Foundation
 
 /// What sweeps remember of one account: every finding with its clock, and what was read last.
-struct Ledger: Codable, Equatable, Sendable {
+struct AccountLedger: Codable, Equatable, Sendable {
   static let schema = "edgeferry.ledger/1"
   /// Closed findings are kept this long, for the history.
   static let historySeconds = 400.0 * 86_400
   /// A clock may be this far behind the ledger's last run before that is an error.
   static let skewSeconds = 300.0
 
-  var schema = Ledger.schema
+  var schema = AccountLedger.schema
   var account: AccountID
   var lastRun: Date
   var entries: [Entry] = []
@@ -80,14 +80,14 @@ struct Ledger: Codable, Equatable, Sendable {
   }
 
   /// - Throws: 64 for a newer ledger, 1 for one that cannot be read.
-  static func read(_ document: JSONValue) throws(FerryError) -> Ledger {
+  static func read(_ document: JSONValue) throws(FerryError) -> AccountLedger {
     if let schema = document["schema"]?.string, schema != Self.schema {
       throw FerryError(
         "ledger-newer", exit: .usage, what: "could not read the ledger",
         why: "its schema is \(schema); this edgeferry knows \(Self.schema)",
         next: "use the edgeferry that wrote it")
     }
-    return try document.decoded(Ledger.self, what: "the ledger")
+    return try document.decoded(AccountLedger.self, what: "the ledger")
   }
 
   /// Its findings as a sweep reports them: the open ones, and what this run closed.

@@ -2,19 +2,8 @@ import FerryCore
 import FerryRun
 import Foundation
 
-/// Where ledgers are: named JSON documents that change by compare-and-swap.
-protocol LedgerStore: Sendable {
-  /// nil when there is none of that name.
-  func ledger(named name: String) async throws(FerryError) -> (
-    document: JSONValue, version: String
-  )?
-  /// - Parameter version: the one that was read; nil when there was none.
-  /// - Returns: false when somebody else has written since.
-  func saveLedger(named name: String, document: JSONValue, expecting version: String?)
-    async throws(FerryError) -> Bool
-}
-
-extension LedgerStore {
+/// What sweeps keep in the state: a document for each account, and what people asked to be kept.
+extension StateStore {
   /// Reads, changes and writes a document until nobody else came between.
   ///
   /// - Throws: `ledger-busy` (4) when others kept coming between.
@@ -25,8 +14,11 @@ extension LedgerStore {
     for _ in 0..<20 {
       let old = try await ledger(named: name)
       let (document, value) = try body(old?.document)
-      if try await saveLedger(named: name, document: document, expecting: old?.version) {
+      do throws(FerryError) {
+        _ = try await saveLedger(named: name, document: document, expecting: old?.version)
         return value
+      } catch {
+        guard error.code == "ledger-moved" else { throw error }
       }
     }
     throw FerryError(
@@ -34,32 +26,32 @@ extension LedgerStore {
       why: "other sweeps wrote it each time", next: "run the command again")
   }
 
-  func ledger(of account: AccountID) async throws(FerryError) -> Ledger? {
-    try await ledger(named: "sweep/\(account)").map { (it) throws(FerryError) in
-      try Ledger.read(it.document)
+  func ledger(of account: AccountID) async throws(FerryError) -> AccountLedger? {
+    try await ledger(named: "sweep.\(account)").map { (it) throws(FerryError) in
+      try AccountLedger.read(it.document)
     }
   }
   @discardableResult
   func changeLedger(
-    of account: AccountID, _ body: (Ledger?) throws(FerryError) -> Ledger
-  ) async throws(FerryError) -> Ledger {
-    try await change("sweep/\(account)") { (old) throws(FerryError) in
+    of account: AccountID, _ body: (AccountLedger?) throws(FerryError) -> AccountLedger
+  ) async throws(FerryError) -> AccountLedger {
+    try await change("sweep.\(account)") { (old) throws(FerryError) in
       let ledger = try body(
-        old.map { (it: JSONValue) throws(FerryError) in try Ledger.read(it) })
+        old.map { (it: JSONValue) throws(FerryError) in try AccountLedger.read(it) })
       return (JSONValue.of(ledger), ledger)
     }
   }
 
   // MARK: Which accounts there are
 
-  private static var indexName: String { "sweep/accounts" }
+  private var sweepUnread: String { "sweep-unread" }
   /// The accounts that have a ledger, sorted.
   func sweptAccounts() async throws(FerryError) -> [AccountID] {
-    try await ledger(named: Self.indexName)?.document["accounts"]?.array?.compactMap(\.string) ?? []
+    try await ledgerNames().filter { $0.hasPrefix("sweep.") }.map { String($0.dropFirst(6)) }
   }
   /// Accounts that the last sweep over them could not judge at all.
   func unreadAccounts() async throws(FerryError) -> [Inventory.Gap] {
-    try await ledger(named: Self.indexName).map { (it) throws(FerryError) in
+    try await ledger(named: sweepUnread).map { (it) throws(FerryError) in
       try it.document["unread"]?.decoded([Inventory.Gap].self, what: "the sweep's index") ?? []
     } ?? []
   }
@@ -67,8 +59,7 @@ extension LedgerStore {
   ///   - judged: the accounts that were, by their place's name.
   ///   - unread: the places that could not be.
   func note(judged: [String: AccountID], unread: [String: Inventory.Gap]) async throws(FerryError) {
-    try await change(Self.indexName) { (old) throws(FerryError) in
-      let known = old?["accounts"]?.array?.compactMap(\.string) ?? []
+    try await change(sweepUnread) { (old) throws(FerryError) in
       var gaps = try old?["unread"]?.decoded([Inventory.Gap].self, what: "the sweep's index") ?? []
       gaps.removeAll { gap in
         judged.contains { $0.key == gap.resource || $0.value == gap.account }
@@ -82,9 +73,7 @@ extension LedgerStore {
       gaps.sort { ($0.resource ?? "") < ($1.resource ?? "") }
       return (
         [
-          "schema": "edgeferry.sweeps/1",
-          "accounts": JSONValue.of(Set(known).union(judged.values).sorted()),
-          "unread": JSONValue.of(gaps),
+          "schema": "edgeferry.sweeps/1", "unread": JSONValue.of(gaps),
         ], ()
       )
     }
@@ -92,15 +81,15 @@ extension LedgerStore {
 
   // MARK: Keeps
 
-  private static var keepsName: String { "sweep/keeps" }
+  private var sweepKeeps: String { "sweep-keeps" }
   func keeps() async throws(FerryError) -> [Keep] {
-    try await ledger(named: Self.keepsName).map { (it) throws(FerryError) in
+    try await ledger(named: sweepKeeps).map { (it) throws(FerryError) in
       try it.document["keeps"]?.decoded([Keep].self, what: "the sweep's keeps") ?? []
     } ?? []
   }
   /// Adds one; a later one of the same id takes its place.
   func add(_ keep: Keep) async throws(FerryError) {
-    try await change(Self.keepsName) { (old) throws(FerryError) in
+    try await change(sweepKeeps) { (old) throws(FerryError) in
       var all =
         try old?["keeps"]?.decoded([Keep].self, what: "the sweep's keeps") ?? []
       all.removeAll { $0.id == keep.id }
@@ -110,5 +99,3 @@ extension LedgerStore {
     }
   }
 }
-
-extension StateStore: LedgerStore {}
