@@ -101,6 +101,24 @@ struct MigrateReachEndToEndTests {
     }
   }
 
+  @Test func `the lab's Service Quotas is read by the AWS CLI, the account's own value included`()
+    async throws
+  {
+    let scene = try await Scene(target: #""quotas":[{"name":"functions","value":7}],"#)
+    try await with(scene) {
+      let told = try await scene.ferry.run(
+        [
+          "-m", "awscli", "service-quotas", "list-service-quotas", "--service-code", "cloudfront",
+          "--profile", "new", "--page-size", "4", "--output", "json",
+        ], extra: scene.variables, program: Ferry.python)
+      #expect(told.code == 0, "\(told.talk)")
+      let quotas = told.json["Quotas"]?.array ?? []
+      #expect(quotas.count == AccountQuota.allCases.count)
+      let functions = quotas.first { $0["QuotaName"]?.string == AccountQuota.functions.name }
+      #expect([.int(7), .double(7)].contains(functions?["Value"]), "\(told.out)")
+    }
+  }
+
   @Test func `moto's Service Quotas is read as the AWS CLI reads it`() async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
