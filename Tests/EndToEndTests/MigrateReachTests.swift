@@ -55,6 +55,30 @@ struct MigrateReachEndToEndTests {
     }
   }
 
+  @Test func `above the default of an unread quota nothing is applied until the risk is accepted`()
+    async throws
+  {
+    let policies = (0..<20).map { #"{"id":"p\#($0)","config":{"Name":"n\#($0)","MinTTL":1}}"# }
+    let scene = try await Scene(
+      target:
+        #""quotas":[{"name":"cache policies","value":null}],"cachePolicies":[\#(policies.joined(separator: ","))],"#
+    )
+    try await with(scene) {
+      let planned = try await scene.plan("EPLAIN")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let risk = try scene.ferry.read("plans/move.plan.json")["risks"]?.array?.first
+      #expect(risk?["code"] == "quota-unread" && risk?["accepted"] == false)
+      #expect(risk?["text"]?.string?.hasPrefix("cache policies: 20 there and 1 more") == true)
+      let refused = try await scene.apply(planned, "EPLAIN")
+      #expect(refused.code == 4, "\(refused.talk)")
+      #expect(try await scene.leftBehind() == [:])
+      let again = try await scene.plan("EPLAIN", ["--accept-risk", "quota-unread"])
+      #expect(again.code == 0, "\(again.talk)")
+      let accepted = try scene.ferry.read("plans/move.plan.json")["risks"]?.array?.first
+      #expect(accepted?["accepted"] == true)
+    }
+  }
+
   @Test func `a wildcard in a third account rules the bridge out, and its holder is named`()
     async throws
   {
@@ -98,6 +122,24 @@ struct MigrateReachEndToEndTests {
         bridge?["reasons"]?.array?.contains {
           $0.string?.hasPrefix("the distributions of account lost could not be read") == true
         } == true, "\(bridge?.canonical ?? "")")
+    }
+  }
+
+  @Test func `the lab's Service Quotas is read by the AWS CLI, the account's own value included`()
+    async throws
+  {
+    let scene = try await Scene(target: #""quotas":[{"name":"functions","value":7}],"#)
+    try await with(scene) {
+      let told = try await scene.ferry.run(
+        [
+          "-m", "awscli", "service-quotas", "list-service-quotas", "--service-code", "cloudfront",
+          "--profile", "new", "--page-size", "4", "--output", "json",
+        ], extra: scene.variables, program: Ferry.python)
+      #expect(told.code == 0, "\(told.talk)")
+      let quotas = told.json["Quotas"]?.array ?? []
+      #expect(quotas.count == AccountQuota.allCases.count)
+      let functions = quotas.first { $0["QuotaName"]?.string == AccountQuota.functions.name }
+      #expect([.int(7), .double(7)].contains(functions?["Value"]), "\(told.out)")
     }
   }
 
