@@ -48,7 +48,9 @@ public struct PlanBuilder: Sendable {
   public private(set) var secrets: [String: String] = [:]
   private var risks: [Plan.Risk] = []
   private var notes: [String] = []
-  private var pointOfNoReturn: String?
+  private var pointOfNoReturn: String? {
+    steps.first { $0.action != .observe && $0.inverse == nil }?.id
+  }
 
   public static let deployTypicalSeconds = 300
   public static let deployLimitSeconds = 5400
@@ -74,23 +76,38 @@ public struct PlanBuilder: Sendable {
   ///   - rollback: what takes it back, in order; before all that takes earlier steps back.
   ///   - inverse: its inverse, where the steps that take it back stand elsewhere in the rollback plan.
   public mutating func add(_ step: Step, rollback: [Step], inverse: Action? = nil) {
-    var step = step
-    if let first = rollback.first(where: { $0.undoes == step.id }) ?? rollback.first {
-      step.inverse = step.inverse ?? inverse ?? first.action
-      step.rollbackSeconds =
-        step.rollbackSeconds
-        ?? rollback.reduce(0) {
-          $0 + ($1.checks.compactMap(\.typicalSeconds).max() ?? 5) + ($1.wait?.seconds ?? 0)
-        }
-      rollbackSteps.insert(contentsOf: rollback, at: 0)
-    } else if let inverse {
-      step.inverse = step.inverse ?? inverse
-      step.rollbackSeconds =
-        step.rollbackSeconds ?? step.checks.compactMap(\.typicalSeconds).max() ?? 5
-    } else if pointOfNoReturn == nil, step.action != .observe, step.inverse == nil {
-      pointOfNoReturn = step.id
+    let entry = Entry(step, rollback: rollback, inverse: inverse)
+    steps.append(entry.step)
+    rollbackSteps.insert(contentsOf: entry.rollback, at: 0)
+  }
+  /// A step with what takes it back, in order.
+  public struct Entry: Equatable, Sendable {
+    public var step: Step
+    public var rollback: [Step]
+    public init(_ step: Step, rollback: [Step], inverse: Action? = nil) {
+      var step = step
+      if let first = rollback.first(where: { $0.undoes == step.id }) ?? rollback.first {
+        step.inverse = step.inverse ?? inverse ?? first.action
+        step.rollbackSeconds =
+          step.rollbackSeconds
+          ?? rollback.reduce(0) {
+            $0 + ($1.checks.compactMap(\.typicalSeconds).max() ?? 5) + ($1.wait?.seconds ?? 0)
+          }
+      } else if let inverse {
+        step.inverse = step.inverse ?? inverse
+        step.rollbackSeconds =
+          step.rollbackSeconds ?? step.checks.compactMap(\.typicalSeconds).max() ?? 5
+      }
+      self.step = step
+      self.rollback = rollback
     }
-    steps.append(step)
+  }
+  /// What several parts do side by side: their writes one after another, then their waits, so that they wait
+  /// together; the way back likewise.
+  public mutating func add(together lanes: [[Entry]]) {
+    steps += SideBySide.merged(lanes.map { $0.map(\.step) })
+    rollbackSteps.insert(
+      contentsOf: SideBySide.merged(lanes.map { $0.reversed().flatMap(\.rollback) }), at: 0)
   }
   /// Content that is no config: a function's code, a store's items.
   /// - Parameter isSecret: then it is for the state database alone.

@@ -242,10 +242,7 @@ public actor Runner {
     guard step.action == .observe, plan.rollbackOf == nil else { return nil }
     // What other parts do says nothing of this one.
     return plan.steps.prefix { $0.id != step.id }
-      .filter { before in
-        guard let parts = step.parts, let others = before.parts else { return true }
-        return !Set(parts).isDisjoint(with: others)
-      }
+      .filter { $0.sharesPart(with: step) }
       .compactMap { $0.action == .observe ? nil : state.steps[$0.id]?.effectSequence }.max()
   }
 
