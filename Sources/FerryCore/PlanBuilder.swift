@@ -48,6 +48,7 @@ public struct PlanBuilder: Sendable {
   public private(set) var secrets: [String: String] = [:]
   private var risks: [Plan.Risk] = []
   private var notes: [String] = []
+  private var reckoning: Reckoning?
   private var pointOfNoReturn: String? {
     steps.first { $0.action != .observe && $0.inverse == nil }?.id
   }
@@ -109,6 +110,25 @@ public struct PlanBuilder: Sendable {
     rollbackSteps.insert(
       contentsOf: SideBySide.merged(lanes.map { $0.reversed().flatMap(\.rollback) }), at: 0)
   }
+  /// Places the steps in the windows: those that have to wait for one get their `earliest`, those that must leave a
+  /// reserve of it their `latest`.
+  ///
+  /// - Throws: `cannot-fit` (4).
+  public mutating func place(_ terms: Reckoning.Terms) throws(FerryError) -> Reckoning {
+    let it = try Reckoning(steps, terms, start: input.createdAt)
+    for index in steps.indices {
+      let id = steps[index].id
+      steps[index].earliest = it.waiting[id]
+      steps[index].latest = it.slots[id]?.latest
+    }
+    // Whatever is quicker than planned, nothing is written before that.
+    for (window, start) in terms.starts where start > input.createdAt {
+      guard let first = steps.firstIndex(where: { $0.window == window }) else { continue }
+      steps[first].earliest = steps[first].earliest ?? start
+    }
+    reckoning = it
+    return it
+  }
   /// Content that is no config: a function's code, a store's items.
   /// - Parameter isSecret: then it is for the state database alone.
   public mutating func keep(_ text: String, as digest: String, isSecret: Bool) {
@@ -124,8 +144,14 @@ public struct PlanBuilder: Sendable {
     _ steps: [Step], name: String, risks: [Plan.Risk], notes: [String], rollbackOf: String?,
     methods: [Plan.Method]? = nil, exposureSeconds: Int = 0, debts: [String] = []
   ) -> Plan {
-    let seconds = steps.reduce(0) { sum, step in
-      sum + (step.checks.compactMap(\.typicalSeconds).max() ?? 0) + (step.wait?.seconds ?? 0)
+    let seconds = Reckoning.seconds(steps)
+    let start = reckoning?.times.first?.start ?? input.start
+    var schedule = Plan.Schedule(
+      start: start, end: start + Double(seconds), criticalPathSeconds: seconds,
+      exposureSeconds: exposureSeconds)
+    if let reckoning, rollbackOf == nil {
+      schedule.end = reckoning.end
+      schedule.steps = reckoning.times
     }
     let permissions = steps.reduce(into: Set(["sts:GetCallerIdentity"])) {
       $0.formUnion($1.permissions)
@@ -138,10 +164,7 @@ public struct PlanBuilder: Sendable {
       accounts: input.accounts,
       observed: .init(
         inventoryDigest: input.inventoryDigest, endpoint: input.endpoint, images: plain),
-      steps: steps,
-      schedule: .init(
-        start: input.start, end: input.start + Double(seconds), criticalPathSeconds: seconds,
-        exposureSeconds: exposureSeconds),
+      steps: steps, schedule: schedule,
       pointOfNoReturn: rollbackOf == nil ? pointOfNoReturn : nil, debts: debts,
       risks: risks, notes: notes, permissions: permissions.sorted(), rollbackOf: rollbackOf,
       methods: methods

@@ -153,7 +153,7 @@ public struct Step: Codable, Equatable, Sendable {
   /// Whether the two are of one part; a step without parts is of all of them.
   public func sharesPart(with other: Step) -> Bool {
     guard let parts, let others = other.parts else { return true }
-    return !Set(parts).isDisjoint(with: others)
+    return parts.contains(where: others.contains)
   }
 
   public func encode(to encoder: any Encoder) throws {

@@ -69,8 +69,10 @@ extension Runner {
       var writer = own ? step : nil
       if step.action == .observe {
         // It waits for the writes of earlier steps.
-        let earlier = writes(before: step)
-        written = earlier.compactMap { state.steps[$0.id]?.appliedAt }.max()
+        let earlier = applied(before: step)
+        written =
+          earlier.compactMap { state.steps[$0.id] }.filter(\.hadEffect).compactMap(\.appliedAt)
+          .max()
         writer = earlier.last { state.steps[$0.id]?.resource == id }
       }
       let early =
@@ -90,10 +92,10 @@ extension Runner {
     case .authoritative, .recursive, .serving, .health, .idle: check.type.rawValue
     }
   }
-  /// What this run wrote before a step of the same parts, in order.
-  private func writes(before step: Step) -> [Step] {
+  /// Changes that were made before a step of the same parts, in order.
+  private func applied(before step: Step) -> [Step] {
     plan.steps.prefix { $0.id != step.id }.filter {
-      $0.sharesPart(with: step) && state.steps[$0.id]?.writes ?? 0 > 0
+      $0.action != .observe && $0.sharesPart(with: step) && state.steps[$0.id]?.appliedAt != nil
     }
   }
   /// No point at all is no proof: CloudWatch may be behind, or have nothing for an id that it never saw.

@@ -81,6 +81,9 @@ public actor Runner {
   lazy var knownValues = KnownValues(plan)
   /// Whether records of the plan hold references to what earlier steps make.
   private lazy var hasReferences = plan.steps.contains { $0.hasRecordReferences }
+  /// The journal as last read, and how far.
+  private var seen = RunState([])
+  private var place = StateStore.JournalPlace()
   /// Parts of the plan whose steps go no further, with what stopped the first of them.
   private var failed: (parts: Set<String>, outcome: RunOutcome)?
 
@@ -387,7 +390,11 @@ public actor Runner {
   }
   /// The journal as it is now, with what other processes put into it.
   func journalled() throws(Stop) -> RunState {
-    try stopping { () throws(FerryError) in RunState(try store.records(plan: plan.digest)) }
+    try stopping { () throws(FerryError) in
+      // A run of many steps asks before each write: only what came since is read.
+      for record in try store.records(plan: plan.digest, after: &place) { seen.add(record) }
+      return seen
+    }
   }
   func blocked(_ code: FerryError.Code, _ why: String, next: String) -> Stop {
     Stop(

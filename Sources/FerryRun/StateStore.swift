@@ -226,12 +226,25 @@ public final class StateStore: Sendable {
 
   /// A plan's records, oldest first, the hash chain checked.
   public func records(plan: String) throws(FerryError) -> [Record] {
+    var place = JournalPlace()
+    return try records(plan: plan, after: &place)
+  }
+  /// How far a plan's journal was read and proved.
+  struct JournalPlace {
+    var sequence: Int64 = 0
+    var count = 0
+    var hash: String?
+  }
+  /// The records since then; the place moves on to the last of them.
+  func records(plan: String, after place: inout JournalPlace) throws(FerryError) -> [Record] {
     let path = self.path
-    return try read { db in
-      var previous = plan
+    let begin = place
+    let (records, end) = try read { db in
+      var previous = begin.hash ?? plan
       var out: [Record] = []
       let rows = try Row.fetchAll(
-        db, sql: "SELECT * FROM journal WHERE plan = ? ORDER BY sequence", arguments: [plan])
+        db, sql: "SELECT * FROM journal WHERE plan = ? AND sequence > ? ORDER BY sequence",
+        arguments: [plan, begin.sequence])
       for row in rows {
         let step: String? = row["step"]
         let kind: String = row["kind"]
@@ -254,11 +267,19 @@ public final class StateStore: Sendable {
       }
       let head = try Row.fetchOne(
         db, sql: "SELECT count, hash FROM heads WHERE plan = ?", arguments: [plan])
-      guard (head?["count"] ?? 0) == out.count, (head?["hash"] ?? plan) == previous else {
+      let count = begin.count + out.count
+      guard (head?["count"] ?? 0) == count, (head?["hash"] ?? plan) == previous else {
         throw Self.damaged(path, "the journal's last records are missing")
       }
-      return out
+      return (
+        out,
+        JournalPlace(
+          sequence: out.last?.sequence ?? begin.sequence, count: count,
+          hash: count > 0 ? previous : nil)
+      )
     }
+    place = end
+    return records
   }
 
   // MARK: Images and plans

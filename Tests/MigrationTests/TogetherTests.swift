@@ -1,6 +1,7 @@
 import FerryCloudFront
 import FerryCore
 import FerryModel
+import FerryZones
 import Foundation
 import Testing
 
@@ -108,6 +109,63 @@ struct TogetherTests {
       #expect(world.clock.answers() == ["ETWO", copy])
     }
     #expect(try await Self.all(world) == before)
+  }
+
+  @Test
+  func `as many names move in one window of DNS as fit with the way back, the next in the next`()
+    async throws
+  {
+    // A flip and its way back need 600 s, each further one 30 s for itself and 30 s for its way back.
+    let dns = try ChangeWindow(timeZone: "UTC", allow: ["Tue,Thu 10:00-10:11"], freeze: [])
+    let cloudFront = try ChangeWindow(
+      timeZone: "UTC", allow: ["Mon..Fri 08:00-18:00"], freeze: [])
+    let plan = try await MoveWorld(Self.ids, inventory: Self.scene()) {
+      $0.windows = ["dns": dns, "cloudfront": cloudFront]
+      $0.cutover.window = dns
+      $0.planning.acceptedRisks = ["rollback-outside-window"]
+    }.pair.plan
+    let times = Dictionary(
+      (plan.schedule.steps ?? []).map { ($0.step, $0) }, uniquingKeysWith: { one, _ in one })
+    #expect(times.count == plan.steps.count)
+    for step in plan.steps {
+      let begins = try #require(times[step.id]?.start)
+      let window = step.window == "dns" ? dns : cloudFront
+      guard step.window != nil else { continue }
+      let span = try #require(window.span(at: begins), "\(step.id) at \(begins)")
+      if let earliest = step.earliest { #expect(earliest == begins, "\(step.id)") }
+      #expect((step.latest != nil) == (step.window == "dns"), "\(step.id)")
+      if let latest = step.latest {
+        #expect(begins <= latest && latest + 600 <= span.end ?? .distantFuture, "\(step.id)")
+      }
+    }
+    func flip(_ id: String) throws -> Date {
+      try #require(times.values.first { $0.step.hasPrefix("flip") && $0.step.hasSuffix(id) }).start
+    }
+    let flips = try ["eone", "ethree", "etwo"].map(flip)
+    #expect(flips[1].timeIntervalSince(flips[0]) == 30)
+    #expect(flips[2].timeIntervalSince(flips[1]) > 86_400)
+    #expect(
+      plan.risks.map(\.code) == ["rollback-outside-window", "rollback-outside-window"]
+        && plan.risks[0].text.contains("one of the 2 flips"))
+    #expect(plan.schedule.start == times.values.map(\.start).min())
+    #expect(plan.schedule.end == times.values.map(\.end).max())
+    let whole = plan.schedule.end.timeIntervalSince(plan.schedule.start)
+    #expect(Double(plan.schedule.criticalPathSeconds) < whole)
+  }
+
+  @Test(arguments: [60.0, 1e6]) func `no change of DNS comes before the time that was asked for`(
+    _ later: Double
+  ) async throws {
+    var start = Date.distantPast
+    let plan = try await MoveWorld(inventory: MoveScene.simple()) {
+      start = $0.planning.createdAt + later
+      $0.cutover.start = start
+      $0.cutover.isStartAsked = true
+    }.pair.plan
+    let first = try #require(plan.steps.first { $0.window == "dns" })
+    #expect(first.earliest == start && first.id == "lower-ttl-www")
+    #expect(plan.steps.filter { $0.id != first.id }.allSatisfy { $0.earliest == nil })
+    #expect(plan.schedule.start < start)
   }
 
   /// What the second one cannot have, and the step that fails for it.

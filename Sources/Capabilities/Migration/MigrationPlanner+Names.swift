@@ -42,7 +42,13 @@ extension MigrationPlanner {
     if lowersFirst {
       try together(all) { $0.add($1.legs.lower, $0.moves[$1.index], undo: $1.legs.undoLower) }
     }
-    for wave in Self.waves(all) {
+    for name in all {
+      for step in name.legs.lower + name.legs.restore {
+        terms.reserves[step.id] = name.legs.reserveSeconds
+      }
+    }
+    for wave in waves(all) {
+      reserve(wave)
       try together(wave) { it, name throws(FerryError) in
         var name = name
         if lowersFirst { (name.legs.lower, name.legs.undoLower) = ([], []) }
@@ -50,17 +56,41 @@ extension MigrationPlanner {
       }
     }
   }
-  /// Those that go side by side: of one method, and no two that need the same wildcard.
-  private static func waves(_ all: [NameMove]) -> [[NameMove]] {
+  /// Those that go side by side: of one method, no two that need the same wildcard, and no more than the DNS window
+  /// holds together with a rollback of all of them.
+  private func waves(_ all: [NameMove]) -> [[NameMove]] {
     var out: [[NameMove]] = []
     for it in all {
       let fitting = out.firstIndex { wave in
         wave[0].method == it.method
           && wave.allSatisfy { Set($0.bridges).isDisjoint(with: it.bridges) }
+          && fits(wave + [it])
       }
       if let fitting { out[fitting].append(it) } else { out.append([it]) }
     }
     return out
+  }
+  private func flips(_ wave: [NameMove]) -> [Step] { wave.flatMap(\.legs.flip) }
+  /// What the first flip of a wave needs of the window: all of them, the last one's drain, and the way back of each.
+  private func need(_ wave: [NameMove], at place: Int = 0) -> Int {
+    let reserve = wave.map(\.legs.reserveSeconds).max() ?? 0
+    let count = flips(wave).count
+    let each = input.cutover.policy.propagationSeconds
+    // An accepted risk leaves the way back to later windows.
+    return reserve + (count - 1 - place) * each + (reserve > 1 ? (count - 1) * each : 0)
+  }
+  private func fits(_ wave: [NameMove]) -> Bool {
+    guard flips(wave).count > 1, let window = input.cutover.window, window.everCloses,
+      let longest = window.longestSpan(after: input.cutover.start)
+    else { return true }
+    return need(wave) <= longest
+  }
+  private mutating func reserve(_ wave: [NameMove]) {
+    // Parts with more than one flip write theirs first.
+    for (place, step) in flips(wave).enumerated() {
+      terms.reserves[step.id] = need(wave, at: place)
+    }
+    if let last = flips(wave).last { waves.append((last.id, flips(wave).count)) }
   }
 
   private mutating func move(_ name: NameMove) throws(FerryError) {
@@ -183,13 +213,15 @@ extension MigrationPlanner {
       builder.note("\(name) has no record that leads to \(move.it.id), so DNS is left alone")
     }
     guard !observed.isEmpty else { return DNSLegs() }
-    guard let plans = try CutoverPlanner.plan(observed, input: input.cutover) else {
+    guard let legs = try CutoverPlanner.legs(observed, input: input.cutover) else {
       return DNSLegs()
     }
-    for risk in plans.plan.risks { builder.risk(risk.code, risk.text) }
-    schedules.append(plans)
-    return try DNSLegs(
-      plans, suffix: suffix,
+    // Whether a rollback still fits is told by the times of the whole plan.
+    for risk in legs.risks where risk.code != "rollback-outside-window" {
+      builder.risk(risk.code, risk.text)
+    }
+    return DNSLegs(
+      legs, suffix: suffix,
       references: [(placeholder, move.create, "the copy of \(move.it.id)")])
   }
 

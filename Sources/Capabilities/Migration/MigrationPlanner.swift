@@ -16,6 +16,8 @@ struct MigrationInput: Sendable {
   /// What was seen of each alias in DNS; those without are in no zone that edgeferry can change.
   var names: [CutoverObservation]
   var cutover: CutoverInput
+  /// Of the settings, by name.
+  var windows: [String: ChangeWindow] = [:]
   var scenes: [AliasScene]
   var method: AliasMethods.Method?
   var order: String?
@@ -32,7 +34,9 @@ struct MigrationPlanner {
   var carrier: Carrier
   var builder: PlanBuilder
   var choices: [AliasMethods.Choice] = []
-  var schedules: [CutoverPlans] = []
+  var terms = Reckoning.Terms()
+  /// The last flip of those that go side by side, and how many they are.
+  var waves: [(flip: String, count: Int)] = []
   var exposure = 0
   /// What is collected of one distribution while several go side by side.
   private var lane: [PlanBuilder.Entry]?
@@ -71,6 +75,7 @@ struct MigrationPlanner {
     try planner.moveNames()
     try planner.together(planner.moves) { $0.recreatePolicy(of: $1) }
     try planner.together(planner.moves) { $0.retireSource(of: $1) }
+    try planner.place()
     return planner.sealed()
   }
 
@@ -513,6 +518,46 @@ struct MigrationPlanner {
         id: "delete-source-staging-\(name)", title: "Delete \(staging.id)", account: source,
         action: .deleteDistribution(distribution: staging.id),
         checks: [.init(.absent, distribution: staging.id)]), parts: part(move), rollback: [])
+  }
+
+  /// Gives the plan its times in both windows, and tells of flips whose way back may fall out of theirs.
+  private mutating func place() throws(FerryError) {
+    terms.windows = input.windows
+    terms.starts = input.windows.mapValues {
+      input.planning.createdAt + Double($0.leadSeconds)
+    }
+    if input.cutover.isStartAsked { terms.starts["dns"] = input.cutover.start }
+    for index in builder.steps.indices {
+      let step = builder.steps[index]
+      guard step.id.hasPrefix("stop-source") || isAliasFirst(step) else { continue }
+      let rest = builder.steps[index...]
+      guard
+        let flip = rest.firstIndex(where: { $0.id.hasPrefix("flip") && $0.sharesPart(with: step) })
+      else { continue }
+      let seconds = Reckoning.seconds(Array(builder.steps[index..<flip]))
+      terms.relieved[step.id] = (builder.steps[flip], seconds)
+    }
+    let reckoning = try builder.place(terms)
+    guard let window = input.windows["dns"] else { return }
+    for (id, count) in waves {
+      guard let closes = reckoning.slots[id]?.closes,
+        let own = builder.steps.first(where: { $0.id == id })?.rollbackSeconds
+      else { continue }
+      let seconds = own + (count - 1) * input.cutover.policy.propagationSeconds
+      let what = count > 1 ? "one of the \(count) flips up to \(id)" : "the flip \(id)"
+      builder.risk(
+        "rollback-outside-window",
+        "if \(what) is wrong after \(window.localText(closes - Double(seconds))), a rollback of \(seconds) s no longer ends before the window closes at \(window.localText(closes)); the next allowed rollback is "
+          + (window.nextRollback(after: closes, seconds: seconds).map(window.localText) ?? "never"))
+    }
+  }
+  /// Takes names off the source before DNS moves.
+  private func isAliasFirst(_ step: Step) -> Bool {
+    step.id.hasPrefix("leave-source")
+      && choices.contains {
+        $0.method == .wildcardBridge && $0.order == "alias-first"
+          && step.parts?.contains($0.scene.distribution) ?? true
+      }
   }
 
   private func sealed() -> PlanPair {
