@@ -5,10 +5,10 @@ public struct CertificateClient: Sendable {
   public var transport: any ServiceTransport
   public init(_ transport: any ServiceTransport) { self.transport = transport }
 
-  /// Every certificate of us-east-1, where CloudFront looks, of all key types.
+  /// The ARN of every certificate of us-east-1, where CloudFront looks, of all key types.
   ///
   /// - Source: botocore 1.43.11, ACM: without `Includes.keyTypes` most keys are left out.
-  public func all() async throws(FerryError) -> [Inventory.Resource] {
+  public func arns() async throws(FerryError) -> [String] {
     let operation = "ListCertificates"
     var arns: [String] = []
     var token: String?
@@ -34,9 +34,7 @@ public struct CertificateClient: Sendable {
       }
       token = next
     } while token != nil
-    var out: [Inventory.Resource] = []
-    for arn in arns { out.append(try await certificate(arn)) }
-    return out
+    return arns
   }
 
   public func certificate(_ arn: String) async throws(FerryError) -> Inventory.Resource {

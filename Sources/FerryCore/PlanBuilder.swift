@@ -48,7 +48,10 @@ public struct PlanBuilder: Sendable {
   public private(set) var secrets: [String: String] = [:]
   private var risks: [Plan.Risk] = []
   private var notes: [String] = []
-  private var pointOfNoReturn: String?
+  private var reckoning: Reckoning?
+  private var pointOfNoReturn: String? {
+    steps.first { $0.action != .observe && $0.inverse == nil }?.id
+  }
 
   public static let deployTypicalSeconds = 300
   public static let deployLimitSeconds = 5400
@@ -74,23 +77,57 @@ public struct PlanBuilder: Sendable {
   ///   - rollback: what takes it back, in order; before all that takes earlier steps back.
   ///   - inverse: its inverse, where the steps that take it back stand elsewhere in the rollback plan.
   public mutating func add(_ step: Step, rollback: [Step], inverse: Action? = nil) {
-    var step = step
-    if let first = rollback.first(where: { $0.undoes == step.id }) ?? rollback.first {
-      step.inverse = step.inverse ?? inverse ?? first.action
-      step.rollbackSeconds =
-        step.rollbackSeconds
-        ?? rollback.reduce(0) {
-          $0 + ($1.checks.compactMap(\.typicalSeconds).max() ?? 5) + ($1.wait?.seconds ?? 0)
-        }
-      rollbackSteps.insert(contentsOf: rollback, at: 0)
-    } else if let inverse {
-      step.inverse = step.inverse ?? inverse
-      step.rollbackSeconds =
-        step.rollbackSeconds ?? step.checks.compactMap(\.typicalSeconds).max() ?? 5
-    } else if pointOfNoReturn == nil, step.action != .observe, step.inverse == nil {
-      pointOfNoReturn = step.id
+    let entry = Entry(step, rollback: rollback, inverse: inverse)
+    steps.append(entry.step)
+    rollbackSteps.insert(contentsOf: entry.rollback, at: 0)
+  }
+  /// A step with what takes it back, in order.
+  public struct Entry: Equatable, Sendable {
+    public var step: Step
+    public var rollback: [Step]
+    public init(_ step: Step, rollback: [Step], inverse: Action? = nil) {
+      var step = step
+      if let first = rollback.first(where: { $0.undoes == step.id }) ?? rollback.first {
+        step.inverse = step.inverse ?? inverse ?? first.action
+        step.rollbackSeconds =
+          step.rollbackSeconds
+          ?? rollback.reduce(0) {
+            $0 + ($1.checks.compactMap(\.typicalSeconds).max() ?? 5) + ($1.wait?.seconds ?? 0)
+          }
+      } else if let inverse {
+        step.inverse = step.inverse ?? inverse
+        step.rollbackSeconds =
+          step.rollbackSeconds ?? step.checks.compactMap(\.typicalSeconds).max() ?? 5
+      }
+      self.step = step
+      self.rollback = rollback
     }
-    steps.append(step)
+  }
+  /// What several parts do side by side: their writes one after another, then their waits, so that they wait
+  /// together; the way back likewise.
+  public mutating func add(together lanes: [[Entry]]) {
+    steps += SideBySide.merged(lanes.map { $0.map(\.step) })
+    rollbackSteps.insert(
+      contentsOf: SideBySide.merged(lanes.map { $0.reversed().flatMap(\.rollback) }), at: 0)
+  }
+  /// Places the steps in the windows: those that have to wait for one get their `earliest`, those that must leave a
+  /// reserve of it their `latest`.
+  ///
+  /// - Throws: `cannot-fit` (4).
+  public mutating func place(_ terms: Reckoning.Terms) throws(FerryError) -> Reckoning {
+    let it = try Reckoning(steps, terms, start: input.createdAt)
+    for index in steps.indices {
+      let id = steps[index].id
+      steps[index].earliest = it.waiting[id]
+      steps[index].latest = it.slots[id]?.latest
+    }
+    // Whatever is quicker than planned, nothing is written before that.
+    for (window, start) in terms.starts where start > input.createdAt {
+      guard let first = steps.firstIndex(where: { $0.window == window }) else { continue }
+      steps[first].earliest = steps[first].earliest ?? start
+    }
+    reckoning = it
+    return it
   }
   /// Content that is no config: a function's code, a store's items.
   /// - Parameter isSecret: then it is for the state database alone.
@@ -107,8 +144,14 @@ public struct PlanBuilder: Sendable {
     _ steps: [Step], name: String, risks: [Plan.Risk], notes: [String], rollbackOf: String?,
     methods: [Plan.Method]? = nil, exposureSeconds: Int = 0, debts: [String] = []
   ) -> Plan {
-    let seconds = steps.reduce(0) { sum, step in
-      sum + (step.checks.compactMap(\.typicalSeconds).max() ?? 0) + (step.wait?.seconds ?? 0)
+    let seconds = Reckoning.seconds(steps)
+    let start = reckoning?.times.first?.start ?? input.start
+    var schedule = Plan.Schedule(
+      start: start, end: start + Double(seconds), criticalPathSeconds: seconds,
+      exposureSeconds: exposureSeconds)
+    if let reckoning, rollbackOf == nil {
+      schedule.end = reckoning.end
+      schedule.steps = reckoning.times
     }
     let permissions = steps.reduce(into: Set(["sts:GetCallerIdentity"])) {
       $0.formUnion($1.permissions)
@@ -121,10 +164,7 @@ public struct PlanBuilder: Sendable {
       accounts: input.accounts,
       observed: .init(
         inventoryDigest: input.inventoryDigest, endpoint: input.endpoint, images: plain),
-      steps: steps,
-      schedule: .init(
-        start: input.start, end: input.start + Double(seconds), criticalPathSeconds: seconds,
-        exposureSeconds: exposureSeconds),
+      steps: steps, schedule: schedule,
       pointOfNoReturn: rollbackOf == nil ? pointOfNoReturn : nil, debts: debts,
       risks: risks, notes: notes, permissions: permissions.sorted(), rollbackOf: rollbackOf,
       methods: methods

@@ -150,6 +150,12 @@ public struct Step: Codable, Equatable, Sendable {
     self.unless = unless
   }
 
+  /// Whether the two are of one part; a step without parts is of all of them.
+  public func sharesPart(with other: Step) -> Bool {
+    guard let parts, let others = other.parts else { return true }
+    return parts.contains(where: others.contains)
+  }
+
   public func encode(to encoder: any Encoder) throws {
     var box = encoder.container(keyedBy: CodingKeys.self)
     try box.encode(id, forKey: .id)

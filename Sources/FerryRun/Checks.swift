@@ -65,11 +65,20 @@ extension Runner {
       // A policy has no status of its own: its primary turns InProgress after it, so one look right
       // after the write would prove nothing.
       let own = (try target(step.action))?.id == id
+      var written = state.steps[step.id]?.writes ?? 0 > 0 ? since : nil
+      var writer = own ? step : nil
+      if step.action == .observe {
+        // It waits for the writes of earlier steps.
+        let earlier = applied(before: step)
+        written =
+          earlier.compactMap { state.steps[$0.id] }.filter(\.hadEffect).compactMap(\.appliedAt)
+          .max()
+        writer = earlier.last { state.steps[$0.id]?.resource == id }
+      }
       let early =
-        !own && state.steps[step.id]?.writes ?? 0 > 0
-        && world.clock.now < since + min(options.deployedPollSeconds, 20)
+        !own && written.map { world.clock.now < $0 + min(options.deployedPollSeconds, 20) } ?? false
       var holds = status == "Deployed" && !early
-      if holds, own, let config { holds = config.holds(try resolve(step.action.edits)) }
+      if holds, let writer, let config { holds = config.holds(try resolve(writer.action.edits)) }
       return Look(holds: holds, what: describe(check, id), lastSeen: status)
     }
   }
@@ -81,6 +90,12 @@ extension Runner {
     case .absent: "\(id) to be gone"
     case .alias: "\(id) to hold \(check.value ?? "")"
     case .authoritative, .recursive, .serving, .health, .idle: check.type.rawValue
+    }
+  }
+  /// Changes that were made before a step of the same parts, in order.
+  private func applied(before step: Step) -> [Step] {
+    plan.steps.prefix { $0.id != step.id }.filter {
+      $0.action != .observe && $0.sharesPart(with: step) && state.steps[$0.id]?.appliedAt != nil
     }
   }
   /// No point at all is no proof: CloudWatch may be behind, or have nothing for an id that it never saw.
@@ -108,7 +123,7 @@ extension Runner {
           "\(Int(sum)) requests, the last of them at \(Timestamp.text(last?.at ?? now))")
     }
     // The run has watched that long itself, so the empty answer covers the whole span.
-    let since = state.steps[step.id]?.appliedAt ?? now
+    let since = beganToWait(step) { $0.checks.contains { $0.type == .idle } }?.appliedAt ?? now
     let watched = now.timeIntervalSince(since)
     guard watched >= quiet + Self.metricDelaySeconds else {
       return Look(

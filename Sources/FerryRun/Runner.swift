@@ -81,6 +81,9 @@ public actor Runner {
   lazy var knownValues = KnownValues(plan)
   /// Whether records of the plan hold references to what earlier steps make.
   private lazy var hasReferences = plan.steps.contains { $0.hasRecordReferences }
+  /// The journal as last read, and how far.
+  private var seen = RunState([])
+  private var place = JournalPlace()
   /// Parts of the plan whose steps go no further, with what stopped the first of them.
   private var failed: (parts: Set<String>, outcome: RunOutcome)?
 
@@ -259,10 +262,7 @@ public actor Runner {
     guard step.action == .observe, plan.rollbackOf == nil else { return nil }
     // What other parts do says nothing of this one.
     return plan.steps.prefix { $0.id != step.id }
-      .filter { before in
-        guard let parts = step.parts, let others = before.parts else { return true }
-        return !Set(parts).isDisjoint(with: others)
-      }
+      .filter { $0.sharesPart(with: step) }
       .compactMap { $0.action == .observe ? nil : state.steps[$0.id]?.effectSequence }.max()
   }
 
@@ -410,9 +410,13 @@ public actor Runner {
   }
   /// The journal as it is now, with what other processes put into it.
   func journalled() async throws(Stop) -> RunState {
-    try await calling { () async throws(FerryError) in
-      RunState(try await store.records(plan: plan.digest))
+    let (records, end) = try await calling { () async throws(FerryError) in
+      // A run of many steps asks before each write: only what came since is read.
+      try await store.records(plan: plan.digest, after: place)
     }
+    for record in records { seen.add(record) }
+    place = end
+    return seen
   }
   func blocked(_ code: FerryError.Code, _ why: String, next: String) -> Stop {
     Stop(

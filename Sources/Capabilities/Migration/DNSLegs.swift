@@ -13,7 +13,8 @@ struct DNSLegs: Sendable {
   var undoRestore: [Step] = []
   /// Until copies with the restored TTL have run out.
   var drains: [Step] = []
-  var plans: CutoverPlans?
+  /// What must be left of the window when a step begins: it and one rollback.
+  var reserveSeconds = 0
 
   /// Stands for a name that CloudFront gives only when the distribution is made.
   static func placeholder(_ distribution: String) -> DomainName {
@@ -24,27 +25,22 @@ struct DNSLegs: Sendable {
   ///   - suffix: keeps the ids of several cutovers in one plan apart.
   ///   - references: placeholder → `${step.domainname}` and what a title says instead.
   init(
-    _ plans: CutoverPlans, suffix: String,
+    _ legs: CutoverLegs, suffix: String,
     references: [(name: DomainName, step: String, title: String)]
-  ) throws(FerryError) {
-    self.plans = plans
-    func carried(_ step: Step) throws(FerryError) -> Step {
+  ) {
+    reserveSeconds = legs.reserveSeconds
+    func carried(_ step: Step) -> Step {
       var out = step
       out.id += suffix
       if let undoes = out.undoes { out.undoes = undoes + suffix }
-      let title = references.reduce(out.title) {
-        $0.replacing($1.name.text, with: $1.title)
-      }
-      var json = JSONValue.of(out)
       for it in references {
-        json = json.replacing(it.name.text, with: "${\(it.step).domainname}.")
+        out.title = out.title.replacing(it.name.text, with: it.title)
+        out = out.replacing(it.name.text, with: "${\(it.step).domainname}.")
       }
-      out = try json.decoded(Step.self, what: "step \(step.id)")
-      out.title = title
       return out
     }
-    for step in plans.plan.steps {
-      let it = try carried(step)
+    for step in legs.steps {
+      let it = carried(step)
       if step.id.hasPrefix("lower-ttl") {
         lower.append(it)
       } else if step.id.hasPrefix("flip") {
@@ -55,8 +51,8 @@ struct DNSLegs: Sendable {
         bake.append(it)
       }
     }
-    for step in plans.rollback.steps {
-      let it = try carried(step)
+    for step in legs.rollback {
+      let it = carried(step)
       if step.id.hasPrefix("drain-") {
         drains.append(it)
       } else if step.undoes?.hasPrefix("restore-ttl") == true {
@@ -71,13 +67,44 @@ struct DNSLegs: Sendable {
   init() {}
 }
 
-extension JSONValue {
-  fileprivate func replacing(_ old: String, with new: String) -> JSONValue {
+extension Step {
+  /// Another target in every record that the step writes, expects or looks for.
+  fileprivate func replacing(_ old: String, with new: String) -> Step {
+    var out = self
+    out.action = action.replacing(old, with: new)
+    out.inverse = inverse?.replacing(old, with: new)
+    out.expects.records = expects.records?.map { $0.replacing(old, with: new) }
+    for index in out.checks.indices {
+      out.checks[index].records = checks[index].records?.map { $0.replacing(old, with: new) }
+    }
+    return out
+  }
+}
+extension Action {
+  fileprivate func replacing(_ old: String, with new: String) -> Action {
     switch self {
-    case .string(let text): .string(text.contains(old) ? text.replacing(old, with: new) : text)
-    case .array(let items): .array(items.map { $0.replacing(old, with: new) })
-    case .object(let members): .object(members.mapValues { $0.replacing(old, with: new) })
+    case .replace(let zone, let change): .replace(zone: zone, change.replacing(old, with: new))
+    case .batch(let zone, let changes):
+      .batch(zone: zone, changes: changes.map { $0.replacing(old, with: new) })
     default: self
     }
+  }
+}
+extension RecordChange {
+  fileprivate func replacing(_ old: String, with new: String) -> RecordChange {
+    RecordChange(key, from: from?.replacing(old, with: new), to: to?.replacing(old, with: new))
+  }
+}
+extension RecordState {
+  fileprivate func replacing(_ old: String, with new: String) -> RecordState {
+    RecordState(key, value?.replacing(old, with: new))
+  }
+}
+extension RecordValue {
+  fileprivate func replacing(_ old: String, with new: String) -> RecordValue {
+    var out = self
+    out.data = data.map { $0.replacing(old, with: new) }
+    out.alias?.dnsName = DomainName(wire: alias?.dnsName.text.replacing(old, with: new) ?? "")
+    return out
   }
 }

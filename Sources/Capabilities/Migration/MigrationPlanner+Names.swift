@@ -3,31 +3,105 @@ import Foundation
 
 /// DNS and alias legs, by the method chosen for each alias.
 extension MigrationPlanner {
+  /// Aliases of one distribution that move by one method.
+  struct NameMove {
+    var index: Int
+    var method: AliasMethods.Method
+    var own: [AliasMethods.Choice]
+    var legs: DNSLegs
+    /// Keeps the ids of its steps apart from those of others.
+    var tail: String
+    /// The wildcards that its copy answers by for a while.
+    var bridges: [String]
+    var aliases: [String] { own.map(\.scene.alias) }
+  }
+
   mutating func moveNames() throws(FerryError) {
+    var all: [NameMove] = []
     for method in AliasMethods.Method.allCases {
       for index in moves.indices {
         let own = choices.filter {
           $0.method == method && $0.scene.distribution == moves[index].it.id
         }
         guard !own.isEmpty else { continue }
-        try moveNames(own, method, at: index)
+        let move = moves[index]
+        let tail =
+          suffix(move) + (choices.contains { $0.method != method } ? "-\(method.rawValue)" : "")
+        let isBridged = method == .wildcardBridge && own.allSatisfy { $0.order == "dns-first" }
+        all.append(
+          NameMove(
+            index: index, method: method, own: own,
+            legs: try legs(own.map(\.scene.alias), move, suffix: tail), tail: tail,
+            bridges: isBridged
+              ? Array(Set(own.map(\.scene.bridge))).sorted().filter { !move.held.contains($0) }
+              : []))
+      }
+    }
+    // Of several, all TTLs are lowered before the first name moves: the caches empty together.
+    let lowersFirst = moves.count > 1
+    if lowersFirst {
+      try together(all) { $0.add($1.legs.lower, $0.moves[$1.index], undo: $1.legs.undoLower) }
+    }
+    for name in all {
+      for step in name.legs.lower + name.legs.restore {
+        terms.reserves[step.id] = name.legs.reserveSeconds
+      }
+    }
+    for wave in waves(all) {
+      reserve(wave)
+      try together(wave) { it, name throws(FerryError) in
+        var name = name
+        if lowersFirst { (name.legs.lower, name.legs.undoLower) = ([], []) }
+        try it.move(name)
       }
     }
   }
+  /// Those that go side by side: of one method, no two that need the same wildcard, and no more than the DNS window
+  /// holds together with a rollback of all of them.
+  private func waves(_ all: [NameMove]) -> [[NameMove]] {
+    var out: [[NameMove]] = []
+    for it in all {
+      let fitting = out.firstIndex { wave in
+        wave[0].method == it.method
+          && wave.allSatisfy { Set($0.bridges).isDisjoint(with: it.bridges) }
+          && fits(wave + [it])
+      }
+      if let fitting { out[fitting].append(it) } else { out.append([it]) }
+    }
+    return out
+  }
+  private func flips(_ wave: [NameMove]) -> [Step] { wave.flatMap(\.legs.flip) }
+  /// What the first flip of a wave needs of the window: all of them, the last one's drain, and the way back of each.
+  private func need(_ wave: [NameMove], at place: Int = 0) -> Int {
+    let reserve = wave.map(\.legs.reserveSeconds).max() ?? 0
+    let count = flips(wave).count
+    let each = input.cutover.policy.propagationSeconds
+    // An accepted risk leaves the way back to later windows.
+    return reserve + (count - 1 - place) * each + (reserve > 1 ? (count - 1) * each : 0)
+  }
+  private func fits(_ wave: [NameMove]) -> Bool {
+    guard flips(wave).count > 1, let window = input.cutover.window, window.everCloses,
+      let longest = window.longestSpan(after: input.cutover.start)
+    else { return true }
+    return need(wave) <= longest
+  }
+  private mutating func reserve(_ wave: [NameMove]) {
+    // Parts with more than one flip write theirs first.
+    for (place, step) in flips(wave).enumerated() {
+      terms.reserves[step.id] = need(wave, at: place)
+    }
+    if let last = flips(wave).last { waves.append((last.id, flips(wave).count)) }
+  }
 
-  private mutating func moveNames(
-    _ own: [AliasMethods.Choice], _ method: AliasMethods.Method, at index: Int
-  ) throws(FerryError) {
-    let move = moves[index]
-    let aliases = own.map(\.scene.alias)
-    let tail =
-      suffix(move) + (choices.contains { $0.method != method } ? "-\(method.rawValue)" : "")
-    let legs = try legs(aliases, move, suffix: tail)
+  private mutating func move(_ name: NameMove) throws(FerryError) {
+    let (index, method, own, legs, tail) = (
+      name.index, name.method, name.own, name.legs, name.tail
+    )
+    let (move, aliases) = (moves[index], name.aliases)
     let isDNSFirst = own.allSatisfy { $0.order == "dns-first" }
     switch method {
     case .wildcardBridge where isDNSFirst:
-      let bridges = Array(Set(own.map(\.scene.bridge))).sorted()
-        .filter { !moves[index].held.contains($0) }
+      let bridges = name.bridges
       hold(bridges, "bridge", "Let the copy of \(move.it.id) answer by", at: index, tail)
       prove(bridges.map { Self.throwaway($0, input.planning.name) }, "prove-bridge", move, tail)
       add(legs.lower, move, undo: legs.undoLower)
@@ -118,7 +192,7 @@ extension MigrationPlanner {
   // MARK: DNS
 
   /// Steps of a phase; what takes them back comes as one block, before all that is there.
-  private mutating func add(_ steps: [Step], _ move: Move, undo: [Step]) {
+  mutating func add(_ steps: [Step], _ move: Move, undo: [Step]) {
     for (index, step) in steps.enumerated() {
       let isLast = index == steps.count - 1
       add(step, parts: part(move), rollback: isLast ? undo : [], inverse: step.inverse)
@@ -139,13 +213,15 @@ extension MigrationPlanner {
       builder.note("\(name) has no record that leads to \(move.it.id), so DNS is left alone")
     }
     guard !observed.isEmpty else { return DNSLegs() }
-    guard let plans = try CutoverPlanner.plan(observed, input: input.cutover) else {
+    guard let legs = try CutoverPlanner.legs(observed, input: input.cutover) else {
       return DNSLegs()
     }
-    for risk in plans.plan.risks { builder.risk(risk.code, risk.text) }
-    schedules.append(plans)
-    return try DNSLegs(
-      plans, suffix: suffix,
+    // Whether a rollback still fits is told by the times of the whole plan.
+    for risk in legs.risks where risk.code != "rollback-outside-window" {
+      builder.risk(risk.code, risk.text)
+    }
+    return DNSLegs(
+      legs, suffix: suffix,
       references: [(placeholder, move.create, "the copy of \(move.it.id)")])
   }
 

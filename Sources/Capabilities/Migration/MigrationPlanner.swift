@@ -17,6 +17,8 @@ struct MigrationInput: Sendable {
   /// What was seen of each alias in DNS; those without are in no zone that edgeferry can change.
   var names: [CutoverObservation]
   var cutover: CutoverInput
+  /// Of the settings, by name.
+  var windows: [String: ChangeWindow] = [:]
   var scenes: [AliasScene]
   var method: AliasMethods.Method?
   var order: String?
@@ -33,8 +35,12 @@ struct MigrationPlanner {
   var carrier: Carrier
   var builder: PlanBuilder
   var choices: [AliasMethods.Choice] = []
-  var schedules: [CutoverPlans] = []
+  var terms = Reckoning.Terms()
+  /// The last flip of those that go side by side, and how many they are.
+  var waves: [(flip: String, count: Int)] = []
   var exposure = 0
+  /// What is collected of one distribution while several go side by side.
+  private var lane: [PlanBuilder.Entry]?
 
   /// One distribution on its way.
   struct Move {
@@ -62,14 +68,18 @@ struct MigrationPlanner {
     try planner.admit()
     try planner.choose()
     planner.createDependencies()
-    planner.createDistributions()
+    try planner.together(planner.moves) { it, move in
+      if let staging = move.staging { it.create(staging, move) }
+      it.create(move.it, move)
+    }
     planner.addGrants()
     planner.proveByOwnName()
-    planner.detachPolicies()
+    try planner.together(Array(planner.moves.indices)) { $0.detachPolicy(of: $1) }
     try planner.moveNames()
-    planner.recreatePolicies()
-    planner.retireSources()
+    try planner.together(planner.moves) { $0.recreatePolicy(of: $1) }
+    try planner.together(planner.moves) { $0.retireSource(of: $1) }
     try planner.checkQuotas()
+    try planner.place()
     return planner.sealed()
   }
 
@@ -108,13 +118,30 @@ struct MigrationPlanner {
   mutating func add(_ step: Step, parts: [String]?, rollback: [Step], inverse: Action? = nil) {
     var step = step
     step.parts = parts
-    builder.add(
-      step,
-      rollback: rollback.map {
-        var out = $0
-        out.parts = parts
-        return out
-      }, inverse: inverse)
+    let back = rollback.map {
+      var out = $0
+      out.parts = parts
+      return out
+    }
+    guard lane != nil else { return builder.add(step, rollback: back, inverse: inverse) }
+    lane?.append(PlanBuilder.Entry(step, rollback: back, inverse: inverse))
+  }
+  /// A phase of several distributions: they write one after another and wait together.
+  mutating func together<Item>(
+    _ items: [Item], _ body: (inout MigrationPlanner, Item) throws(FerryError) -> Void
+  ) throws(FerryError) {
+    guard items.count > 1 else {
+      for item in items { try body(&self, item) }
+      return
+    }
+    var lanes: [[PlanBuilder.Entry]] = []
+    for item in items {
+      lane = []
+      defer { lane = nil }
+      try body(&self, item)
+      lanes.append(lane ?? [])
+    }
+    builder.add(together: lanes)
   }
 
   private mutating func choose() throws(FerryError) {
@@ -170,13 +197,6 @@ struct MigrationPlanner {
     for it in carrier.notes { builder.note(it) }
   }
 
-  private mutating func createDistributions() {
-    for index in moves.indices {
-      let move = moves[index]
-      if let staging = move.staging { create(staging, move) }
-      create(move.it, move)
-    }
-  }
   private mutating func create(_ it: Inventory.Distribution, _ move: Move) {
     var edits = carrier.rewriting(it.config, of: .distribution)
     let reference = carrier.callerReference(it.id)
@@ -318,135 +338,129 @@ struct MigrationPlanner {
   }
 
   /// No certificate, alias or HTTP version changes while a policy is attached.
-  private mutating func detachPolicies() {
-    for index in moves.indices {
-      guard let policy = moves[index].policy,
-        !moves[index].aliases.isEmpty || input.deletesSource
-      else { continue }
-      let move = moves[index]
-      // Made apart, so that they become steps of this part alone.
-      var steps = PlanBuilder(input.planning)
-      _ = PolicySteps.disable(policy, [move.it], source, reference: policy.id, unless: nil, &steps)
-      PolicySteps.detach(policy.id, move.it, source, reference: policy.id, unless: nil, &steps)
-      let made = steps.sealed()
-      for step in made.plan.steps {
-        add(step, parts: part(move), rollback: made.rollback.steps.filter { $0.undoes == step.id })
-      }
-      _ = builder.image(policy.config)
-      _ = builder.image(move.it.config)
-      moves[index].sourceConfig = move.sourceConfig.edited(
-        [.init(path: "ContinuousDeploymentPolicyId", from: policy.id, to: "")],
-        shape: "DistributionConfig")
+  private mutating func detachPolicy(of index: Int) {
+    guard let policy = moves[index].policy,
+      !moves[index].aliases.isEmpty || input.deletesSource
+    else { return }
+    let move = moves[index]
+    // Made apart, so that they become steps of this part alone.
+    var steps = PlanBuilder(input.planning)
+    _ = PolicySteps.disable(policy, [move.it], source, reference: policy.id, unless: nil, &steps)
+    PolicySteps.detach(policy.id, move.it, source, reference: policy.id, unless: nil, &steps)
+    let made = steps.sealed()
+    for step in made.plan.steps {
+      add(step, parts: part(move), rollback: made.rollback.steps.filter { $0.undoes == step.id })
     }
+    _ = builder.image(policy.config)
+    _ = builder.image(move.it.config)
+    moves[index].sourceConfig = move.sourceConfig.edited(
+      [.init(path: "ContinuousDeploymentPolicyId", from: policy.id, to: "")],
+      shape: "DistributionConfig")
   }
 
   /// The new pair gets the policy that the old one had, as it was.
-  private mutating func recreatePolicies() {
-    for move in moves {
-      guard let policy = move.policy, let staging = move.staging else { continue }
-      let name = move.it.id.lowercased()
-      let create = "create-policy-\(name)"
-      let edits = policy.stagingNames.enumerated().map { index, old in
-        ConfigEdit(
-          path: "StagingDistributionDnsNames/Items/DnsName"
-            + (policy.stagingNames.count > 1 ? "[\(index)]" : ""), from: old,
-          to: "${create-distribution-\(staging.id.lowercased()).domainname}")
-      }
-      add(
-        Step(
-          id: create, title: "Create the policy of \(move.it.id) for the new pair", account: target,
-          action: .createPolicy(image: builder.image(policy.config), set: edits)),
-        parts: part(move),
-        rollback: [
-          Step(
-            id: "delete-policy-\(name)", title: "Delete the policy of the copy of \(move.it.id)",
-            account: target, action: .deletePolicy(policy: "${\(create).id}"),
-            checks: [.init(.absent, policy: "${\(create).id}")], undoes: create)
-        ])
-      let attach = "attach-policy-\(name)"
-      let path = "ContinuousDeploymentPolicyId"
-      let checks = { (value: String) -> [Step.Check] in
-        [
-          .init(.config, distribution: move.id, path: path, value: value),
-          PlanBuilder.deployed(move.id),
-        ]
-      }
-      add(
-        Step(
-          id: attach, title: "Attach the policy to the copy of \(move.it.id)", account: target,
-          action: .updateConfig(
-            distribution: move.id, set: [.init(path: path, from: "", to: "${\(create).id}")]),
-          checks: checks("${\(create).id}")), parts: part(move),
-        rollback: [
-          Step(
-            id: "detach-policy-\(name)", title: "Detach the policy from the copy of \(move.it.id)",
-            account: target,
-            action: .updateConfig(
-              distribution: move.id, set: [.init(path: path, from: "${\(create).id}", to: "")]),
-            checks: checks(""), undoes: attach)
-        ])
+  private mutating func recreatePolicy(of move: Move) {
+    guard let policy = move.policy, let staging = move.staging else { return }
+    let name = move.it.id.lowercased()
+    let create = "create-policy-\(name)"
+    let edits = policy.stagingNames.enumerated().map { index, old in
+      ConfigEdit(
+        path: "StagingDistributionDnsNames/Items/DnsName"
+          + (policy.stagingNames.count > 1 ? "[\(index)]" : ""), from: old,
+        to: "${create-distribution-\(staging.id.lowercased()).domainname}")
     }
+    add(
+      Step(
+        id: create, title: "Create the policy of \(move.it.id) for the new pair", account: target,
+        action: .createPolicy(image: builder.image(policy.config), set: edits)),
+      parts: part(move),
+      rollback: [
+        Step(
+          id: "delete-policy-\(name)", title: "Delete the policy of the copy of \(move.it.id)",
+          account: target, action: .deletePolicy(policy: "${\(create).id}"),
+          checks: [.init(.absent, policy: "${\(create).id}")], undoes: create)
+      ])
+    let attach = "attach-policy-\(name)"
+    let path = "ContinuousDeploymentPolicyId"
+    let checks = { (value: String) -> [Step.Check] in
+      [
+        .init(.config, distribution: move.id, path: path, value: value),
+        PlanBuilder.deployed(move.id),
+      ]
+    }
+    add(
+      Step(
+        id: attach, title: "Attach the policy to the copy of \(move.it.id)", account: target,
+        action: .updateConfig(
+          distribution: move.id, set: [.init(path: path, from: "", to: "${\(create).id}")]),
+        checks: checks("${\(create).id}")), parts: part(move),
+      rollback: [
+        Step(
+          id: "detach-policy-\(name)", title: "Detach the policy from the copy of \(move.it.id)",
+          account: target,
+          action: .updateConfig(
+            distribution: move.id, set: [.init(path: path, from: "${\(create).id}", to: "")]),
+          checks: checks(""), undoes: attach)
+      ])
   }
 
   // MARK: The end
 
-  private mutating func retireSources() {
-    for move in moves {
-      let name = move.it.id.lowercased()
-      guard move.sourceAliases.isEmpty else {
-        builder.note("\(move.it.id) keeps other aliases, so it is neither disabled nor deleted")
-        continue
-      }
-      guard move.it.isEnabled || input.deletesSource else { continue }
-      var idle = Step.Check(.idle, distribution: move.it.id)
-      idle.quietSeconds = input.keepSourceSeconds
-      idle.limitSeconds = 30 * 86_400
+  private mutating func retireSource(of move: Move) {
+    let name = move.it.id.lowercased()
+    guard move.sourceAliases.isEmpty else {
+      builder.note("\(move.it.id) keeps other aliases, so it is neither disabled nor deleted")
+      return
+    }
+    guard move.it.isEnabled || input.deletesSource else { return }
+    var idle = Step.Check(.idle, distribution: move.it.id)
+    idle.quietSeconds = input.keepSourceSeconds
+    idle.limitSeconds = 30 * 86_400
+    add(
+      Step(
+        id: "await-idle-\(name)",
+        title:
+          "Keep \(move.it.id) until it has had no request for \(input.keepSourceSeconds) s",
+        account: source, action: .observe, window: nil, checks: [idle], inverse: .observe),
+      parts: part(move), rollback: [])
+    for edit in grants(move) where !edit.old.isEmpty {
+      let step =
+        "revoke-\(edit.statements.service.rawValue)-\(plain(edit.statements.resource))\(suffix(move))"
+      var statements = edit.statements
+      statements.add = edit.rest
+      statements.remove = edit.old
       add(
         Step(
-          id: "await-idle-\(name)",
-          title:
-            "Keep \(move.it.id) until it has had no request for \(input.keepSourceSeconds) s",
-          account: source, action: .observe, window: nil, checks: [idle], inverse: .observe),
-        parts: part(move), rollback: [])
-      for edit in grants(move) where !edit.old.isEmpty {
-        let step =
-          "revoke-\(edit.statements.service.rawValue)-\(plain(edit.statements.resource))\(suffix(move))"
-        var statements = edit.statements
-        statements.add = edit.rest
-        statements.remove = edit.old
-        add(
+          id: step, title: "Take the grant of \(move.it.id) off \(statements.resource)",
+          account: source, action: .editStatements(statements)),
+        parts: part(move),
+        rollback: [
           Step(
-            id: step, title: "Take the grant of \(move.it.id) off \(statements.resource)",
-            account: source, action: .editStatements(statements)),
-          parts: part(move),
-          rollback: [
-            Step(
-              id: "un\(step)", title: "Let \(move.it.id) read \(statements.resource) again",
-              account: source, action: .editStatements(statements.inverse), undoes: step)
-          ])
-      }
-      if move.it.isEnabled {
-        let step = "disable-source-\(name)"
-        add(
+            id: "un\(step)", title: "Let \(move.it.id) read \(statements.resource) again",
+            account: source, action: .editStatements(statements.inverse), undoes: step)
+        ])
+    }
+    if move.it.isEnabled {
+      let step = "disable-source-\(name)"
+      add(
+        Step(
+          id: step, title: "Disable \(move.it.id)", account: source,
+          action: .setEnabled(distribution: move.it.id, from: true, to: false),
+          checks: [PlanBuilder.deployed(move.it.id)]), parts: part(move),
+        rollback: [
           Step(
-            id: step, title: "Disable \(move.it.id)", account: source,
-            action: .setEnabled(distribution: move.it.id, from: true, to: false),
-            checks: [PlanBuilder.deployed(move.it.id)]), parts: part(move),
-          rollback: [
-            Step(
-              id: "enable-source-\(name)", title: "Enable \(move.it.id) again", account: source,
-              action: .setEnabled(distribution: move.it.id, from: false, to: true),
-              checks: [PlanBuilder.deployed(move.it.id)], undoes: step)
-          ])
-      }
-      if input.deletesSource {
-        add(
-          Step(
-            id: "delete-source-\(name)", title: "Delete \(move.it.id)", account: source,
-            action: .deleteDistribution(distribution: move.it.id),
-            checks: [.init(.absent, distribution: move.it.id)]), parts: part(move), rollback: [])
-        removeTwin(move)
-      }
+            id: "enable-source-\(name)", title: "Enable \(move.it.id) again", account: source,
+            action: .setEnabled(distribution: move.it.id, from: false, to: true),
+            checks: [PlanBuilder.deployed(move.it.id)], undoes: step)
+        ])
+    }
+    if input.deletesSource {
+      add(
+        Step(
+          id: "delete-source-\(name)", title: "Delete \(move.it.id)", account: source,
+          action: .deleteDistribution(distribution: move.it.id),
+          checks: [.init(.absent, distribution: move.it.id)]), parts: part(move), rollback: [])
+      removeTwin(move)
     }
   }
 
@@ -471,6 +485,46 @@ struct MigrationPlanner {
         id: "delete-source-staging-\(name)", title: "Delete \(staging.id)", account: source,
         action: .deleteDistribution(distribution: staging.id),
         checks: [.init(.absent, distribution: staging.id)]), parts: part(move), rollback: [])
+  }
+
+  /// Gives the plan its times in both windows, and tells of flips whose way back may fall out of theirs.
+  private mutating func place() throws(FerryError) {
+    terms.windows = input.windows
+    terms.starts = input.windows.mapValues {
+      input.planning.createdAt + Double($0.leadSeconds)
+    }
+    if input.cutover.isStartAsked { terms.starts["dns"] = input.cutover.start }
+    for index in builder.steps.indices {
+      let step = builder.steps[index]
+      guard step.id.hasPrefix("stop-source") || isAliasFirst(step) else { continue }
+      let rest = builder.steps[index...]
+      guard
+        let flip = rest.firstIndex(where: { $0.id.hasPrefix("flip") && $0.sharesPart(with: step) })
+      else { continue }
+      let seconds = Reckoning.seconds(Array(builder.steps[index..<flip]))
+      terms.relieved[step.id] = (builder.steps[flip], seconds)
+    }
+    let reckoning = try builder.place(terms)
+    guard let window = input.windows["dns"] else { return }
+    for (id, count) in waves {
+      guard let closes = reckoning.slots[id]?.closes,
+        let own = builder.steps.first(where: { $0.id == id })?.rollbackSeconds
+      else { continue }
+      let seconds = own + (count - 1) * input.cutover.policy.propagationSeconds
+      let what = count > 1 ? "one of the \(count) flips up to \(id)" : "the flip \(id)"
+      builder.risk(
+        "rollback-outside-window",
+        "if \(what) is wrong after \(window.localText(closes - Double(seconds))), a rollback of \(seconds) s no longer ends before the window closes at \(window.localText(closes)); the next allowed rollback is "
+          + (window.nextRollback(after: closes, seconds: seconds).map(window.localText) ?? "never"))
+    }
+  }
+  /// Takes names off the source before DNS moves.
+  private func isAliasFirst(_ step: Step) -> Bool {
+    step.id.hasPrefix("leave-source")
+      && choices.contains {
+        $0.method == .wildcardBridge && $0.order == "alias-first"
+          && step.parts?.contains($0.scene.distribution) ?? true
+      }
   }
 
   private func sealed() -> PlanPair {

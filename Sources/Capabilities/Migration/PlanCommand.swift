@@ -112,13 +112,14 @@ extension MigrateCommand {
         MigrationInput(
           planning: PlanningInput(
             capability: "migrate", name: planName, accounts: accounts,
-            createdAt: context.planningTime, start: cutover.start, tool: Context.tool,
+            createdAt: context.planningTime, start: context.planningTime, tool: Context.tool,
             endpoint: endpoint ?? nil, inventoryDigest: Self.digest(closure.account),
-            acceptedRisks: Set(acceptRisk)),
+            acceptedRisks: Set(acceptRisk + context.settings.cutover.acceptedRisks)),
           closure: closure.account, managed: Set(closure.managed.map(\.id)), target: scene,
           quotas: quotas, map: carrier.map, distributions: ids,
           aliases: alias.isEmpty ? nil : Set(alias),
-          names: names, cutover: cutover, scenes: scenes, method: given.method,
+          names: names, cutover: cutover, windows: context.settings.windows, scenes: scenes,
+          method: given.method,
           order: order, keepSourceSeconds: context.settings.keepSourceSeconds,
           deletesSource: deleteSource, health: context.settings.health))
       try await context.save(pair.plan, rollback: pair.rollback, images: pair.images)

@@ -48,7 +48,12 @@ struct TargetReader: Sendable {
       }
     }
     do throws(FerryError) {
-      for it in try await CertificateClient(transport).all() {
+      let client = CertificateClient(transport)
+      let found = await Self.each(try await client.arns()) { arn throws(FerryError) in
+        try await client.certificate(arn)
+      }
+      for it in found {
+        let it = try it.get()
         out.certificates.append(
           .init(
             arn: it.id, names: Carrier.names(of: it), isIssued: it.json?["Status"] == "ISSUED"))

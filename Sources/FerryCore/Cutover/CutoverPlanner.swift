@@ -9,6 +9,15 @@ public struct CutoverPlans: Equatable, Sendable {
   package var rollbackBytes: PlanBytes
 }
 
+/// The steps of a cutover and of its way back.
+package struct CutoverLegs: Equatable, Sendable {
+  package var steps: [Step]
+  package var rollback: [Step]
+  package var risks: [Plan.Risk]
+  /// What must be left of the window when a step begins: it and one rollback.
+  package var reserveSeconds: Int
+}
+
 /// Plans the move of names to their targets: lower the TTL, wait it out, flip, bake, restore the TTL.
 ///
 /// Pure: what is known of the names, the settings and the time come as values.
@@ -20,6 +29,7 @@ public struct CutoverPlanner {
   var drains = LongestDrains()
   var batches: [Phase: [CutoverBatch]] = [:]
   var schedule: CutoverSchedule
+  var reserveSeconds = 0
   var steps: [Step] = []
   var rollback: [Step] = []
   var risks: [Plan.Risk] = []
@@ -48,6 +58,21 @@ public struct CutoverPlanner {
     planner.build()
     try planner.judge()
     return planner.sealed()
+  }
+
+  /// The same without the plan around it, for a plan of more than DNS.
+  package static func legs(_ observations: [CutoverObservation], input: CutoverInput)
+    throws(FerryError) -> CutoverLegs?
+  {
+    var planner = CutoverPlanner(observations, input)
+    try planner.collect()
+    guard !planner.moves.isEmpty else { return nil }
+    try planner.solve()
+    planner.build()
+    try planner.judge()
+    return CutoverLegs(
+      steps: planner.steps, rollback: planner.rollback, risks: planner.risks,
+      reserveSeconds: planner.reserveSeconds)
   }
 
   private init(_ observations: [CutoverObservation], _ input: CutoverInput) {
@@ -144,6 +169,7 @@ public struct CutoverPlanner {
       spans.reserve = 1
       schedule = try CutoverSchedule.solve(spans, window: window, start: input.start)
     }
+    reserveSeconds = spans.reserve
     if distribution > policy.propagationSeconds, spans.lowerWait != nil {
       notes.append(
         "a secondary that misses a NOTIFY may take \(distribution) s to fetch a change (REFRESH + RETRY); the waits begin when the last one has it"

@@ -42,12 +42,18 @@ extension SQLiteState {
   }
 
   public func records(plan: String) throws(FerryError) -> [Record] {
+    try records(plan: plan, after: JournalPlace()).records
+  }
+  public func records(plan: String, after place: JournalPlace) throws(FerryError) -> (
+    records: [Record], place: JournalPlace
+  ) {
     let path = self.path
     return try read { db in
-      var previous = plan
+      var previous = place.hash ?? plan
       var out: [Record] = []
       let rows = try Row.fetchAll(
-        db, sql: "SELECT * FROM journal WHERE plan = ? ORDER BY sequence", arguments: [plan])
+        db, sql: "SELECT * FROM journal WHERE plan = ? AND sequence > ? ORDER BY sequence",
+        arguments: [plan, place.sequence])
       for row in rows.map(JournalRow.init) {
         guard let record = row.record(after: previous) else {
           throw StateContent.damaged(
@@ -58,10 +64,14 @@ extension SQLiteState {
       }
       let head = try Row.fetchOne(
         db, sql: "SELECT count, hash FROM heads WHERE plan = ?", arguments: [plan])
-      guard (head?["count"] ?? 0) == out.count, (head?["hash"] ?? plan) == previous else {
+      var end = place
+      end.count += out.count
+      guard (head?["count"] ?? 0) == end.count, (head?["hash"] ?? plan) == previous else {
         throw StateContent.damaged(path, "the journal's last records are missing")
       }
-      return out
+      end.sequence = out.last?.sequence ?? place.sequence
+      end.hash = end.count > 0 ? previous : nil
+      return (out, end)
     }
   }
 

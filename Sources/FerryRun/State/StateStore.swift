@@ -16,6 +16,10 @@ public protocol StateStore: Sendable {
   func append(_ draft: RecordDraft, under lease: Lease?) async throws(FerryError) -> Record
   /// A plan's records, oldest first, the hash chain checked.
   func records(plan: String) async throws(FerryError) -> [Record]
+  /// Those after a place that was read and proved before, and the place of the last of them.
+  func records(plan: String, after place: JournalPlace) async throws(FerryError) -> (
+    records: [Record], place: JournalPlace
+  )
 
   /// Configs by their digest; a clear one replaces a redacted one, since only it can be sent back.
   func saveImages(_ images: [String: String]) async throws(FerryError)
@@ -53,6 +57,15 @@ public protocol StateStore: Sendable {
   /// - Throws: `state-damaged` (1).
   @discardableResult
   func check() async throws(FerryError) -> Int
+}
+
+/// How far a plan's journal was read and proved.
+public struct JournalPlace: Equatable, Sendable {
+  var sequence: Int64 = 0
+  var count = 0
+  /// Of the last record; nil before the first.
+  var hash: String?
+  public init() {}
 }
 
 /// What is to be put into the journal.
@@ -107,6 +120,15 @@ public struct Ledger: Equatable, Sendable {
 }
 
 extension StateStore {
+  /// For stores that read a journal as a whole.
+  public func records(plan: String, after place: JournalPlace) async throws(FerryError) -> (
+    records: [Record], place: JournalPlace
+  ) {
+    let all = try await records(plan: plan)
+    var end = place
+    end.count = max(place.count, all.count)
+    return (Array(all.dropFirst(place.count)), end)
+  }
   @discardableResult
   public func append(
     _ kind: Record.Kind, plan: String, step: String? = nil, at: Date, body: Record.Body = .init(),
