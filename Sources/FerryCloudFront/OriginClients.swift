@@ -96,24 +96,11 @@ public struct BucketClient: Sendable {
   private func get(
     _ operation: String, _ name: String, _ subresource: String, place: inout String
   ) async throws(FerryError) -> [UInt8] {
-    for isLast in [false, true] {
-      let answer = try await transport.send(
-        ServiceRequest(
-          .s3, operation, region: place, path: "/\(percentEncoded(name))",
-          query: [.init(subresource, nil)],
-          headers: ["x-amz-content-sha256": Self.emptyDigest]))
-      let elsewhere =
-        answer.headers["x-amz-bucket-region"]
-        ?? (try? XMLReader.read(answer.body))?.text(at: "Region")
-      if !isLast, answer.status >= 300, let elsewhere, elsewhere != place,
-        [301, 307, 400].contains(answer.status)
-      {
-        place = elsewhere
-        continue
-      }
-      return try accepted(answer, operation: operation).body
-    }
-    preconditionFailure("the loop ends with an answer")
+    let answer = try await followingRegion(
+      ServiceRequest(
+        .s3, operation, path: "/\(percentEncoded(name))", query: [.init(subresource, nil)],
+        headers: ["x-amz-content-sha256": Self.emptyDigest]), transport, place: &place)
+    return try accepted(answer, operation: operation).body
   }
 }
 

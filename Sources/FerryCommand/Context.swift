@@ -152,17 +152,27 @@ public struct Context: Sendable {
     return given ?? workspace.appendingPathComponent(".edgeferry/state.sqlite").path
   }
   public func stateStore() throws(FerryError) -> any StateStore {
-    if statePath.hasPrefix("s3://") {
-      throw .badInput(
-        "bad-state", what: "could not open the state \(statePath)",
-        why: "this build keeps state in a local SQLite file only", next: "give a path")
+    if S3Place.isOne(statePath) {
+      let place = try S3Place(statePath)
+      let session = try stateSession()
+      return S3State(
+        place, transport: session.transport, region: session.regionName, clock: clock)
     }
     return try SQLiteState(path: statePath)
+  }
+  /// The current credentials, whatever accounts the settings name. An S3 endpoint of its own goes before
+  /// `--endpoint-url`, which is where CloudFront is.
+  private func stateSession() throws(FerryError) -> AWSSession {
+    let own = environment["AWS_ENDPOINT_URL_S3"] ?? ""
+    return try AWSSession(
+      profile: options.profile, roleARN: options.roleARN, region: nil,
+      endpointURL: own.isEmpty ? options.endpointURL : nil, environment: environment,
+      engine: Self.engine(environment), clock: clock)
   }
   /// The state where there is one: what only reads makes none.
   public func existingStateStore() throws(FerryError) -> (any StateStore)? {
     var info = stat()
-    if !statePath.hasPrefix("s3://"), lstat(statePath, &info) != 0, errno == ENOENT { return nil }
+    if !S3Place.isOne(statePath), lstat(statePath, &info) != 0, errno == ENOENT { return nil }
     return try stateStore()
   }
 }

@@ -16,7 +16,10 @@ public struct GlobalOptions: ParsableArguments, Sendable {
   public var endpointURL: String?
   @Option(help: "The settings file (default: edgeferry.yaml when present).")
   public var config: String?
-  @Option(help: "Where the state is: a path (default: .edgeferry/state.sqlite in the workspace).")
+  @Option(
+    help:
+      "Where the state is: a path (default: .edgeferry/state.sqlite in the workspace), or s3://BUCKET/PREFIX."
+  )
   public var state: String?
   @Option(help: "The folder that holds plans, runbooks and state (default: this one).")
   public var workspace: String?

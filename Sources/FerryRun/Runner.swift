@@ -95,9 +95,13 @@ public actor Runner {
     var error: FerryError
     /// A check of the step failed for good.
     var isFailedCheck = false
+    /// Whether the state cannot be written, or is another's by now.
+    var isOfState: Bool {
+      ["journal-write", "lease-lost", "state-read", "state-denied"].contains(error.code.rawValue)
+    }
     /// Whether it says something of the step alone, so that steps of other parts may go on.
     var isOfItsPart: Bool {
-      if ["journal-write", "lease-lost"].contains(error.code.rawValue) { return false }
+      if isOfState { return false }
       return isFailedCheck || [.failed, .stale, .denied].contains(exit)
     }
   }
@@ -273,7 +277,7 @@ public actor Runner {
     body.exit = stop.exit.rawValue
     if ["gate", "risk-not-accepted"].contains(stop.error.code) { body.next = stop.error.next }
     // A run that could not write its journal ends with that error; nothing further was sent.
-    if stop.error.code != "journal-write", stop.error.code != "lease-lost" {
+    if !stop.isOfState {
       try await append(.stopped, step: step?.id, body: body)
     }
     // What others put into the journal meanwhile, such as a hold, belongs into the answer.

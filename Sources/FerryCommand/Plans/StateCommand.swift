@@ -67,7 +67,7 @@ struct StateCommand: AsyncParsableCommand {
   }
   struct Check: FerryCommand {
     static let configuration = CommandConfiguration(
-      abstract: "SQLite's own integrity check, and the journal's hash chain.")
+      abstract: "The journal's hash chain, and everything else against its digest.")
     @OptionGroup var global: GlobalOptions
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       guard let store = try context.existingStateStore() else {
