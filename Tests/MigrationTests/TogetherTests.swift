@@ -88,7 +88,7 @@ struct TogetherTests {
       ModelTransport(world.model, account: MoveWorld.target, clock: world.clock))
     for id in Self.ids {
       let copy = try MoveRunTests.id(
-        "create-distribution-\(id.lowercased())", StateStore(path: path), world.pair.plan)
+        "create-distribution-\(id.lowercased())", SQLiteState(path: path), world.pair.plan)
       #expect(try await client.distribution(copy).status == "Deployed")
     }
   }
