@@ -108,7 +108,7 @@ public struct Subprocess: Sendable {
       Thread.detachNewThread {
         var bytes: [UInt8] = []
         var byte: UInt8 = 0
-        while bytes.count < 4096, read(descriptor, &byte, 1) == 1, byte != 0x0A {
+        while bytes.count < 1 << 20, read(descriptor, &byte, 1) == 1, byte != 0x0A {
           bytes.append(byte)
         }
         continuation.resume(returning: String(decoding: bytes, as: UTF8.self))

@@ -48,13 +48,22 @@ public struct CloudFrontClient: Sendable {
   }
 
   /// One page of ids; the rest of each summary, 5 kB and more, is read and not kept.
-  public func distributionIDs(marker: String?) async throws(FerryError) -> Page<String> {
+  /// A distribution as a list names it; nil for what the list did not say.
+  public struct Listed: Equatable, Sendable {
+    public var id: String
+    public var etag: String?
+    public var status: String?
+  }
+  public func distributionVersions(marker: String?) async throws(FerryError) -> Page<Listed> {
     let page = try await page(
       "ListDistributions", "/distribution", item: "DistributionSummary", marker: marker,
-      selection: .init(depth: 4, names: ["Id"]))
+      selection: .init(depth: 4, names: ["Id", "ETag", "Status"]))
     return Page(
-      items: page.items.compactMap { $0.text(at: "Id") }, nextMarker: page.nextMarker,
-      quantity: page.quantity)
+      items: page.items.compactMap { it in
+        it.text(at: "Id").map {
+          Listed(id: $0, etag: it.text(at: "ETag"), status: it.text(at: "Status"))
+        }
+      }, nextMarker: page.nextMarker, quantity: page.quantity)
   }
 
   public func updateDistribution(_ id: String, config: XElement, ifMatch: String)

@@ -11,6 +11,8 @@ public struct InventoryReader: Sendable {
     /// Tags cost a call for each distribution.
     public enum Tags: Sendable { case none, ofStaging, all }
     public var tags = Tags.all
+    /// What an earlier read found, by id: a config whose listed version is still that one is not read again.
+    public var known: [String: Inventory.Distribution] = [:]
     public init() {}
   }
   public var client: CloudFrontClient
@@ -55,15 +57,15 @@ public struct InventoryReader: Sendable {
     do {
       try await withThrowingTaskGroup(of: Part.self) { group in
         // The next page is asked for when few ids are left, so that an account's ids are never all held.
-        var waiting: [String] = []
+        var waiting: [CloudFrontClient.Listed] = []
         var marker: String?
         var inFlight = 1
         group.addTask { await self.page(nil) }
         while let part = try await group.next() {
           inFlight -= 1
-          if case .page(let ids, let next) = part {
-            listed += ids.count
-            waiting += ids
+          if case .page(let items, let next) = part {
+            listed += items.count
+            waiting += items
             marker = next
           }
           // The next calls leave before this answer is looked at.
@@ -73,9 +75,9 @@ public struct InventoryReader: Sendable {
             group.addTask { await self.page(next) }
           }
           while inFlight < options.concurrency, !waiting.isEmpty {
-            let id = waiting.removeLast()
+            let it = waiting.removeLast()
             inFlight += 1
-            group.addTask { await self.distribution(id) }
+            group.addTask { await self.distribution(it) }
           }
           switch part {
           case .page: succeeded += 1
@@ -148,7 +150,7 @@ public struct InventoryReader: Sendable {
   }
 
   private enum Part: Sendable {
-    case page(ids: [String], next: String?)
+    case page([CloudFrontClient.Listed], next: String?)
     case listFailed(FerryError)
     case distribution(Inventory.Distribution, [Inventory.Gap])
     /// nil: it was deleted meanwhile.
@@ -157,16 +159,25 @@ public struct InventoryReader: Sendable {
 
   private func page(_ marker: String?) async -> Part {
     do throws(FerryError) {
-      let page = try await client.distributionIDs(marker: marker)
-      return .page(ids: page.items, next: page.nextMarker)
+      let page = try await client.distributionVersions(marker: marker)
+      return .page(page.items, next: page.nextMarker)
     } catch {
       return .listFailed(error)
     }
   }
 
-  private func distribution(_ id: String) async -> Part {
+  private func distribution(_ listed: CloudFrontClient.Listed) async -> Part {
+    let id = listed.id
     do throws(FerryError) {
-      let it = try await client.distribution(id)
+      let it: CloudFrontClient.Distribution
+      if let known = options.known[id], let etag = listed.etag, known.etag == etag {
+        it = .init(
+          id: id, arn: known.arn, status: listed.status ?? known.status,
+          domainName: known.domainName, lastModified: known.lastModified, etag: etag,
+          config: known.config)
+      } else {
+        it = try await client.distribution(id)
+      }
       var gaps: [Inventory.Gap] = []
       var tags: [String: String] = [:]
       let isStaging = it.config.text(at: "Staging") == "true"

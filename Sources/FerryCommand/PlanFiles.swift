@@ -83,21 +83,9 @@ extension Context {
     _ plan: Plan, rollback: Plan, images: [String: String],
     written: (plan: PlanBytes, rollback: PlanBytes)? = nil
   ) async throws(FerryError) {
-    guard Plan.isName(plan.name) else { throw Self.badName(plan.name) }
-    try plan.checkNames("\(plan.name)")
-    let path: String
-    if let out = options.out {
-      path = out
-    } else {
-      path = place("plans/\(plan.name).plan.json")
-      try makeFolder("plans")
-    }
+    let path = try await keep(
+      plan, rollback: rollback, images: images, at: options.out, written: written)
     let rollbackPath = Self.rollbackPath(of: path)
-    let store = try stateStore()
-    try await store.saveImages(images)
-    // The rollback plan first: no plan is ever there without its way back.
-    try Self.write(rollback, written?.rollback, to: rollbackPath)
-    try Self.write(plan, written?.plan, to: path)
     if options.output == .json {
       try say(
         FerryJSON.document(
@@ -105,5 +93,23 @@ extension Context {
     } else {
       try say(PlanText.render(plan) + "\n\(path)\n\(plan.digest)\n")
     }
+  }
+
+  /// Writes a plan and its rollback plan and saves the images.
+  /// - Parameter out: where; nil for `plans/NAME.plan.json`.
+  /// - Returns: where the plan is.
+  package func keep(
+    _ plan: Plan, rollback: Plan, images: [String: String], at out: String?,
+    written: (plan: PlanBytes, rollback: PlanBytes)? = nil
+  ) async throws(FerryError) -> String {
+    guard Plan.isName(plan.name) else { throw Self.badName(plan.name) }
+    try plan.checkNames("\(plan.name)")
+    let path = out ?? place("plans/\(plan.name).plan.json")
+    if out == nil { try makeFolder("plans") }
+    try await stateStore().saveImages(images)
+    // The rollback plan first: no plan is ever there without its way back.
+    try Self.write(rollback, written?.rollback, to: Self.rollbackPath(of: path))
+    try Self.write(plan, written?.plan, to: path)
+    return path
   }
 }

@@ -16,13 +16,10 @@ extension Context {
       let session = try session(account)
       announce(session)
       let identity = try await session.identity()
-      var options = InventoryReader.Options()
-      options.concurrency = concurrency
-      options.regions = Array(Set(settings.regions + [session.regionName])).sorted()
-      options.includeSecrets = includeSecrets
-      options.tags = tags
       let terminal = self.terminal
       let shown = terminal.errorIsTerminal
+      var options = readerOptions(session, includeSecrets: includeSecrets, tags: tags)
+      options.concurrency = concurrency
       out.append(
         (
           account.name,
@@ -35,6 +32,16 @@ extension Context {
         ))
     }
     return out
+  }
+  /// How an account is read: stacks in the settings' regions and the session's own.
+  package func readerOptions(
+    _ session: AWSSession, includeSecrets: Bool, tags: InventoryReader.Options.Tags
+  ) -> InventoryReader.Options {
+    var options = InventoryReader.Options()
+    options.regions = Array(Set(settings.regions + [session.regionName])).sorted()
+    options.includeSecrets = includeSecrets
+    options.tags = tags
+    return options
   }
 
   /// The accounts of those names, each proven by GetCallerIdentity, with a transport that nobody else signs.

@@ -28,6 +28,7 @@ public struct Settings: Sendable {
   public var idleAfterSeconds = 30 * 86_400
   /// How long a moved distribution must have had no request before it is disabled.
   public var keepSourceSeconds = 86_400
+  package var sweep = SweepRules()
   /// The file that it was read from, or nil for the built-in settings.
   public var path: String?
   /// The whole document, for plugins.
@@ -102,7 +103,7 @@ struct SettingsReader {
     "rehearsal": .text,
     "sweep": .map([
       "grace": .span, "maxDeletions": .number, "maxPercent": .number,
-      "keep": .map(["ids": .texts, "tags": .named(.text)]),
+      "keep": .map(["ids": .texts, "stacks": .texts, "tags": .named(.text)]),
     ]),
   ]
 
@@ -164,6 +165,7 @@ struct SettingsReader {
     if let seconds = span(root["polling"]?["deployed"]) { out.deployedPollSeconds = seconds }
     if let seconds = span(root["migrate"]?["keepSource"]) { out.keepSourceSeconds = Int(seconds) }
     if let seconds = span(root["orphans"]?["idleAfter"]) { out.idleAfterSeconds = Int(seconds) }
+    if let sweep = root["sweep"] { out.sweep = try self.sweep(sweep) }
     if let rehearsal = root["rehearsal"], !["advised", "required"].contains(rehearsal.string ?? "")
     {
       throw refuse("rehearsal is \"advised\" or \"required\"", at: rehearsal)
@@ -233,6 +235,6 @@ struct SettingsReader {
   func pairs(_ node: Node?) -> [(String, Node)] {
     node?.mapping?.compactMap { key, value in key.string.map { ($0, value) } } ?? []
   }
-  private func texts(_ node: Node?) -> [String] { node?.sequence?.compactMap(\.string) ?? [] }
-  private func span(_ node: Node?) -> Double? { node?.string.flatMap(Settings.seconds) }
+  func texts(_ node: Node?) -> [String] { node?.sequence?.compactMap(\.string) ?? [] }
+  func span(_ node: Node?) -> Double? { node?.string.flatMap(Settings.seconds) }
 }

@@ -69,6 +69,42 @@ public struct Finding: Codable, Equatable, Sendable {
   public var evidence: [Evidence]
   public var overturnedBy: [String]
   public var owner: Owner
+  /// Where it stands in a sweep's ledger; nil outside sweeps.
+  public var ledger: Standing?
+
+  /// How long a finding is known, and when it may be acted on.
+  public struct Standing: Codable, Equatable, Sendable {
+    public enum State: String, Codable, CaseIterable, Sendable {
+      /// Seen for the first time by this sweep.
+      case new
+      case inGrace = "in-grace"
+      case due, kept
+      /// No longer there, and no sweep removed it.
+      case healed
+      /// A sweep removed it.
+      case removed
+    }
+    public var state: State
+    public var firstSeen: Date
+    public var lastSeen: Date
+    /// nil for what is never acted on.
+    public var dueAt: Date?
+    /// What keeps it: a rule of the settings, or `sweep keep`.
+    public var keptBy: String?
+    /// Risks and reasons that an unattended sweep never acts against.
+    public var heldBack: [String]?
+    public init(
+      state: State, firstSeen: Date, lastSeen: Date, dueAt: Date? = nil, keptBy: String? = nil,
+      heldBack: [String]? = nil
+    ) {
+      self.state = state
+      self.firstSeen = firstSeen
+      self.lastSeen = lastSeen
+      self.dueAt = dueAt
+      self.keptBy = keptBy
+      self.heldBack = heldBack
+    }
+  }
 
   public init(
     code: String, severity: Severity, verdict: Verdict, account: AccountID, resource: Resource,

@@ -147,3 +147,15 @@ public struct PlanBuilder: Sendable {
       plan: plan, rollback: rollback, images: images.merging(secrets) { first, _ in first })
   }
 }
+
+extension PlanPair {
+  /// The same plans with nothing begun before that time, as the lead time of approvals asks.
+  package func beginning(no earliest: Date) -> PlanPair {
+    var out = self
+    if !out.plan.steps.isEmpty { out.plan.steps[0].earliest = earliest }
+    out.plan = out.plan.sealed
+    out.rollback.rollbackOf = out.plan.digest
+    out.rollback = out.rollback.sealed
+    return out
+  }
+}

@@ -5,6 +5,7 @@ import Inventories
 import Lab
 import Migration
 import Orphans
+import Sweeps
 
 /// The whole command line. A capability is registered by one line here.
 struct Edgeferry: RootCommand {
@@ -13,6 +14,7 @@ struct Edgeferry: RootCommand {
     OrphansCommand.self,
     MigrateCommand.self,
     CutoverCommand.self,
+    SweepCommand.self,
     LabCommand.self,
   ]
 

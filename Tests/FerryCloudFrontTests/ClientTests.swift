@@ -85,7 +85,7 @@ struct ClientTests {
     }
     #expect(error?.code == .unreadableAnswer)
     let other = await #expect(throws: FerryError.self) {
-      try await client.distributionIDs(marker: "M")
+      try await client.distributionVersions(marker: "M")
     }
     #expect(other == error)
   }
@@ -99,8 +99,10 @@ struct ClientTests {
       """
     let client = CloudFrontClient(Scripted(script: Script([answer(body), answer(body)])))
     let whole = try await client.distributions(marker: nil)
-    let ids = try await client.distributionIDs(marker: nil)
-    #expect(ids.items == ["A", "B"] && ids.items == whole.items.map { $0.text(at: "Id") })
+    let ids = try await client.distributionVersions(marker: nil)
+    #expect(
+      ids.items.map(\.id) == ["A", "B"]
+        && ids.items.map(\.id) == whole.items.map { $0.text(at: "Id") })
     #expect(ids.nextMarker == "B" && ids.quantity == 2)
   }
 

@@ -123,7 +123,9 @@ struct S3StateTests {
         var changed = bytes
         changed[place] ^= 1
         bucket.stored[key] = changed
-        let error = await #expect(throws: FerryError.self, "\(key)") { try await open().check() }
+        let error = await #expect(throws: FerryError.self, "\(key) \(place)") {
+          try await open().check()
+        }
         #expect(["state-damaged", "state-newer"].contains(error?.code.rawValue ?? ""))
       }
       bucket.stored = whole

@@ -1,9 +1,9 @@
-import FerryCore
 import FerryReport
 import FerryTestSupport
 import Foundation
 import Testing
 
+@testable import FerryCore
 @testable import Orphans
 
 /// The examples that ship in plans/ and runbooks/, made anew and compared.

@@ -2,7 +2,6 @@ import ArgumentParser
 import FerryCommand
 import FerryCore
 import FerryReport
-import FerryRun
 import Foundation
 
 /// `edgeferry orphans`: find orphaned continuous-deployment policies and staging distributions, plan their end.
@@ -90,13 +89,7 @@ public struct OrphansCommand: AsyncParsableCommand {
         name: name ?? derived, accounts: accounts, createdAt: context.planningTime,
         start: context.planningTime + Double(lead),
         tool: Context.tool, endpoint: endpoint,
-        inventoryDigest: Digest.tagged(
-          inventory.accounts.flatMap { account in
-            account.distributions.map { "\($0.id) \($0.etag) \($0.config.configDigest)" }
-              + account.continuousDeploymentPolicies.map {
-                "\($0.id) \($0.etag) \($0.config.configDigest)"
-              }
-          }.joined(separator: "\n")), acceptedRisks: Set(acceptRisk))
+        inventoryDigest: inventory.planningDigest, acceptedRisks: Set(acceptRisk))
     }
     func finish(_ pair: PlanPair?, _ context: Context, nothing: String) async throws(FerryError)
       -> FerryCore.ExitCode
@@ -252,17 +245,5 @@ public struct OrphansCommand: AsyncParsableCommand {
       }
       return last?.plan
     }
-  }
-}
-
-extension PlanPair {
-  /// The same plans with nothing begun before that time, as the lead time of approvals asks.
-  func beginning(no earliest: Date) -> PlanPair {
-    var out = self
-    if !out.plan.steps.isEmpty { out.plan.steps[0].earliest = earliest }
-    out.plan = out.plan.sealed
-    out.rollback.rollbackOf = out.plan.digest
-    out.rollback = out.rollback.sealed
-    return out
   }
 }

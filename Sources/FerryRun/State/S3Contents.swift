@@ -4,7 +4,7 @@ import Foundation
 extension S3State {
   // MARK: Images
 
-  private nonisolated func imageKey(_ digest: String) -> String { "images/\(folder(digest)).xml" }
+  private nonisolated func imageKey(_ digest: String) -> String { "images/\(folder(digest)).json" }
 
   public func saveImages(_ images: [String: String]) async throws(FerryError) {
     try await uncancelled { () async throws(FerryError) in try await self.keep(images) }
@@ -21,21 +21,19 @@ extension S3State {
   }
   private nonisolated func keep(image xml: String, _ digest: String) async throws(FerryError) {
     let key = imageKey(digest)
-    let bytes = Array(xml.utf8)
+    let bytes = SealedObject.seal(ImageObject(digest: digest, xml: xml))
     while true {
       if try await write(key, bytes, if: .absent) != nil { return }
-      guard let found = try await get(key) else { continue }
-      let there = String(decoding: found.bytes, as: UTF8.self)
+      guard let found = try await read(key, as: ImageObject.self) else { continue }
       // A clear config replaces a redacted one of the same digest: only it can be sent back.
-      guard StateContent.isRedacted(there), !StateContent.isRedacted(xml) else { return }
+      guard StateContent.isRedacted(found.value.xml), !StateContent.isRedacted(xml) else { return }
       if try await write(key, bytes, if: .match(found.etag)) != nil { return }
     }
   }
   public func image(_ digest: String) async throws(FerryError) -> String? {
-    guard let found = try await get(imageKey(digest)) else { return nil }
-    let xml = String(decoding: found.bytes, as: UTF8.self)
-    try StateContent.check(image: xml, digest, in: place)
-    return xml
+    guard let found = try await read(imageKey(digest), as: ImageObject.self) else { return nil }
+    try StateContent.check(image: found.value.xml, digest, in: place)
+    return found.value.xml
   }
 
   // MARK: Plans

@@ -30,7 +30,7 @@ extension S3State {
       }
     }
     out.journal = numbered(out.journal)
-    let images = try await names(in: "images", suffix: ".xml").map { "sha256:\($0)" }
+    let images = try await names(in: "images", suffix: ".json").map { "sha256:\($0)" }
     let xml = try await together(images) { digest throws(FerryError) in
       try await self.image(digest)
     }
@@ -105,7 +105,7 @@ extension S3State {
     journals = [:]
     var count = 0
     for plan in try await journalPlans() { count += try await records(plan: plan).count }
-    let images = try await names(in: "images", suffix: ".xml").map { "sha256:\($0)" }
+    let images = try await names(in: "images", suffix: ".json").map { "sha256:\($0)" }
     _ = try await together(images) { digest throws(FerryError) in try await self.image(digest) }
     _ = try await plans()
     for name in try await ledgerNames() { _ = try await ledger(named: name) }

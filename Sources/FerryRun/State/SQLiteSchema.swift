@@ -26,10 +26,16 @@ extension SQLiteState {
     if version < 2 {
       try db.execute(
         sql: """
-          CREATE TABLE ledgers(
-            name TEXT PRIMARY KEY, version INTEGER NOT NULL, digest TEXT NOT NULL,
-            document TEXT NOT NULL);
+          CREATE TABLE IF NOT EXISTS ledgers(
+            name TEXT PRIMARY KEY, version INTEGER NOT NULL, document TEXT NOT NULL);
+          ALTER TABLE ledgers ADD COLUMN digest TEXT NOT NULL DEFAULT '';
           """)
+      // Some files of version 1 have ledgers, without digests.
+      for row in try Row.fetchAll(db, sql: "SELECT name, document FROM ledgers") {
+        try db.execute(
+          sql: "UPDATE ledgers SET digest = ? WHERE name = ?",
+          arguments: [Digest.tagged(row["document"]), row["name"] as String])
+      }
     }
     if version < schemaVersion { try db.execute(sql: "PRAGMA user_version = \(schemaVersion)") }
   }

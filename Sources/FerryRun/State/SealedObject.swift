@@ -44,6 +44,12 @@ struct JournalSegment: Codable, Equatable, Sendable {
   var writer: String
 }
 
+struct ImageObject: Codable, Equatable, Sendable {
+  /// Of the config by its meaning; the object's own is of every byte.
+  var digest: String
+  var xml: String
+}
+
 struct LedgerObject: Codable, Equatable, Sendable {
   var name: String
   var revision: Int64

@@ -87,16 +87,19 @@ public struct Ledger: Equatable, Sendable {
     self.version = version
   }
 
-  /// A ledger's name is an object's key and a row's: letters, digits and `._-`, at most 128.
+  /// A ledger's name is an object's key and a row's: words of letters, digits and `._-` between slashes, at most
+  /// 128 bytes.
   static func check(_ name: String) throws(FerryError) {
     let isPlain = name.utf8.allSatisfy {
       (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
-        || $0 == 0x2D || $0 == 0x2E || $0 == 0x5F
+        || "-._/".utf8.contains($0)
     }
-    guard isPlain, (1...128).contains(name.utf8.count), !name.hasPrefix(".") else {
+    let words = name.split(separator: "/", omittingEmptySubsequences: false)
+    guard isPlain, name.utf8.count <= 128, words.allSatisfy({ !$0.isEmpty && !$0.hasPrefix(".") })
+    else {
       throw .badInput(
         "bad-ledger", what: "could not use the ledger \(name.debugDescription)",
-        why: "it is no name of letters, digits and ._-", next: "give another name")
+        why: "it is no name of letters, digits, ._- and single slashes", next: "give another name")
     }
   }
   static func moved(_ name: String) -> FerryError {

@@ -1,11 +1,10 @@
-import FerryCore
 import Foundation
 
 /// An attached, disabled policy that nobody changed for long: what a promote leaves. In use, never planned.
-struct PolicyIdleSincePromote: Rule {
+struct PolicyIdleSincePromote: OrphanRule {
   static let code = "policy-idle-since-promote"
 
-  func findings(in scene: Scene) -> [Finding] {
+  func findings(in scene: AccountScene) -> [Finding] {
     scene.account.continuousDeploymentPolicies.compactMap { policy in
       let primaries = scene.primaries(of: policy)
       guard !primaries.isEmpty, !policy.isEnabled,

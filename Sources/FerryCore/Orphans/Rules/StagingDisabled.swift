@@ -1,10 +1,8 @@
-import FerryCore
-
 /// A disabled staging distribution that no policy names.
-struct StagingDisabled: Rule {
+struct StagingDisabled: OrphanRule {
   static let code = "staging-disabled"
 
-  func findings(in scene: Scene) -> [Finding] {
+  func findings(in scene: AccountScene) -> [Finding] {
     scene.stagings.compactMap { staging in
       guard !staging.isEnabled, scene.policies(naming: staging).isEmpty else { return nil }
       return scene.finding(

@@ -1,10 +1,8 @@
-import FerryCore
-
 /// A policy that a deleted stack left behind; an orphan even while attached.
-struct PolicyStackDeleted: Rule {
+struct PolicyStackDeleted: OrphanRule {
   static let code = "policy-stack-deleted"
 
-  func findings(in scene: Scene) -> [Finding] {
+  func findings(in scene: AccountScene) -> [Finding] {
     scene.account.continuousDeploymentPolicies.compactMap { policy in
       guard scene.liveStack(holding: policy.id) == nil,
         let stack = scene.deletedStack(leaving: policy.id)

@@ -1,10 +1,8 @@
-import FerryCore
-
 /// A distribution that names a policy which is gone: every full-config update of it may be refused.
-struct PrimaryPolicyMissing: Rule {
+struct PrimaryPolicyMissing: OrphanRule {
   static let code = "primary-policy-missing"
 
-  func findings(in scene: Scene) -> [Finding] {
+  func findings(in scene: AccountScene) -> [Finding] {
     scene.account.distributions.compactMap { distribution in
       guard let id = distribution.policyID, scene.policies[id] == nil else { return nil }
       return scene.finding(

@@ -1,9 +1,8 @@
 import FerryCore
-import FerryReport
 
 /// Findings as an operator reads them: by account, the severest first.
-enum FindingsText {
-  static func render(_ report: FindingsReport) -> String {
+package enum FindingsText {
+  package static func render(_ report: FindingsReport) -> String {
     var out = ""
     for account in report.accounts {
       let findings = report.findings.filter { $0.account == account }
@@ -40,7 +39,7 @@ enum FindingsText {
     }
     return out
   }
-  static func markdown(_ report: FindingsReport) -> String {
+  package static func markdown(_ report: FindingsReport) -> String {
     var out =
       "| severity | code | resource | verdict | evidence |\n| --- | --- | --- | --- | --- |\n"
     for finding in report.findings {

@@ -1,10 +1,8 @@
-import FerryCore
-
 /// A policy whose staging distribution is disabled; an orphan even while attached.
-struct PolicyStagingDisabled: Rule {
+struct PolicyStagingDisabled: OrphanRule {
   static let code = "policy-staging-disabled"
 
-  func findings(in scene: Scene) -> [Finding] {
+  func findings(in scene: AccountScene) -> [Finding] {
     scene.account.continuousDeploymentPolicies.compactMap { policy in
       let staging = scene.staging(of: policy)
       guard !staging.isEmpty, staging.allSatisfy({ !$0.isEnabled }) else { return nil }

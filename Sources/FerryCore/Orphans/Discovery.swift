@@ -1,23 +1,22 @@
-import FerryCore
 import Foundation
 
 /// Finds orphans in an inventory; a pure function of what was read.
-public enum Discovery {
-  static let rules: [any Rule] = [
+package enum Discovery {
+  static let rules: [any OrphanRule] = [
     PolicyUnattached(), PolicyStagingMissing(), PolicyStagingDisabled(), PolicyStackDeleted(),
     PolicyIdleSincePromote(), PrimaryPolicyMissing(), StagingUnreferenced(), StagingDisabled(),
     StagingStackDeleted(), HTTP3WithPolicy(), QuotaPressure(),
   ]
 
   /// - Parameter terraform: state file → ids in it.
-  public static func discover(
+  package static func discover(
     _ inventory: Inventory, terraform: [String: Set<String>] = [:],
     idleAfterSeconds: Int = 30 * 86_400
   ) -> FindingsReport {
     var findings: [Finding] = []
     var quotas: [FindingsReport.Quota] = []
     for account in inventory.accounts {
-      let scene = Scene(
+      let scene = AccountScene(
         account: account, gaps: inventory.gaps, takenAt: inventory.takenAt, terraform: terraform,
         idleAfterSeconds: idleAfterSeconds)
       let found = rules.flatMap { $0.findings(in: scene) }
@@ -44,7 +43,7 @@ public enum Discovery {
   }
 
   /// Orphaned staging distributions, and those that only orphaned policies name.
-  private static func reclaimableStaging(_ scene: Scene, _ orphans: Set<Finding.Resource>)
+  private static func reclaimableStaging(_ scene: AccountScene, _ orphans: Set<Finding.Resource>)
     -> Set<String>
   {
     let ids = Set(orphans.map(\.id))
@@ -59,9 +58,9 @@ public enum Discovery {
 }
 
 /// What a Terraform state owns: the ids of its CloudFront distributions and policies.
-public enum TerraformState {
+package enum TerraformState {
   /// - Throws: `.badInput` (64) for anything but a state of version 4.
-  public static func ids(_ bytes: [UInt8], named what: String) throws(FerryError) -> Set<String> {
+  package static func ids(_ bytes: [UInt8], named what: String) throws(FerryError) -> Set<String> {
     let document = try JSONValue.read(bytes, what: "Terraform state \(what)")
     guard document["version"]?.int == 4, let resources = document["resources"]?.array else {
       throw .badInput(
@@ -80,5 +79,18 @@ public enum TerraformState {
       }
     }
     return out
+  }
+}
+
+extension Inventory {
+  /// What a plan was made from: every distribution and policy with its version and content.
+  package var planningDigest: String {
+    Digest.tagged(
+      accounts.flatMap { account in
+        account.distributions.map { "\($0.id) \($0.etag) \($0.config.configDigest)" }
+          + account.continuousDeploymentPolicies.map {
+            "\($0.id) \($0.etag) \($0.config.configDigest)"
+          }
+      }.joined(separator: "\n"))
   }
 }

@@ -1,13 +1,11 @@
-import FerryCore
-
 /// 80 % or more of the account's 20 policies or 20 staging distributions are used.
 /// - Source: CloudFront Developer Guide, "Quotas and other considerations for continuous deployment".
-struct QuotaPressure: Rule {
+struct QuotaPressure: OrphanRule {
   static let code = "quota-pressure"
   static let limit = 20
   static let percent = 80
 
-  func findings(in scene: Scene) -> [Finding] {
+  func findings(in scene: AccountScene) -> [Finding] {
     let counts = [
       (
         "continuous-deployment-policy", "ListContinuousDeploymentPolicies", scene.policies.count,

@@ -1,14 +1,13 @@
-import FerryCore
 import Foundation
 
 /// Plans the removal of orphans: policy first, its staging distribution only after it is gone.
-public struct RemovalPlanner {
+package struct RemovalPlanner {
   var inventory: Inventory
   var report: FindingsReport
   var keepStaging: Bool
   var builder: PlanBuilder
 
-  public init(
+  package init(
     _ inventory: Inventory, _ report: FindingsReport, keepStaging: Bool, input: PlanningInput
   ) {
     self.inventory = inventory
@@ -20,7 +19,7 @@ public struct RemovalPlanner {
   /// - Parameter selection: `CODE:ID` of findings; empty means every finding whose verdict is orphan.
   /// - Returns: nil when there is nothing to remove.
   /// - Throws: 64 for a finding that is not there; 4 for one whose verdict is not orphan.
-  public static func plan(
+  package static func plan(
     _ inventory: Inventory, _ report: FindingsReport, selection: [String], keepStaging: Bool,
     input: PlanningInput
   ) throws(FerryError) -> PlanPair? {
@@ -59,7 +58,7 @@ public struct RemovalPlanner {
   }
 
   private mutating func add(_ findings: [Finding], in account: Inventory.Account) {
-    let scene = Scene(
+    let scene = AccountScene(
       account: account, gaps: inventory.gaps, takenAt: inventory.takenAt, terraform: [:],
       idleAfterSeconds: 0)
     let policyIDs = Set(
@@ -113,7 +112,7 @@ public struct RemovalPlanner {
     }
   }
 
-  private mutating func remove(_ policy: Inventory.Policy, _ scene: Scene) {
+  private mutating func remove(_ policy: Inventory.Policy, _ scene: AccountScene) {
     let account = scene.account.id
     let primaries = scene.primaries(of: policy)
     let staging = scene.staging(of: policy)
@@ -165,7 +164,7 @@ public struct RemovalPlanner {
         : "policy \(policy.id) comes back from a rollback under a new id")
   }
 
-  private mutating func remove(_ staging: Inventory.Distribution, _ scene: Scene) {
+  private mutating func remove(_ staging: Inventory.Distribution, _ scene: AccountScene) {
     let account = scene.account.id
     owned(staging.id, account)
     let recreate = "recreate-staging-\(staging.id)"

@@ -1,10 +1,8 @@
-import FerryCore
-
 /// A policy whose staging distribution is gone; an orphan even while attached, since it has nowhere to route to.
-struct PolicyStagingMissing: Rule {
+struct PolicyStagingMissing: OrphanRule {
   static let code = "policy-staging-missing"
 
-  func findings(in scene: Scene) -> [Finding] {
+  func findings(in scene: AccountScene) -> [Finding] {
     scene.account.continuousDeploymentPolicies.compactMap { policy in
       guard scene.staging(of: policy).isEmpty else { return nil }
       let names = policy.stagingNames.joined(separator: ", ")

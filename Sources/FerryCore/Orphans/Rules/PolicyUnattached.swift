@@ -1,10 +1,8 @@
-import FerryCore
-
 /// A policy that no distribution names: it routes nothing and counts against the quota.
-struct PolicyUnattached: Rule {
+struct PolicyUnattached: OrphanRule {
   static let code = "policy-unattached"
 
-  func findings(in scene: Scene) -> [Finding] {
+  func findings(in scene: AccountScene) -> [Finding] {
     scene.account.continuousDeploymentPolicies.compactMap { policy in
       guard scene.primaries(of: policy).isEmpty else { return nil }
       return scene.finding(

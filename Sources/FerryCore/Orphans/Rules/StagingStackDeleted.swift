@@ -1,11 +1,9 @@
-import FerryCore
-
 /// A staging distribution that a deleted stack left behind; in use while a policy that is not itself an
 /// orphan names it.
-struct StagingStackDeleted: Rule {
+struct StagingStackDeleted: OrphanRule {
   static let code = "staging-stack-deleted"
 
-  func findings(in scene: Scene) -> [Finding] {
+  func findings(in scene: AccountScene) -> [Finding] {
     scene.stagings.compactMap { staging in
       guard scene.liveStack(holding: staging.id) == nil,
         let stack = scene.deletedStack(leaving: staging.id)

@@ -1,8 +1,7 @@
-import FerryCore
 import Foundation
 
 /// One account as the rules see it: an inventory with its links worked out.
-struct Scene {
+struct AccountScene {
   var account: Inventory.Account
   var gaps: [Inventory.Gap]
   var takenAt: Date
@@ -154,7 +153,7 @@ struct Scene {
 }
 
 /// Judges one account; does no I/O.
-protocol Rule: Sendable {
+protocol OrphanRule: Sendable {
   static var code: String { get }
-  func findings(in scene: Scene) -> [Finding]
+  func findings(in scene: AccountScene) -> [Finding]
 }

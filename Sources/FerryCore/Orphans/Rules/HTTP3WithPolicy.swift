@@ -1,11 +1,9 @@
-import FerryCore
-
 /// HTTP/3 on a distribution with a policy: the two rule each other out.
 /// - Source: CloudFront Developer Guide, "Quotas and other considerations for continuous deployment".
-struct HTTP3WithPolicy: Rule {
+struct HTTP3WithPolicy: OrphanRule {
   static let code = "http3-with-policy"
 
-  func findings(in scene: Scene) -> [Finding] {
+  func findings(in scene: AccountScene) -> [Finding] {
     scene.account.distributions.compactMap { distribution in
       let version = distribution.config.text(at: "HttpVersion") ?? ""
       guard ["http3", "http2and3"].contains(version.lowercased()) else { return nil }

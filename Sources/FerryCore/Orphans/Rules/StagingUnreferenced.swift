@@ -1,10 +1,8 @@
-import FerryCore
-
 /// An enabled staging distribution that no policy names: no viewer can reach it.
-struct StagingUnreferenced: Rule {
+struct StagingUnreferenced: OrphanRule {
   static let code = "staging-unreferenced"
 
-  func findings(in scene: Scene) -> [Finding] {
+  func findings(in scene: AccountScene) -> [Finding] {
     scene.stagings.compactMap { staging in
       guard staging.isEnabled, scene.policies(naming: staging).isEmpty else { return nil }
       return scene.finding(

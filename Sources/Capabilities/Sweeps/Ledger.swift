@@ -1,0 +1,112 @@
+import FerryCore
+import Foundation
+
+/// What sweeps remember of one account: every finding with its clock, and what was read last.
+struct Ledger: Codable, Equatable, Sendable {
+  static let schema = "edgeferry.ledger/1"
+  /// Closed findings are kept this long, for the history.
+  static let historySeconds = 400.0 * 86_400
+  /// A clock may be this far behind the ledger's last run before that is an error.
+  static let skewSeconds = 300.0
+
+  var schema = Ledger.schema
+  var account: AccountID
+  var lastRun: Date
+  var entries: [Entry] = []
+  var runs: [Run] = []
+  /// A plan that a sweep began and has not seen the end of.
+  var acting: Acting?
+  /// The distributions as last read, header values redacted: a listed version that is still one of these
+  /// is not read again.
+  var known: [Inventory.Distribution] = []
+
+  struct Entry: Codable, Equatable, Sendable {
+    /// As last seen, without `ledger`.
+    var finding: Finding
+    var firstSeen: Date
+    var lastSeen: Date
+    /// nil for what is never acted on.
+    var dueAt: Date?
+    var state: Finding.Standing.State
+    var keptBy: String?
+    var heldBack: [String]?
+    /// When it was healed or removed.
+    var closedAt: Date?
+    /// The plan that removed it.
+    var plan: String?
+
+    var isOpen: Bool { closedAt == nil }
+    var key: Key { Key(finding) }
+  }
+  /// What makes a finding the same one in the next sweep.
+  struct Key: Hashable, Comparable, Sendable {
+    var code: String
+    var id: String
+    init(_ finding: Finding) {
+      code = finding.code
+      id = finding.resource.id
+    }
+    /// `CODE:ID`, as plans and people name a finding.
+    var text: String { "\(code):\(id)" }
+    static func < (left: Key, right: Key) -> Bool { (left.code, left.id) < (right.code, right.id) }
+  }
+  /// One sweep in numbers.
+  struct Run: Codable, Equatable, Sendable {
+    var at: Date
+    var new = 0
+    var inGrace = 0
+    var due = 0
+    var kept = 0
+    var healed = 0
+    var removed = 0
+    var unknown = 0
+    /// What could not be read.
+    var gaps = 0
+  }
+  struct Acting: Codable, Equatable, Sendable {
+    var plan: String
+    var digest: String
+    /// `CODE:ID` of what it was made for.
+    var findings: [String]
+    /// The policies and distributions that it deletes.
+    var resources: [String]
+  }
+
+  init(account: AccountID, at: Date) {
+    self.account = account
+    lastRun = at
+  }
+
+  /// - Throws: 64 for a newer ledger, 1 for one that cannot be read.
+  static func read(_ document: JSONValue) throws(FerryError) -> Ledger {
+    if let schema = document["schema"]?.string, schema != Self.schema {
+      throw FerryError(
+        "ledger-newer", exit: .usage, what: "could not read the ledger",
+        why: "its schema is \(schema); this edgeferry knows \(Self.schema)",
+        next: "use the edgeferry that wrote it")
+    }
+    return try document.decoded(Ledger.self, what: "the ledger")
+  }
+
+  /// Its findings as a sweep reports them: the open ones, and what this run closed.
+  func findings(closedSince: Date) -> [Finding] {
+    entries.filter { $0.isOpen || ($0.closedAt ?? .distantPast) >= closedSince }.map { entry in
+      var out = entry.finding
+      if entry.state == .healed { out.verdict = .inUse }
+      out.ledger = .init(
+        state: entry.state, firstSeen: entry.firstSeen, lastSeen: entry.lastSeen,
+        dueAt: entry.dueAt, keptBy: entry.keptBy, heldBack: entry.heldBack)
+      return out
+    }
+  }
+
+  /// Closes the findings of resources that a plan removed.
+  mutating func remove(_ resources: Set<String>, by plan: String, at: Date) {
+    for index in entries.indices
+    where entries[index].isOpen && resources.contains(entries[index].key.id) {
+      entries[index].state = .removed
+      entries[index].closedAt = at
+      entries[index].plan = plan
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import FerryAWS
+import FerryCloudFront
+import FerryCommand
+import FerryCore
+import FerryRun
+import Foundation
+
+/// One account that a sweep looks at.
+struct SweepPlace: Sendable {
+  var account: Settings.Account
+}
+
+/// What a sweep found in one account; small, whatever the account holds.
+struct Observation: Sendable {
+  var place: SweepPlace
+  /// nil when nobody could say who the credentials belong to.
+  var account: AccountID?
+  var findings: [Finding] = []
+  var gaps: [Inventory.Gap] = []
+  var quotas: [FindingsReport.Quota] = []
+  var selected: [Ledger.Key] = []
+  /// What removing the selected ones would delete.
+  var share: Caps.Share?
+  var acting: Ledger.Acting?
+  var run: Ledger.Run?
+  /// Why nothing of the account could be judged.
+  var failure: FerryError?
+}
+
+/// Looks at accounts, many at once, each with its own session and rate.
+struct SweepObserver: Sendable {
+  var context: Context
+  var store: any StateStore
+  var rules: SweepRules
+  /// Whole seconds.
+  var now: Date
+  static let accountsAtOnce = 8
+
+  /// - Parameter each: called as accounts are done, in no order.
+  func observe(_ places: [SweepPlace], keeps: [Keep]) async throws(FerryError) -> [Observation] {
+    let terminal = context.terminal
+    let found = await withTaskGroup(of: (Int, Observation).self) { group in
+      var next = places.indices.makeIterator()
+      func add() {
+        guard let index = next.next() else { return }
+        group.addTask { (index, await observe(places[index], keeps: keeps)) }
+      }
+      for _ in 0..<Self.accountsAtOnce { add() }
+      var out: [Int: Observation] = [:]
+      for await (index, it) in group {
+        out[index] = it
+        if terminal.errorIsTerminal {
+          terminal.progress("swept \(out.count) of \(places.count) accounts")
+        }
+        add()
+      }
+      terminal.progress(nil)
+      return places.indices.compactMap { out[$0] }
+    }
+    if let error = found.lazy.compactMap(\.failure).first(where: { $0.exit == .interrupted }) {
+      throw error
+    }
+    return found
+  }
+
+  private func observe(_ place: SweepPlace, keeps: [Keep]) async -> Observation {
+    var out = Observation(place: place)
+    do throws(FerryError) {
+      let session = try context.session(place.account)
+      let account = try await session.identity().account
+      out.account = account
+      let old = try await store.ledger(of: account)
+      var options = context.readerOptions(session, includeSecrets: false, tags: .ofStaging)
+      options.known = Dictionary((old?.known ?? []).map { ($0.id, $0) }) { first, _ in first }
+      let judging = try await judging(
+        InventoryReader(CloudFrontClient(session.transport), account: account, options: options),
+        keeps: keeps)
+      out.gaps = judging.inventory.gaps
+      out.quotas = judging.report.quotas
+      let ledger = try await store.changeLedger(of: account) { (old) throws(FerryError) in
+        try judging.ledger(after: old)
+      }
+      out.findings =
+        ledger.findings(closedSince: now) + judging.report.findings.filter { $0.verdict == .inUse }
+      out.selected = Judging.selection(ledger)
+      out.acting = ledger.acting
+      out.run = ledger.runs.last
+      out.share = Caps.Share(
+        account: account, deletions: try judging.removal(of: out.selected).deleted.count,
+        of: judging.resources)
+    } catch {
+      out.failure = error
+      out.gaps.append(
+        .init(
+          account: out.account ?? place.account.name,
+          call: error.service?.operation ?? "sweep", reason: "\(error.what): \(error.why)"))
+    }
+    return out
+  }
+
+  /// Reads an account and judges it.
+  func judging(
+    _ reader: InventoryReader, keeps: [Keep], planName: String = "sweep", endpoint: String? = nil
+  ) async throws(FerryError) -> Judging {
+    let (account, gaps) = try await reader.account()
+    let inventory = Inventory(takenAt: now, gaps: gaps, accounts: [account])
+    return Judging(
+      inventory: inventory, account: account,
+      report: Discovery.discover(
+        inventory, idleAfterSeconds: context.settings.idleAfterSeconds), rules: rules,
+      keeps: keeps, now: now,
+      input: PlanningInput(
+        capability: "sweep", name: planName, accounts: [reader.account: reader.account],
+        createdAt: now, start: now, tool: Context.tool, endpoint: endpoint,
+        inventoryDigest: inventory.planningDigest, acceptedRisks: []))
+  }
+}
+
+extension Judging {
+  /// CD policies and staging distributions of the account.
+  var resources: Int {
+    account.continuousDeploymentPolicies.count + account.distributions.count(where: \.isStaging)
+  }
+}

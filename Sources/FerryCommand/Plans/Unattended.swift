@@ -1,0 +1,33 @@
+import FerryCloudFront
+import FerryCore
+import FerryHTTP
+import FerryReport
+import FerryRun
+import Foundation
+
+extension Context {
+  /// Runs a plan of one account to its end with nobody at the terminal, as a sweep does.
+  ///
+  /// The plan's own digest counts as approved: the settings say what an unattended run may do.
+  /// - Parameters:
+  ///   - path: where the plan is, for the commands that are shown.
+  ///   - approver: who is written down as having approved it.
+  package func runUnattended(
+    _ plan: Plan, store: any StateStore, client: CloudFrontClient, path: String, approver: String
+  ) async throws(FerryError) -> RunOutcome {
+    if !RunState(try await store.records(plan: plan.digest)).approved {
+      var body = Record.Body()
+      body.by = approver
+      try await store.append(.approved, plan: plan.digest, at: clock.now, body: body)
+    }
+    var options = RunOptions(path: shellWord(path))
+    options.deployedPollSeconds = settings.deployedPollSeconds
+    let world = World(clock: clock, windows: settings.windows) { _ in client }
+    let terminal = self.terminal
+    let text = Locked(ProgressText(plan, times: site.times(of: plan)))
+    return try await Runner.run(plan, store: store, world: world, options: options) { event in
+      let told = text.withLock { $0.tell(event, at: Date()) }
+      for line in told.lines + told.changes { terminal.talk("\(safe(plan.name)): \(line)") }
+    }
+  }
+}

@@ -1,0 +1,305 @@
+import FerryAWS
+import FerryCore
+import FerryTestSupport
+import Foundation
+import Testing
+
+/// `sweep` through the built binary, on a lab with many accounts.
+struct SweepEndToEndTests {
+  /// A lab of some accounts, each with a healthy distribution, and a profile for each.
+  struct Scene {
+    let ferry: Ferry
+    let lab: RunningLab
+    let accounts: [String]
+    let variables: [String: String]
+    static let begin = "2026-11-01T00:00:00Z"
+
+    static func distribution(_ id: String, staging: Bool = false, tags: String = "{}") -> String {
+      """
+      {"id":"\(id)","domainName":"\(id.lowercased()).cloudfront.net","tags":\(tags),"config":{"CallerReference":"\(id)","Comment":"","Enabled":true,
+      "HttpVersion":"http2","Staging":\(staging),"Origins":{"Quantity":1,"Items":[{"Id":"o","DomainName":"o.example.net",
+      "CustomOriginConfig":{"HTTPPort":80,"HTTPSPort":443,"OriginProtocolPolicy":"https-only","OriginSslProtocols":{"Quantity":1,"Items":["TLSv1.2"]}},
+      "CustomHeaders":{"Quantity":1,"Items":[{"HeaderName":"x-key","HeaderValue":"canary-header"}]}}]},
+      "DefaultCacheBehavior":{"TargetOriginId":"o","ViewerProtocolPolicy":"https-only","CachePolicyId":"658327ea-f89d-4fab-a63d-7e88639e58f6"}}}
+      """
+    }
+    /// A staging distribution and a policy that no distribution names.
+    static func unused(_ index: Int, tags: String = "{}") -> (staging: String, policy: String) {
+      (
+        distribution("ESTAGE\(index)", staging: true, tags: tags),
+        """
+        {"id":"unused-\(index)","config":{"Enabled":true,"StagingDistributionDnsNames":{"Quantity":1,"Items":["estage\(index).cloudfront.net"]},
+        "TrafficConfig":{"Type":"SingleWeight","SingleWeightConfig":{"Weight":0.05}}}}
+        """
+      )
+    }
+    static func account(_ id: String, _ index: Int, orphan: Bool, tags: String = "{}") -> String {
+      let unused = unused(index, tags: tags)
+      return """
+        {"id":"\(id)","distributions":[\(distribution("EMAIN\(index)"))\(orphan ? "," + unused.staging : "")],
+        "continuousDeploymentPolicies":[\(orphan ? unused.policy : "")]}
+        """
+    }
+
+    /// - Parameter orphans: which accounts have something that nobody uses.
+    init(
+      _ count: Int, orphans: @Sendable (Int) -> Bool, sweep: String = "", faults: [String] = []
+    ) async throws {
+      ferry = try Ferry()
+      accounts = (0..<count).map { String(100_000_000_000 + $0) }
+      let bodies = accounts.enumerated().map {
+        Self.account($0.element, $0.offset, orphan: orphans($0.offset))
+      }
+      try ferry.write(
+        #"{"schema":"edgeferry.inventory/1","accounts":[\#(bodies.joined(separator: ","))]}"#,
+        to: "inventory.json")
+      lab = try await RunningLab(
+        ferry,
+        [
+          "--accounts", accounts.joined(separator: ","), "--propagation", "0.2s", "--load",
+          ferry.folder.appendingPathComponent("inventory.json").path,
+        ] + faults.flatMap { ["--fault", $0] })
+      var profiles = ""
+      for account in accounts {
+        let keys = lab.ready["accounts"]?[account]
+        profiles += """
+          [profile p\(account)]
+          aws_access_key_id=\(keys?["accessKeyId"]?.string ?? "")
+          aws_secret_access_key=\(keys?["secretAccessKey"]?.string ?? "")
+          region=us-east-1
+
+          """
+      }
+      try ferry.write(profiles, to: "aws.config")
+      variables = [
+        "AWS_CONFIG_FILE": ferry.folder.appendingPathComponent("aws.config").path,
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_ENDPOINT_URL": lab.api,
+        "AWS_REGION": "us-east-1",
+      ]
+      try settings(sweep)
+    }
+    func settings(_ sweep: String) throws {
+      let lines = accounts.map { "  a\($0): { profile: p\($0) }" }.joined(separator: "\n")
+      try ferry.write(
+        "version: 1\naccounts:\n\(lines)\npolling: { deployed: 0.2s }\n\(sweep.isEmpty ? "" : "sweep: { \(sweep) }\n")",
+        to: "edgeferry.yaml")
+    }
+    func end() async {
+      await lab.stop()
+      ferry.remove()
+    }
+    /// - Parameter at: days after the first sweep.
+    func sweep(_ more: [String] = [], at days: Double = 0) async throws -> Ferry.Answer {
+      let start = Timestamp.read(Self.begin) ?? .distantPast
+      return try await ferry.run(
+        ["sweep", "run", "--output", "json", "--at", Timestamp.text(start + days * 86_400)] + more,
+        extra: variables)
+    }
+  }
+  private func states(_ answer: Ferry.Answer) -> [String: Int] {
+    (answer.json["findings"]?.array ?? []).reduce(into: [:]) {
+      $0[$1["ledger"]?["state"]?.string ?? "none", default: 0] += 1
+    }
+  }
+  private func selected(_ answer: Ferry.Answer) -> Set<String> {
+    Set(
+      (answer.json["sweep"]?["selected"]?.array ?? []).compactMap {
+        "\($0["account"]?.string ?? "") \($0["finding"]?.string ?? "")"
+      })
+  }
+  private func removed(_ answer: Ferry.Answer) -> Set<String> {
+    Set(
+      (answer.json["sweep"]?["actions"]?.array ?? []).flatMap { action in
+        (action["removed"]?.array ?? []).map {
+          "\(action["account"]?.string ?? "") \($0.string ?? "")"
+        }
+      })
+  }
+
+  @Test
+  func
+    `fifty accounts are swept, what is due goes within the caps, and what was selected is what went`()
+    async throws
+  {
+    let scene = try await Scene(50, orphans: { $0 % 10 == 3 })
+    let (ferry, lab) = (scene.ferry, scene.lab)
+    let first = try await scene.sweep()
+    #expect(first.code == 0, "\(first.talk)")
+    #expect(states(first) == ["new": 5] && selected(first) == [])
+    #expect(first.json["accounts"]?.array?.count == 50 && first.json["complete"] == true)
+    let second = try await scene.sweep(at: 13.99)
+    #expect(states(second) == ["in-grace": 5])
+
+    // Ten deletions of ten resources are over both caps: nothing is done.
+    let capped = try await scene.sweep(["--apply"], at: 14)
+    #expect(capped.code == 4 && states(capped) == ["due": 5], "\(capped.talk)")
+    #expect(try await ProcessKillTests.written(ferry, lab).byOperation == [:])
+
+    try scene.settings("maxDeletions: 10, maxPercent: 100")
+    let dry = try await scene.sweep(at: 14)
+    #expect(dry.code == 0 && selected(dry).count == 5)
+    let applied = try await scene.sweep(["--apply"], at: 14)
+    #expect(applied.code == 0, "\(applied.talk)")
+    #expect(removed(applied) == selected(dry) && states(applied) == ["removed": 5])
+    let written = try await ProcessKillTests.written(ferry, lab)
+    #expect(written.byOperation["DeleteContinuousDeploymentPolicy"] == 5)
+    #expect(written.byOperation["DeleteDistribution"] == 5)
+    let last = try await scene.sweep(["--apply"], at: 15)
+    #expect(last.code == 0 && states(last) == [:] && removed(last) == [])
+    // Only what changed is read again, and no secret is kept.
+    let state = try await ferry(
+      "state", "export", ferry.folder.appendingPathComponent("s.json").path)
+    #expect(state.code == 0, "\(state.talk)")
+    let rest = try await ferry("orphans", "discover", "--output", "json", extra: scene.variables)
+    #expect(rest.json["findings"] == [])
+    await scene.end()
+  }
+
+  @Test func `a config that did not change is not read again`() async throws {
+    let scene = try await Scene(3, orphans: { $0 == 0 })
+    func gets() async throws -> Int {
+      (try await scene.lab.get("/_lab/requests", scene.ferry).array ?? []).count {
+        $0["operation"] == "GetDistribution"
+      }
+    }
+    #expect(try await scene.sweep().code == 0)
+    let first = try await gets()
+    #expect(first == 4)
+    #expect(try await scene.sweep(at: 1).code == 0)
+    #expect(try await gets() == first)
+    await scene.end()
+  }
+
+  @Test func `an account that cannot be reached is a gap, and the rest is swept`() async throws {
+    let scene = try await Scene(
+      3, orphans: { _ in true }, sweep: "grace: 0s, maxDeletions: 10, maxPercent: 100")
+    let path = scene.ferry.folder.appendingPathComponent("aws.config")
+    let text = try String(contentsOf: path, encoding: .utf8)
+    let secret = scene.lab.ready["accounts"]?["100000000001"]?["secretAccessKey"]?.string ?? ""
+    try scene.ferry.write(text.replacingOccurrences(of: secret, with: "wrong"), to: "aws.config")
+    let swept = try await scene.sweep(["--apply"])
+    #expect(swept.code == 4, "\(swept.talk)")
+    #expect(swept.json["complete"] == false && removed(swept).count == 2)
+    #expect(swept.json["gaps"]?.array?.first?["account"] == "a100000000001")
+    try scene.ferry.write(
+      text.replacingOccurrences(of: "aws_secret_access_key=", with: "aws_secret_access_key=x"),
+      to: "aws.config")
+    let none = try await scene.sweep(at: 1)
+    #expect([1, 77].contains(none.code), "\(none.code) \(none.talk)")
+    await scene.end()
+  }
+
+  @Test func `what is kept stays until its date`() async throws {
+    let scene = try await Scene(
+      1, orphans: { _ in true }, sweep: "grace: 0s, maxDeletions: 10, maxPercent: 100")
+    let kept = try await scene.ferry.run(
+      [
+        "sweep", "keep", "unused-0", "--until", "2026-11-10", "--reason", "match day", "--at",
+        Scene.begin,
+      ], extra: scene.variables)
+    #expect(kept.code == 0, "\(kept.talk)")
+    let swept = try await scene.sweep(["--apply"])
+    #expect(swept.code == 0 && states(swept) == ["kept": 1], "\(swept.talk)")
+    let keptBy = swept.json["findings"]?.array?.first?["ledger"]?["keptBy"]?.string ?? ""
+    #expect(keptBy.contains("match day"))
+    let later = try await scene.sweep(["--apply"], at: 9)
+    #expect(later.code == 0 && states(later) == ["removed": 1], "\(later.talk)")
+    let bad = try await scene.ferry.run(
+      ["sweep", "keep", "unused-0", "--until", "soon", "--reason", "x"], extra: scene.variables)
+    #expect(bad.code == 64)
+    await scene.end()
+  }
+
+  @Test func `a plan made now is applied later just as it was, and later arrivals are left alone`()
+    async throws
+  {
+    let scene = try await Scene(
+      2, orphans: { _ in true }, sweep: "grace: 0s, maxDeletions: 10, maxPercent: 100")
+    let (ferry, lab) = (scene.ferry, scene.lab)
+    let file = ferry.folder.appendingPathComponent("wednesday.plan.json").path
+    let planned = try await ferry.run(
+      ["sweep", "run", "--plan-out", file, "--at", Scene.begin], extra: scene.variables)
+    #expect(planned.code == 0, "\(planned.talk)")
+    let digest = planned.out.split(separator: "\n").last.map(String.init) ?? ""
+    #expect(digest.hasPrefix("sha256:"))
+    // One more arrives.
+    let more = Scene.unused(7)
+    try ferry.write(
+      """
+      {"schema":"edgeferry.inventory/1","accounts":[{"id":"100000000000","distributions":[\(more.staging)],
+      "continuousDeploymentPolicies":[\(more.policy)]}]}
+      """, to: "more.json")
+    let loaded = try await ferry(
+      "lab", "load", "--ready-file", lab.readyFile,
+      ferry.folder.appendingPathComponent("more.json").path)
+    #expect(loaded.code == 0, "\(loaded.talk)")
+    let applied = try await ferry(
+      "apply", file, "--approve", digest, extra: scene.variables)
+    #expect(applied.code == 0, "\(applied.talk)")
+    let written = try await ProcessKillTests.written(ferry, lab)
+    #expect(written.byOperation["DeleteContinuousDeploymentPolicy"] == 2)
+    let after = try await scene.sweep(at: 2)
+    #expect(
+      states(after) == ["due": 1, "healed": 2]
+        && selected(after).first?.contains("unused-7") == true,
+      "\(states(after))")
+    await scene.end()
+  }
+
+  @Test func `killed again and again a sweep ends with everything removed once`() async throws {
+    let scene = try await Scene(
+      4, orphans: { _ in true }, sweep: "grace: 0s, maxDeletions: 20, maxPercent: 100")
+    let (ferry, lab) = (scene.ferry, scene.lab)
+    var kills = 0
+    for round in 0..<400 {
+      let seconds = Double.random(in: 0.05...(round < 25 ? 0.4 : 0.6 + 0.04 * Double(round)))
+      let answer = try await ferry.run(
+        [
+          "--foreground", "-s", "KILL", "\(seconds)", Ferry.binary.path, "sweep", "run", "--apply",
+          "--at", Scene.begin,
+        ], extra: scene.variables, program: "timeout")
+      if answer.code == 137 {
+        kills += 1
+        continue
+      }
+      #expect(answer.code == 0, "\(answer.out) \(answer.talk)")
+      break
+    }
+    let written = try await ProcessKillTests.written(ferry, lab)
+    #expect(written.byOperation["DeleteContinuousDeploymentPolicy"] == 4, "\(written)")
+    #expect(written.byOperation["DeleteDistribution"] == 4)
+    #expect(written.byResource.allSatisfy { $0.value == 1 || $0.key.hasPrefix("Update") })
+    let last = try await scene.sweep(["--apply"], at: 1)
+    #expect(last.code == 0 && (last.json["sweep"]?["unfinished"] ?? []) == [], "\(last.talk)")
+    #expect(kills >= 8, "killed only \(kills) times")
+    await scene.end()
+  }
+
+  @Test func `two sweeps at once remove everything once`() async throws {
+    let scene = try await Scene(
+      4, orphans: { _ in true }, sweep: "grace: 0s, maxDeletions: 20, maxPercent: 100")
+    async let one = scene.sweep(["--apply"])
+    async let two = scene.sweep(["--apply"])
+    let codes = [try await one.code, try await two.code].sorted()
+    #expect(codes[0] == 0 || codes == [4, 4] || codes[0] == 5, "\(codes)")
+    let rest = try await scene.sweep(["--apply"], at: 1)
+    #expect(rest.code == 0, "\(rest.talk)")
+    let written = try await ProcessKillTests.written(scene.ferry, scene.lab)
+    #expect(written.byOperation["DeleteContinuousDeploymentPolicy"] == 4, "\(written)")
+    #expect(written.byOperation["DeleteDistribution"] == 4)
+    await scene.end()
+  }
+
+  @Test func `shards cover every account once`() async throws {
+    let scene = try await Scene(6, orphans: { _ in false })
+    var seen: [String] = []
+    for part in ["1/3", "2/3", "3/3"] {
+      let swept = try await scene.sweep(["--shard", part])
+      #expect(swept.code == 0, "\(swept.talk)")
+      seen += swept.json["accounts"]?.array?.compactMap(\.string) ?? []
+    }
+    #expect(seen.sorted() == scene.accounts)
+    #expect(try await scene.sweep(["--shard", "4/3"]).code == 64)
+    await scene.end()
+  }
+}
