@@ -87,15 +87,40 @@ extension ResourceKind {
     case .keyValueStore: ["CreateKeyValueStore", "DescribeKeyValueStore", "TagResource"]
     case .monitoringSubscription: ["CreateMonitoringSubscription", "GetMonitoringSubscription"]
     case .realtimeLogConfig: ["CreateRealtimeLogConfig", "GetRealtimeLogConfig"]
-    default: ["Create\(operationName)", "Get\(operationName)", listAction]
+    default: ["Create\(operationName)", getAction, listAction]
     }
   }
   var deleteActions: [String] {
     switch self {
-    case .function: ["DeleteFunction", "DescribeFunction"]
+    case .function: ["DeleteFunction", "DescribeFunction", "GetFunction"]
     case .keyValueStore: ["DeleteKeyValueStore", "DescribeKeyValueStore"]
-    default: ["Delete\(operationName)", "Get\(operationName)"]
+    default: ["Delete\(operationName)", getAction]
     }
+  }
+  /// What listing and reading those of the kind needs.
+  public var readActions: [String] {
+    switch self {
+    case .function: ["DescribeFunction", "GetFunction", "ListFunctions"]
+    case .keyValueStore: ["DescribeKeyValueStore", "ListKeyValueStores"]
+    case .monitoringSubscription: ["GetMonitoringSubscription"]
+    case .realtimeLogConfig: ["GetRealtimeLogConfig"]
+    case .vpcOrigin: ["GetVpcOrigin"]
+    default: Self.spelt.contains(self) ? [getAction, listAction] : []
+    }
+  }
+  /// What is read is the thing with its config, also where that has a name of its own.
+  private var getAction: String {
+    self == .fieldLevelEncryption ? "GetFieldLevelEncryption" : "Get\(operationName)"
+  }
+  /// Those whose calls differ by the kind's name alone.
+  static let spelt: [ResourceKind] = [
+    .originAccessControl, .originAccessIdentity, .cachePolicy, .originRequestPolicy,
+    .responseHeadersPolicy, .publicKey, .keyGroup, .fieldLevelEncryptionProfile,
+    .fieldLevelEncryption,
+  ]
+  /// The calls of such a kind.
+  var spelledActions: [String] {
+    ["Create\(operationName)", "Delete\(operationName)", getAction, listAction]
   }
   private var listAction: String {
     switch self {

@@ -4,6 +4,7 @@ import FerryCommand
 import Inventories
 import Lab
 import Migration
+import Operations
 import Orphans
 import Sweeps
 
@@ -15,6 +16,7 @@ struct Edgeferry: RootCommand {
     MigrateCommand.self,
     CutoverCommand.self,
     SweepCommand.self,
+    PermissionsCommand.self,
     LabCommand.self,
   ]
 

@@ -6,6 +6,7 @@ import Foundation
 
 extension MigrateCommand {
   struct Export: FerryCommand {
+    static let uses = AWSUse(ExportActions.all)
     static let configuration = CommandConfiguration(
       abstract: "Read distributions and everything they refer to into the file --out.",
       discussion:

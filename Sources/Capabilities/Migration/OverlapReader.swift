@@ -5,6 +5,11 @@ import FerryCore
 /// Who holds a name, or one over or under it: what CloudFront tells the one who holds it, and what the accounts that
 /// can be read list.
 struct OverlapReader: Sendable {
+  /// The IAM actions that it needs in both accounts.
+  static let actions = [
+    "cloudfront:ListConflictingAliases", "cloudfront:ListDistributions",
+    "cloudfront:ListDomainConflicts",
+  ]
   /// The aliases of one account.
   struct Listed: Sendable {
     var account: AccountID
