@@ -73,17 +73,4 @@ public enum CommandTree {
     }
     return found.map { ($0, rest) }
   }
-  /// Every command that does something, by its words.
-  public static func all() -> [(name: String, command: any FerryCommand.Type)] {
-    func under(_ commands: [any ParsableCommand.Type], _ path: String) -> [(
-      name: String, command: any FerryCommand.Type
-    )] {
-      commands.flatMap { command -> [(name: String, command: any FerryCommand.Type)] in
-        let name = path.isEmpty ? command._commandName : "\(path) \(command._commandName)"
-        let own = (command as? any FerryCommand.Type).map { [(name: name, command: $0)] } ?? []
-        return own + under(command.configuration.subcommands, name)
-      }
-    }
-    return under(roots.withLock { $0 }, "")
-  }
 }

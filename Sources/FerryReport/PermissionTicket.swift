@@ -27,7 +27,8 @@ public struct PermissionTicket: Sendable {
     var out = "# Permissions for \(code("edgeferry \(command)"))\n\n## Why\n\n"
     out += "To run \(code("edgeferry \(command)")), which makes no call but these.\n"
     out += deniedText
-    out += "\n## Expiry\n\nNot needed any more after \(Timestamp.text(now + Self.lifeSeconds)), unless renewed.\n"
+    out +=
+      "\n## Expiry\n\nNot needed any more after \(Timestamp.text(now + Self.lifeSeconds)), unless renewed.\n"
     out += policies
     return out + "\n## Rollback\n\nDetach the policies again; nothing else was changed.\n"
   }
@@ -46,18 +47,23 @@ public struct PermissionTicket: Sendable {
     out += "\nEither grant the policies below, or carry the commands out in this order.\n"
     out += deniedText
     out += "\n## Evidence\n\n"
-    out += "- plan \(code(path)), digest `\(safe(plan.digest))`, made \(Timestamp.text(plan.createdAt)) by \(markdown(plan.tool))\n"
+    out +=
+      "- plan \(code(path)), digest `\(safe(plan.digest))`, made \(Timestamp.text(plan.createdAt)) by \(markdown(plan.tool))\n"
     out += "- read from an inventory with the digest \(code(plan.observed.inventoryDigest))\n"
     for note in plan.notes { out += "- \(markdown(note))\n" }
     for risk in plan.risks {
-      out += "- risk \(code(risk.code)) (\(risk.accepted ? "accepted" : "**not accepted**")): \(markdown(risk.text))\n"
+      out +=
+        "- risk \(code(risk.code)) (\(risk.accepted ? "accepted" : "**not accepted**")): \(markdown(risk.text))\n"
     }
     out += "- point of no return: \(plan.pointOfNoReturn.map(code) ?? "none")\n"
     out += "\n## Expiry\n\n"
     out +=
-      latest.map { "The plan must begin before \(Runbook.times($0, clock)); after that it is made again.\n" }
+      latest.map {
+        "The plan must begin before \(Runbook.times($0, clock)); after that it is made again.\n"
+      }
       ?? "Good until \(Runbook.times(now + Self.lifeSeconds, clock)); after that the plan is made again.\n"
-    out += "\n## Commands\n\nStop when something is not as planned: another ETag means that somebody changed it since.\n"
+    out +=
+      "\n## Commands\n\nStop when something is not as planned: another ETag means that somebody changed it since.\n"
     for (index, step) in plan.steps.enumerated() {
       out += "\n### \(index + 1). \(markdown(step.title))\n\n"
       if let etag = step.expects.etag { out += "- ETag as planned: \(code(etag))\n" }
@@ -77,7 +83,9 @@ public struct PermissionTicket: Sendable {
       return out + "No rollback plan is beside the plan.\n"
     }
     out += "The plan \(code(rollback.path)) takes it back, in this order:\n\n"
-    out += Self.block(["edgeferry rollback \(shellWord(path)) --approve \(shellWord(rollback.plan.digest))"])
+    out += Self.block([
+      "edgeferry rollback \(shellWord(path)) --approve \(shellWord(rollback.plan.digest))"
+    ])
     let undo = ByHand(plan: rollback.plan, path: rollback.path, site: site)
     for (index, step) in rollback.plan.steps.enumerated() {
       out += "\n### Undo \(index + 1). \(markdown(step.title))\n\n"
@@ -96,12 +104,14 @@ public struct PermissionTicket: Sendable {
   private var policies: String {
     var out = "\n## Policies\n"
     for it in accounts {
-      let name = it.account == "*" ? "the account of the credentials" : "account \(markdown(it.account))"
+      let name =
+        it.account == "*" ? "the account of the credentials" : "account \(markdown(it.account))"
       for (what, isEmpty, document) in [
         ("read", !it.grants.contains(where: \.isRead), it.read),
         ("write", it.grants.allSatisfy(\.isRead), it.write),
       ] where !isEmpty {
-        out += "\n\(what.capitalized), \(name):\n\n```json\n\(jsonSafe(FerryJSON.document(document)))```\n"
+        out +=
+          "\n\(what.capitalized), \(name):\n\n```json\n\(jsonSafe(FerryJSON.document(document)))```\n"
       }
     }
     return out

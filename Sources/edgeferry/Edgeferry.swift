@@ -16,6 +16,7 @@ struct Edgeferry: RootCommand {
     MigrateCommand.self,
     CutoverCommand.self,
     SweepCommand.self,
+    DoctorCommand.self,
     PermissionsCommand.self,
     LabCommand.self,
   ]

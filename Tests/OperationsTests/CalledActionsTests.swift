@@ -3,9 +3,6 @@ import FerryTestSupport
 import Foundation
 import Testing
 
-@testable import FerryCommand
-@testable import Operations
-
 /// What the clients can call, what that needs, and who declares it.
 struct CalledActionsTests {
   /// Folders whose code speaks to AWS.
@@ -52,17 +49,6 @@ struct CalledActionsTests {
     let idle = CalledActions.operations.subtracting(found).subtracting(spelt)
     #expect(idle.isEmpty, "\(idle.sorted())")
   }
-
-  @Test func `who declares an action declares one that some call needs`() {
-    for command in Self.commands {
-      let odd = command.uses.all.subtracting(CalledActions.actions).subtracting([
-        "sts:GetCallerIdentity"
-      ])
-      #expect(odd.isEmpty, "\(command): \(odd.sorted())")
-    }
-  }
-
-  static let commands: [any FerryCommand.Type] = [PermissionsCommand.self]
 }
 
 extension ResourceKind {
@@ -70,6 +56,8 @@ extension ResourceKind {
     let step = Step(id: "a", title: "", account: "1", action: .delete(kind: self, id: "x"))
     let create = Action.create(ResourceDraft(kind: self, name: "x", image: "", content: "x"))
     let other = Step(id: "b", title: "", account: "1", action: create)
-    return step.permissions.union(other.permissions).map { String($0.drop { $0 != ":" }.dropFirst()) }
+    return step.permissions.union(other.permissions).map {
+      String($0.drop { $0 != ":" }.dropFirst())
+    }
   }
 }

@@ -57,6 +57,5 @@ enum ExportActions {
   /// Everything that the command may call.
   static let all: [String] = Set(
     operations.flatMap { kind, names in names.map { action(kind, $0) } }
-      + ["sts:GetCallerIdentity"]
   ).sorted()
 }

@@ -90,11 +90,12 @@ struct Declared {
         Need(
           signer: nil,
           grants: AccountGrants(
-            account: "*", grants: Set(member.flatMap(place.all)))))
+            account: "*", grants: place.all(of: member))))
       let role = place.arn("iam", "role/\(organization.roleName)")
       insert([Grant("sts:AssumeRole", on: role)], of: lister, to: &out)
     }
-    for account in sides where account.roleARN != nil && out.contains(where: { $0.signer == account }) {
+    for account in sides
+    where account.roleARN != nil && out.contains(where: { $0.signer == account }) {
       // Whoever assumes the role, before it does.
       var base = account
       base.name = account.profile.map { "profile \($0)" } ?? "default"
@@ -107,7 +108,9 @@ struct Declared {
         state: try S3Place(context.statePath), in: partition(of: current))
       if !grants.isEmpty { insert(grants, of: current, to: &out) }
     }
-    if out.isEmpty { out.append(Need(signer: current, grants: AccountGrants(account: label(current)))) }
+    if out.isEmpty {
+      out.append(Need(signer: current, grants: AccountGrants(account: label(current))))
+    }
     return out
   }
   /// What the credentials at hand are, whatever accounts the settings name: they open the state.
@@ -140,7 +143,7 @@ struct Declared {
   private func add(_ actions: Set<String>, of account: Settings.Account, to out: inout [Need]) {
     let number = ARN(account.roleARN ?? "")?.account
     let place = GrantPlace(account: number ?? "*", partition: partition(of: account))
-    insert(Set(actions.flatMap(place.all)), of: account, to: &out)
+    insert(place.all(of: actions), of: account, to: &out)
   }
   private func insert(_ grants: Set<Grant>, of account: Settings.Account, to out: inout [Need]) {
     if let index = out.firstIndex(where: { it in

@@ -9,7 +9,8 @@ public struct PermissionsCommand: FerryCommand {
   public static let uses = AWSUse(PolicySimulation.actions)
   public static let configuration = CommandConfiguration(
     commandName: "permissions",
-    abstract: "Print the least-privilege IAM policies of a command or a plan; check or request them.",
+    abstract:
+      "Print the least-privilege IAM policies of a command or a plan; check or request them.",
     discussion: """
       Reading and writing apart, for each account. Nothing is asked of AWS unless --check is given: then IAM says what \
       the identities at hand may do (iam:SimulatePrincipalPolicy), and it exits 77 when something is denied.
@@ -33,7 +34,8 @@ public struct PermissionsCommand: FerryCommand {
     guard (plan == nil) != command.isEmpty else {
       throw .badInput(
         "bad-usage", what: "could not tell whose permissions to print",
-        why: command.isEmpty ? "neither a command nor a plan is given" : "both a command and a plan are",
+        why: command.isEmpty
+          ? "neither a command nor a plan is given" : "both a command and a plan are",
         next: "give one of them, such as `edgeferry permissions orphans discover`")
     }
     if ticket, global.output == .json {
@@ -140,7 +142,8 @@ enum PermissionsText {
         ("read", it.grants.filter(\.isRead), it.read),
         ("write", it.grants.filter { !$0.isRead }, it.write),
       ] {
-        let account = it.account == "*" ? "the account of the credentials" : "account \(safe(it.account))"
+        let account =
+          it.account == "*" ? "the account of the credentials" : "account \(safe(it.account))"
         out += "# \(safe(title)): \(what), \(account)\n"
         out += grants.isEmpty ? "# nothing\n\n" : FerryJSON.document(document) + "\n"
       }
@@ -150,7 +153,9 @@ enum PermissionsText {
       return out
     }
     var rows = [["DECISION", "ACCOUNT", "ACTION", "RESOURCE"]]
-    rows += checks.map { [$0.decision.rawValue, safe($0.account), safe($0.action), safe($0.resource)] }
+    rows += checks.map {
+      [$0.decision.rawValue, safe($0.account), safe($0.action), safe($0.resource)]
+    }
     func count(_ decision: PolicySimulation.Decision) -> Int {
       checks.count { $0.decision == decision }
     }

@@ -103,7 +103,9 @@ extension Need {
     // Only the owner's own account was left open: `*` in a role's ARN is meant.
     out.grants.grants = Set(
       grants.grants.map { grant in
-        guard !grant.action.hasPrefix("sts:"), var arn = ARNText(grant.resource) else { return grant }
+        guard !grant.action.hasPrefix("sts:"), var arn = ARNText(grant.resource) else {
+          return grant
+        }
         arn.partition = out.partition
         if arn.account == "*" { arn.account = identity.account }
         return Grant(grant.action, on: arn.text)
@@ -116,7 +118,8 @@ extension Need {
 private struct ARNText {
   private var parts: [String]
   init?(_ text: String) {
-    parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false).map(String.init)
+    parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false).map(
+      String.init)
     guard parts.count == 6, parts[0] == "arn" else { return nil }
   }
   var partition: String {

@@ -53,17 +53,23 @@ public struct GrantPlace: Equatable, Sendable {
   public func all(of action: String) -> [Grant] {
     resources(action).map { Grant(action, on: $0) }
   }
+  /// Tags are those of distributions, and of functions where these are read too.
+  public func all(of actions: Set<String>) -> Set<Grant> {
+    var out = Set(actions.flatMap { all(of: $0) })
+    let tags = "cloudfront:ListTagsForResource"
+    if actions.contains(tags), actions.contains("cloudfront:GetFunction") {
+      out.insert(Grant(tags, on: arn("cloudfront", "function/*")))
+    }
+    return out
+  }
   private func resources(_ action: String) -> [String] {
     let parts = action.split(separator: ":", maxSplits: 1)
     let (service, name) = (String(parts.first ?? ""), String(parts.last ?? ""))
     switch service {
     case "cloudfront":
       if Self.ofPolicies.contains(name) { return [policy("*")] }
-      if Self.ofDistributions.contains(name) { return [distribution("*")] }
-      if Self.ofTags.contains(name) {
-        return ["distribution/*", "function/*", "key-value-store/*"].map { arn(service, $0) }
-      }
-      return ["*"]
+      let isOne = Self.ofDistributions.contains(name) || Self.ofTags.contains(name)
+      return [isOne ? distribution("*") : "*"]
     case "cloudfront-keyvaluestore": return [arn("cloudfront", "key-value-store/*")]
     case "acm" where name == "DescribeCertificate":
       return [arn(service, "certificate/*", region: "us-east-1")]
