@@ -13,6 +13,9 @@ public struct InventoryReader: Sendable {
     public var tags = Tags.all
     /// What an earlier read found, by id: a config whose listed version is still that one is not read again.
     public var known: [String: Inventory.Distribution] = [:]
+    /// Stacks cost a call each. They tell who owns policies and staging distributions, so an account without any
+    /// can do without them.
+    public var stacksAreNeeded = true
     public init() {}
   }
   public var client: CloudFrontClient
@@ -48,7 +51,8 @@ public struct InventoryReader: Sendable {
     var succeeded = 0
 
     async let policies = readPolicies()
-    async let stacks = readStacks()
+    async let stacks = options.stacksAreNeeded ? readStacks() : ([], [])
+    var hasOwned = false
 
     // Gets start while further pages are still being listed.
     var listed = 0
@@ -86,6 +90,7 @@ public struct InventoryReader: Sendable {
             succeeded += 1
             done += 1
             rest.gaps += gaps
+            hasOwned = hasOwned || it.isStaging || it.policyID != nil
             try await each(it)
           case .unread(let id, let error):
             done += 1
@@ -119,7 +124,10 @@ public struct InventoryReader: Sendable {
     if policyFailures.allSatisfy({ $0.call != "ListContinuousDeploymentPolicies" }) {
       succeeded += 1
     }
-    let (foundStacks, stackFailures) = await stacks
+    var (foundStacks, stackFailures) = await stacks
+    if !options.stacksAreNeeded, hasOwned || !foundPolicies.isEmpty {
+      (foundStacks, stackFailures) = await readStacks()
+    }
     rest.stacks = foundStacks
     for (call, resource, error) in stackFailures {
       rest.gaps.append(gap(call, error, resource: resource))

@@ -115,7 +115,7 @@ class Lab:
 
     def calls(self):
         """Those since it was last asked."""
-        total = json.load(urllib.request.urlopen(self.api + "/_lab/count"))["requests"]
+        total = len(json.load(urllib.request.urlopen(self.api + "/_lab/requests")))
         out, self.seen = total - self.seen, total
         return out
 

@@ -91,7 +91,8 @@ struct SweepActor: Sendable {
         "over-the-cap", exit: .blocked, what: "could not act in \(account)", why: over,
         next: "look at the findings, then raise the cap or remove them by `edgeferry orphans plan`")
     }
-    let path = try await context.keep(pair.plan, rollback: pair.rollback, images: pair.images, at: nil)
+    let path = try await context.keep(
+      pair.plan, rollback: pair.rollback, images: pair.images, at: nil)
     try await state.savePlan(pair.plan)
     let acting = AccountLedger.Acting(
       plan: path, digest: pair.plan.digest, findings: still.map(\.text),

@@ -79,6 +79,7 @@ struct SweepObserver: Sendable {
       out.account = account
       let old = try await store.ledger(of: account)
       var options = context.readerOptions(session, includeSecrets: false, tags: .ofStaging)
+      options.stacksAreNeeded = false
       options.known = Dictionary((old?.known ?? []).map { ($0.id, $0) }) { first, _ in first }
       let judging = try await judging(
         InventoryReader(CloudFrontClient(session.transport), account: account, options: options),

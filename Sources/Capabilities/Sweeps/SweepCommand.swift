@@ -214,20 +214,17 @@ public struct SweepCommand: AsyncParsableCommand {
       }
       let inventory = Inventory(takenAt: observer.now, gaps: gaps, accounts: accounts)
       let lead = context.settings.windows["cloudfront"]?.leadSeconds ?? 0
-      let selection = seen.flatMap { $0.selected.map(\.text) }
       let name = "sweep-\(Timestamp.text(observer.now).filter { $0.isNumber })"
-      let pair =
-        selection.isEmpty
-        ? nil
-        : try RemovalPlanner.plan(
-          inventory,
-          Discovery.discover(
-            inventory, idleAfterSeconds: context.settings.idleAfterSeconds), selection: selection,
-          keepStaging: false,
-          input: PlanningInput(
-            capability: "sweep", name: name, accounts: names, createdAt: observer.now,
-            start: observer.now + Double(lead), tool: Context.tool, endpoint: endpoint,
-            inventoryDigest: inventory.planningDigest, acceptedRisks: []))
+      let pair = try SweepPlan.plan(
+        inventory,
+        selected: Dictionary(
+          seen.compactMap { it in it.account.map { ($0, it.selected.map(\.text)) } }
+        ) { $0 + $1 },
+        idleAfterSeconds: context.settings.idleAfterSeconds,
+        input: PlanningInput(
+          capability: "sweep", name: name, accounts: names, createdAt: observer.now,
+          start: observer.now + Double(lead), tool: Context.tool, endpoint: endpoint,
+          inventoryDigest: inventory.planningDigest, acceptedRisks: []))
       guard var pair else {
         context.terminal.talk("nothing is due, so no plan was written")
         return
