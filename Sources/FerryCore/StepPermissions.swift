@@ -5,6 +5,17 @@ extension Step {
   public var permissions: Set<String> {
     var out: Set<String> = []
     switch action {
+    case .create(let draft) where draft.kind == .logDelivery:
+      out.insert("cloudfront:AllowVendedLogDeliveryForResource")
+      out.formUnion(
+        ["CreateDelivery", "DescribeDeliveries", "GetDeliverySource", "PutDeliverySource"].map {
+          "logs:\($0)"
+        })
+    case .delete(.logDelivery, _):
+      out.formUnion(
+        ["DeleteDelivery", "DeleteDeliverySource", "DescribeDeliveries", "GetDeliverySource"].map {
+          "logs:\($0)"
+        })
     case .create(let draft):
       out.formUnion(draft.kind.createActions.map { "cloudfront:\($0)" })
       if draft.kind == .keyValueStore, draft.content != nil {

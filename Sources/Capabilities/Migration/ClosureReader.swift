@@ -23,8 +23,8 @@ struct ClosureReader: Sendable {
   var account: AccountID
   /// Where a bucket is looked for first.
   var region = "us-east-1"
-  /// Calls in flight at once.
-  var concurrency = 16
+  /// Calls in flight at once; the account's own rate holds them back.
+  var concurrency = 64
   var progress: @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
 
   /// One thing to read, by what names it.

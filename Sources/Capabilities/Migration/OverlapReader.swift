@@ -28,9 +28,15 @@ struct OverlapReader: Sendable {
     var told: Set<AliasScene.Overlap> = []
     var unheard: [String] = []
     var heard = false
-    for list in [client.domainConflicts, client.conflictingAliases] {
+    let client = client
+    let answers = await TargetReader.each([false, true]) { isOlder throws(FerryError) in
+      isOlder
+        ? try await client.conflictingAliases(alias, distribution: distribution.id)
+        : try await client.domainConflicts(alias, distribution: distribution.id)
+    }
+    for answer in answers {
       do throws(FerryError) {
-        for it in try await list(alias, distribution.id) {
+        for it in try answer.get() {
           let isOwn = Self.matches(it.distribution, distribution.id)
           told.insert(
             .init(

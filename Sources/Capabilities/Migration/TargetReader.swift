@@ -11,7 +11,7 @@ struct TargetReader: Sendable {
   var transport: any ServiceTransport
   var account: AccountID
   /// Calls in flight at once.
-  static let concurrency = 16
+  static let concurrency = 64
 
   /// - Throws: `interrupted`; anything else that cannot be read is a gap.
   func read(for closure: Inventory.Account) async throws(FerryError) -> TargetScene {
