@@ -50,6 +50,9 @@ public struct PermissionTicket: Sendable {
     out +=
       "- plan \(code(path)), digest `\(safe(plan.digest))`, made \(Timestamp.text(plan.createdAt)) by \(markdown(plan.tool))\n"
     out += "- read from an inventory with the digest \(code(plan.observed.inventoryDigest))\n"
+    if let endpoint = plan.observed.endpoint {
+      out += "- for the endpoint \(code(endpoint)), which is not AWS's\n"
+    }
     for note in plan.notes { out += "- \(markdown(note))\n" }
     for risk in plan.risks {
       out +=

@@ -79,7 +79,7 @@ struct DoctorEndToEndTests {
     #expect(answer.code == 1, "\(answer.out)")
     #expect(checks(answer, "identity").first?["state"] == "failed")
     #expect(checks(answer, "dns").allSatisfy { $0["state"] == "ok" })
-    // All that failed was denied.
-    #expect(wrong.code == 77, "\(wrong.out)")
+    #expect(wrong.code == 1 && checks(wrong, "identity").first?["state"] == "failed")
+    #expect(checks(wrong, "identity").first?["says"]?.string?.contains("Signature") == true)
   }
 }

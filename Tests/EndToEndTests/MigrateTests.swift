@@ -187,7 +187,7 @@ struct MigrateEndToEndTests {
       return out.filter { $0.value != 0 }
     }
   }
-  private func with(_ body: (Scene) async throws -> Void) async throws {
+  func with(_ body: (Scene) async throws -> Void) async throws {
     let scene = try await Scene()
     do {
       try await body(scene)

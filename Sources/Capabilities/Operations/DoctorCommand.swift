@@ -85,7 +85,7 @@ struct DoctorReport: Encodable {
     }
     func count(_ state: Check.State) -> Int { checks.count { $0.state == state } }
     return out
-      + "\(count(.ok)) ok, \(count(.warning)) warnings, \(count(.failed)) failed, \(count(.unknown)) unknown\n"
+      + "\(count(.ok)) ok, \(count(.warning)) warning\(count(.warning) == 1 ? "" : "s"), \(count(.failed)) failed, \(count(.unknown)) unknown\n"
   }
 }
 
