@@ -15,7 +15,10 @@ public enum CalledActions {
     ],
     "kms": ["GetKeyPolicy", "PutKeyPolicy"],
     "lambda": ["GetFunction"],
-    "logs": ["DescribeDeliveries", "DescribeDeliveryDestinations", "DescribeDeliverySources"],
+    "logs": [
+      "CreateDelivery", "DeleteDelivery", "DeleteDeliverySource", "DescribeDeliveries",
+      "DescribeDeliveryDestinations", "DescribeDeliverySources", "GetDeliverySource",
+    ],
     "organizations": [
       "ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent",
     ],
@@ -50,6 +53,11 @@ public enum CalledActions {
       "CreateDistributionWithTags": ["cloudfront:CreateDistribution", "cloudfront:TagResource"],
       "CreateFunction": ["cloudfront:CreateFunction", "cloudfront:TagResource"],
       "CreateKeyValueStore": ["cloudfront:CreateKeyValueStore", "cloudfront:TagResource"],
+    ],
+    "logs": [
+      "PutDeliverySource": [
+        "cloudfront:AllowVendedLogDeliveryForResource", "logs:PutDeliverySource",
+      ]
     ],
     "monitoring": ["GetMetricData": ["cloudwatch:GetMetricData"]],
     "oidc": ["CreateToken": []],
