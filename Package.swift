@@ -17,7 +17,9 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 /// Every capability: a folder under Sources/Capabilities, a subcommand, a page under docs/commands.
-let capabilities = ["Inventories", "Orphans", "Migration", "Cutover", "Sweeps", "Lab"]
+let capabilities = [
+  "Inventories", "Orphans", "Migration", "Cutover", "Handover", "Sweeps", "Lab",
+]
 
 let modules: [Module] = [
   // Values and pure functions.
