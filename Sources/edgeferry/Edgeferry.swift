@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cutover
 import FerryCommand
+import Handover
 import Inventories
 import Lab
 import Migration
@@ -15,6 +16,7 @@ struct Edgeferry: RootCommand {
     OrphansCommand.self,
     MigrateCommand.self,
     CutoverCommand.self,
+    HandoverCommand.self,
     SweepCommand.self,
     DoctorCommand.self,
     PermissionsCommand.self,

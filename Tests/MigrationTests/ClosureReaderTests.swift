@@ -94,7 +94,7 @@ struct ClosureReaderTests {
     #expect(!closure.gaps.isEmpty)
     #expect(
       closure.gaps.allSatisfy { $0.call == operation && $0.action == action }, "\(closure.gaps)")
-    #expect(ExportActions.all.contains(action))
+    #expect(ClosureActions.all.contains(action))
     #expect(closure.account.distributions.contains { $0.id == "EPRIMARY" })
     #expect(closure.account.resources.count >= 10)
   }
@@ -102,7 +102,7 @@ struct ClosureReaderTests {
   @Test func `every call that an export makes is among its declared actions`() async throws {
     let calls = Calls()
     _ = try await reader(Fixture.model(), calls: calls).read(["EPRIMARY"])
-    let declared = Set(ExportActions.operations.values.flatMap { $0 })
+    let declared = Set(ClosureActions.operations.values.flatMap { $0 })
     #expect(calls.made.subtracting(declared).isEmpty, "\(calls.made.subtracting(declared))")
   }
 

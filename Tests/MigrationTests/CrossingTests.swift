@@ -1,3 +1,4 @@
+import FerryCloudFront
 import FerryCore
 import FerryTestSupport
 import Foundation
@@ -189,7 +190,7 @@ struct ExportCommandTests {
     let page = try String(
       contentsOf: Shared.package.appendingPathComponent("docs/commands/migrate.md"),
       encoding: .utf8)
-    for action in ExportActions.all {
+    for action in ClosureActions.all {
       let name = action.split(separator: ":").last.map(String.init) ?? ""
       #expect(page.contains(name), "\(action)")
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FerryCloudFront
 import FerryCommand
 import FerryCore
 import FerryReport

@@ -1,3 +1,4 @@
+import FerryCloudFront
 import FerryCore
 import FerryReport
 

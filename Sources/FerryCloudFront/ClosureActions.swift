@@ -1,12 +1,11 @@
-import FerryCloudFront
 import FerryCore
 
-/// The IAM actions that an export needs, by the kind of thing that is read.
+/// The IAM actions that reading a closure needs, by the kind of thing that is read.
 ///
 /// - Source: reference facts on CloudFront, section 8.2; the Service Authorization Reference.
-enum ExportActions {
+package enum ClosureActions {
   /// The calls of a kind, the telling one first.
-  static let operations: [ResourceKind: [String]] = [
+  package static let operations: [ResourceKind: [String]] = [
     .distribution: ["GetDistribution", "ListTagsForResource", "ListDistributions"],
     .continuousDeploymentPolicy: ["GetContinuousDeploymentPolicy"],
     .originAccessControl: ["GetOriginAccessControl"],
@@ -35,7 +34,7 @@ enum ExportActions {
   ]
 
   /// The action that one call needs.
-  static func action(_ kind: ResourceKind, _ operation: String) -> String {
+  package static func action(_ kind: ResourceKind, _ operation: String) -> String {
     let service =
       switch kind {
       case .certificate: "acm"
@@ -54,8 +53,8 @@ enum ExportActions {
     return "\(service):\(name)"
   }
 
-  /// Everything that the command may call.
-  static let all: [String] = Set(
+  /// Everything that a reader of the whole closure may call.
+  package static let all: [String] = Set(
     operations.flatMap { kind, names in names.map { action(kind, $0) } }
   ).sorted()
 }

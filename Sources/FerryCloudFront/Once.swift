@@ -1,10 +1,12 @@
 import FerryCore
 
 /// A value that many ask for and one reads.
-actor Once<Value: Sendable> {
+package actor Once<Value: Sendable> {
   private var task: Task<Result<Value, FerryError>, Never>?
 
-  func value(_ read: @escaping @Sendable () async throws(FerryError) -> Value)
+  package init() {}
+
+  package func value(_ read: @escaping @Sendable () async throws(FerryError) -> Value)
     async throws(FerryError) -> Value
   {
     let running =

@@ -1,31 +1,66 @@
-import FerryCloudFront
 import FerryCore
 import Foundation
 
 /// A distribution and everything it refers to, as one account holds it.
-struct Closure: Sendable {
+package struct Closure: Sendable {
   /// A policy of AWS's own: named, never carried.
-  struct Managed: Codable, Hashable, Sendable {
-    var kind: ResourceKind
-    var id: String
-    var name: String
+  package struct Managed: Codable, Hashable, Sendable {
+    package var kind: ResourceKind
+    package var id: String
+    package var name: String
+    package init(kind: ResourceKind, id: String, name: String) {
+      self.kind = kind
+      self.id = id
+      self.name = name
+    }
   }
-  var account: Inventory.Account
-  var gaps: [Inventory.Gap] = []
-  var managed: [Managed] = []
+  package var account: Inventory.Account
+  package var gaps: [Inventory.Gap]
+  package var managed: [Managed]
   /// Ids that were asked for and that the account does not have.
-  var missing: [String] = []
+  package var missing: [String]
+
+  package init(
+    account: Inventory.Account, gaps: [Inventory.Gap] = [], managed: [Managed] = [],
+    missing: [String] = []
+  ) {
+    self.account = account
+    self.gaps = gaps
+    self.managed = managed
+    self.missing = missing
+  }
 }
 
 /// Follows every reference from distributions on; each thing is read once, many at a time.
-struct ClosureReader: Sendable {
-  var transport: any ServiceTransport
-  var account: AccountID
+package struct ClosureReader: Sendable {
+  /// How far references are followed.
+  package enum Reach: Sendable {
+    /// To other services, and into the values of key value stores.
+    case everything
+    /// CloudFront's own configuration alone.
+    case configuration
+  }
+  package var transport: any ServiceTransport
+  package var account: AccountID
   /// Where a bucket is looked for first.
-  var region = "us-east-1"
+  package var region: String
+  package var reach: Reach
   /// Calls in flight at once; the account's own rate holds them back.
-  var concurrency = 64
-  var progress: @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
+  package var concurrency: Int
+  package var progress: @Sendable (_ done: Int, _ of: Int) -> Void
+
+  package init(
+    transport: any ServiceTransport, account: AccountID, region: String = "us-east-1",
+    reach: Reach = .everything, concurrency: Int = 64,
+    progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
+  ) {
+    self.transport = transport
+    self.account = account
+    self.region = region
+    self.reach = reach
+    self.concurrency = concurrency
+    self.progress = progress
+  }
 
   /// One thing to read, by what names it.
   struct Wanted: Hashable, Sendable {
@@ -45,7 +80,7 @@ struct ClosureReader: Sendable {
 
   /// - Parameter ids: ids of distributions.
   /// - Throws: the first refusal when no distribution could be read and one was refused, and `interrupted`.
-  func read(_ ids: [String]) async throws(FerryError) -> Closure {
+  package func read(_ ids: [String]) async throws(FerryError) -> Closure {
     var out = Closure(account: .init(id: account))
     var failures: [FerryError] = []
     var interrupted: FerryError?
@@ -148,11 +183,11 @@ private struct ClosureVisit: Sendable {
   }
 
   private func gap(_ wanted: Wanted, _ error: FerryError, call: String? = nil) -> Inventory.Gap {
-    let operations = ExportActions.operations[wanted.kind] ?? []
+    let operations = ClosureActions.operations[wanted.kind] ?? []
     let call = call ?? error.service?.operation ?? operations.first ?? wanted.kind.rawValue
     return Inventory.Gap(
       account: reader.account, call: call, reason: error.why, resource: wanted.id,
-      action: ExportActions.action(wanted.kind, call))
+      action: ClosureActions.action(wanted.kind, call))
   }
 
   private func read(_ wanted: Wanted, into found: inout Found) async throws(FerryError) {
@@ -175,9 +210,9 @@ private struct ClosureVisit: Sendable {
       .monitoringSubscription:
       try await own(wanted, wanted.id, into: &found)
     case .anycastIPList, .trustStore, .connectionFunction:
-      // Nothing that could be read of them makes a new one; `Crossing` says what a person does.
+      // Nothing that could be read of them makes a new one; a migration says what a person does.
       return
-    default: try await neighbour(wanted, into: &found)
+    default: if reader.reach == .everything { try await neighbour(wanted, into: &found) }
     }
   }
 
@@ -264,6 +299,10 @@ private struct ClosureVisit: Sendable {
         why: "the account lists no store of that ARN", next: "check the function that names it")
     }
     var it = try await client.resource(.keyValueStore, name)
+    guard reader.reach == .everything else {
+      found.resources = [it]
+      return
+    }
     do throws(FerryError) {
       let items = try await KeyValueClient(reader.transport).items(of: wanted.id)
       it.extras["items"] = .object(items.mapValues(JSONValue.string))

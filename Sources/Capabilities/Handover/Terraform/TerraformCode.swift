@@ -1,0 +1,224 @@
+import FerryCloudFront
+import FerryCore
+import FerryReport
+
+/// Terraform code for distributions and everything they refer to, ready to be written to a folder.
+struct TerraformCode: Sendable {
+  struct File: Equatable, Sendable {
+    /// Relative to the folder.
+    var path: String
+    var text: String
+    /// Only its owner may read it.
+    var isSecret = false
+  }
+  /// What an `import` block brings in.
+  struct Item: Codable, Equatable, Sendable {
+    var address: String
+    var kind: String
+    var id: String
+    var importId: String
+  }
+  var files: [File] = []
+  var items: [Item] = []
+  /// Names of the variables whose values are in `secretsFile`.
+  var variables: [String] = []
+
+  static let secretsFile = "secrets.auto.tfvars"
+  /// The file that import blocks are in.
+  static let importsFile = "imports.tf"
+
+  /// Pure: the same closure gives the same files.
+  init(_ subjects: [Subject], managed: [Closure.Managed]) {
+    let writing = CodeWriting()
+    var names = UniqueNames()
+    var addresses: [String] = []
+    for it in subjects {
+      let name = names.name(
+        from: it.label, in: it.resource.type, or: it.resource.kind.shortName)
+      addresses.append("\(it.resource.type).\(name)")
+      for (attribute, value) in it.exports {
+        writing.addresses[.init(kind: it.resource.kind, value: value)] =
+          "\(it.resource.type).\(name).\(attribute)"
+      }
+    }
+    var blocks: [String: [HCLBlock]] = [:]
+    for it in managed {
+      guard let resource = ResourceType.of(it.kind) else { continue }
+      let short = it.name.hasPrefix("Managed-") ? String(it.name.dropFirst(8)) : it.name
+      let name = names.name(from: short, in: "data " + resource.type, or: "managed")
+      writing.addresses[.init(kind: it.kind, value: it.id)] = "data.\(resource.type).\(name).id"
+      blocks[resource.file, default: []].append(
+        HCLBlock(
+          "data", [resource.type, name], [("name", .string(it.name))],
+          comment: ["AWS's own, the same in every account: \(Self.line(it.id))"]))
+    }
+    for (index, it) in subjects.enumerated() {
+      let name = String(addresses[index].dropFirst(it.resource.type.count + 1))
+      writing.place = name
+      var block = HCLBlock("resource", [it.resource.type, name])
+      (block.attributes, block.blocks) = Codec.write(
+        it.document, it.resource.arguments, with: writing)
+      if it.isPrimaryWithPolicy { block.blocks.append(Self.promoted) }
+      if it.hasInexactWeight { block.blocks.append(Self.inexactWeight) }
+      blocks[it.resource.file, default: []].append(block)
+      items.append(
+        Item(
+          address: addresses[index], kind: it.resource.kind.rawValue, id: it.id,
+          importId: it.importID))
+    }
+    blocks[Self.importsFile] = items.map {
+      HCLBlock("import", [], [("to", .reference($0.address)), ("id", .string($0.importId))])
+    }
+    blocks["versions.tf"] = Self.versions
+    if !writing.secrets.isEmpty {
+      blocks["variables.tf"] = writing.secrets.map { it in
+        HCLBlock(
+          "variable", [it.name],
+          [
+            ("description", .string("Value of the origin header \(it.header).")),
+            ("type", .reference("string")), ("sensitive", .bool(true)),
+          ])
+      }
+      variables = writing.secrets.map(\.name)
+    }
+    files = blocks.map { File(path: $0.key, text: HCLBlock.text($0.value)) } + writing.files
+    if !writing.secrets.isEmpty {
+      let pairs = writing.secrets.map { HCLValue.Pair(key: $0.name, value: .string($0.value)) }
+      files.append(
+        File(
+          path: Self.secretsFile,
+          text: HCLText.pairs(pairs, indent: "").joined(separator: "\n") + "\n", isSecret: true))
+    }
+    files.append(File(path: ".gitignore", text: Self.ignored))
+    files.sort { $0.path < $1.path }
+  }
+
+  /// One line of a comment, whatever is in it.
+  private static func line(_ text: String) -> String { safe(text) }
+
+  private static let ignored = """
+    \(secretsFile)
+    .terraform/
+    *.tfstate
+    *.tfstate.*
+    *.tfplan
+
+    """
+  private static let versions: [HCLBlock] = [
+    HCLBlock(
+      "terraform", [], [("required_version", .string(">= 1.5"))],
+      blocks: [
+        HCLBlock(
+          "required_providers", [],
+          [
+            (
+              "aws",
+              .map([
+                .init(key: "source", value: .string("hashicorp/aws")),
+                .init(key: "version", value: .string(">= 5.82")),
+              ])
+            )
+          ])
+      ]),
+    HCLBlock(
+      "provider", ["aws"], [("region", .string("us-east-1"))],
+      comment: ["CloudFront is global; its API is in us-east-1."]),
+  ]
+  /// What a promote copies from staging: until the code follows, an apply would take it back.
+  /// - Source: reference facts on CloudFront, sections 3.2 and 3.4.
+  private static let promoted = lifecycle(
+    ignoring: [
+      "comment", "custom_error_response", "default_cache_behavior", "default_root_object",
+      "logging_config", "ordered_cache_behavior", "origin", "origin_group", "restrictions",
+    ],
+    because: [
+      "A promote copies these from the staging distribution: an apply must not take them back.",
+      "Remove this block when the policy is gone, or to change them here.",
+    ])
+  /// An import knows the weight as a binary number, the code as a decimal one; the provider takes them for two.
+  /// - Source: seen with hashicorp/aws 5.100; once in a state the weight is decimal there, too.
+  private static let inexactWeight = lifecycle(
+    ignoring: ["traffic_config"],
+    because: [
+      "For the import alone: the provider reads the live weight as another number than the same one here,",
+      "and would write the policy again. Remove this block after the first apply.",
+    ])
+
+  private static func lifecycle(ignoring names: [String], because comment: [String]) -> HCLBlock {
+    HCLBlock(
+      "lifecycle", [], [("ignore_changes", .list(names.map(HCLValue.reference)))],
+      comment: comment)
+  }
+}
+
+extension Subject {
+  /// Whether it is a policy whose weight no binary fraction is.
+  fileprivate var hasInexactWeight: Bool {
+    guard resource.kind == .continuousDeploymentPolicy,
+      case .double(let weight)? = document.at("TrafficConfig/SingleWeightConfig/Weight")
+    else { return false }
+    // A decimal of a few digits is exact in both exactly when it is a multiple of a small power of two.
+    let scaled = weight * Double(1 << 20)
+    return scaled != scaled.rounded()
+  }
+}
+
+extension ResourceKind {
+  /// The last word of what it is called, for a name where nothing else is there.
+  fileprivate var shortName: String {
+    switch self {
+    case .continuousDeploymentPolicy: "policy"
+    case .originAccessControl: "access"
+    case .originAccessIdentity: "identity"
+    case .vpcOrigin: "origin"
+    case .keyValueStore: "store"
+    case .publicKey: "key"
+    case .keyGroup: "group"
+    case .monitoringSubscription: "monitoring"
+    case .fieldLevelEncryption: "encryption"
+    case .fieldLevelEncryptionProfile: "profile"
+    case .realtimeLogConfig: "log"
+    case .cachePolicy, .originRequestPolicy, .responseHeadersPolicy: "policy"
+    default: rawValue
+    }
+  }
+}
+
+/// What writing collects beside the blocks.
+private final class CodeWriting: Codec.Writing {
+  struct Named: Hashable {
+    var kind: ResourceKind
+    var value: String
+  }
+  struct Secret {
+    var name: String
+    var header: String
+    var value: String
+  }
+  var addresses: [Named: String] = [:]
+  var files: [TerraformCode.File] = []
+  var secrets: [Secret] = []
+  /// The name of the resource that is being written.
+  var place = ""
+  private var names = UniqueNames()
+
+  func reference(_ kind: ResourceKind, _ value: String) -> String? {
+    addresses[.init(kind: kind, value: value)]
+  }
+  func file(_ content: String, folder: String, ending: String) -> String {
+    let path = "\(folder)/\(place).\(ending)"
+    files.append(.init(path: path, text: content))
+    return path
+  }
+  /// The same header with the same value is one variable, however many origins send it.
+  func variable(_ header: String, _ secret: String) -> String {
+    if let known = secrets.first(where: {
+      $0.header.lowercased() == header.lowercased() && $0.value == secret
+    }) {
+      return known.name
+    }
+    let name = names.name(from: header, in: "var", or: "header")
+    secrets.append(.init(name: name, header: header, value: secret))
+    return name
+  }
+}
