@@ -8,7 +8,7 @@ import Foundation
 extension MigrateCommand {
   struct Plan: FerryCommand {
     static let uses = AWSUse(
-      OverlapReader.actions, source: ExportActions.all + ZoneSessions.readingActions,
+      OverlapReader.actions, source: ClosureActions.all + ZoneSessions.readingActions,
       target: TargetReader.actions + QuotaReader.actions + ZoneSessions.readingActions,
       state: .writes)
     static let configuration = CommandConfiguration(
