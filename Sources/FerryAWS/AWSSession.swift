@@ -249,7 +249,8 @@ final class Wire: Sendable {
         log.debug(
           "answered",
           metadata: [
-            "operation": "\(request.operation)", "status": "\(response.status)",
+            "service": "\(request.service.signingName)", "operation": "\(request.operation)",
+            "status": "\(response.status)",
             "milliseconds": "\(Int(span * 1000))",
           ])
         let isSkew = state.withLock { state in

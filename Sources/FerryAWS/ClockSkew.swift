@@ -59,3 +59,9 @@ struct ClockSkew: Equatable, Sendable {
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
   ]
 }
+
+/// The Date header of an HTTP answer.
+package enum ServerDate {
+  /// nil for what is no IMF-fixdate (RFC 9110 §5.6.7).
+  package static func read(_ text: String) -> Date? { ClockSkew.httpDate(text) }
+}

@@ -56,6 +56,10 @@ package enum ClosureActions {
   /// Everything that a reader of the whole closure may call.
   package static let all: [String] = Set(
     operations.flatMap { kind, names in names.map { action(kind, $0) } }
-      + ["sts:GetCallerIdentity"]
   ).sorted()
+
+  /// What a reader of CloudFront's own configuration may call.
+  package static let configuration: [String] = all.filter {
+    $0.hasPrefix("cloudfront:") || $0.hasPrefix("sts:")
+  }
 }

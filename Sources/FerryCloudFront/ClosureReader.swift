@@ -45,13 +45,13 @@ package struct ClosureReader: Sendable {
   /// Where a bucket is looked for first.
   package var region: String
   package var reach: Reach
-  /// Calls in flight at once.
+  /// Calls in flight at once; the account's own rate holds them back.
   package var concurrency: Int
   package var progress: @Sendable (_ done: Int, _ of: Int) -> Void
 
   package init(
     transport: any ServiceTransport, account: AccountID, region: String = "us-east-1",
-    reach: Reach = .everything, concurrency: Int = 16,
+    reach: Reach = .everything, concurrency: Int = 64,
     progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
   ) {
     self.transport = transport

@@ -3,6 +3,13 @@ import Foundation
 
 /// Reads accounts as they are: many calls at once, and every read that failed is a gap.
 public struct InventoryReader: Sendable {
+  /// The IAM actions that reading an account needs.
+  public static let actions = [
+    "cloudformation:ListStackResources", "cloudformation:ListStacks",
+    "cloudfront:GetContinuousDeploymentPolicy", "cloudfront:GetDistribution",
+    "cloudfront:ListContinuousDeploymentPolicies", "cloudfront:ListDistributions",
+    "cloudfront:ListTagsForResource",
+  ]
   public struct Options: Sendable {
     /// Calls in flight at once.
     public var concurrency = 64

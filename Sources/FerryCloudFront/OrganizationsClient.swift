@@ -2,6 +2,11 @@ import FerryCore
 
 /// AWS Organizations: which accounts there are. Answers the management account and delegated administrators.
 public struct OrganizationsClient: Sendable {
+  /// The IAM actions that listing accounts needs.
+  public static let actions = [
+    "organizations:ListAccounts", "organizations:ListAccountsForParent",
+    "organizations:ListOrganizationalUnitsForParent",
+  ]
   public struct Account: Equatable, Hashable, Sendable {
     public var id: AccountID
     public var name: String

@@ -58,10 +58,13 @@ public struct ResourceClient: Sendable {
     }
   }
 
+  private var deliveries: LogDeliveryClient { LogDeliveryClient(cloudFront.transport) }
+
   // MARK: Reading
 
   /// nil when there is none.
   public func find(_ kind: ResourceKind, id: String) async throws(FerryError) -> Resource? {
+    if kind == .logDelivery { return try await deliveries.find(id) }
     do throws(FerryError) {
       return try await cloudFront.resource(kind, id)
     } catch {
@@ -172,6 +175,7 @@ public struct ResourceClient: Sendable {
     case .keyValueStore: return try await makeStore(name, config: config, tags: tags)
     case .realtimeLogConfig: return try await makeLogConfig(config)
     case .monitoringSubscription: return try await subscribe(name, config: config)
+    case .logDelivery: return try await deliveries.create(name, config: config)
     default: break
     }
     guard let it = Self.spelling(kind) else { throw Self.unknown(kind) }
@@ -203,6 +207,7 @@ public struct ResourceClient: Sendable {
         _ = try await cloudFront.call(
           "DeleteRealtimeLogConfig", method: "POST", path: "/delete-realtime-log-config",
           body: XElement("DeleteRealtimeLogConfigRequest", [XElement("Name", text: id)]))
+      case .logDelivery: try await deliveries.delete(id)
       case .monitoringSubscription:
         _ = try await cloudFront.call(
           "DeleteMonitoringSubscription", method: "DELETE",

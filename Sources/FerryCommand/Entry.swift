@@ -14,6 +14,7 @@ public enum Entry {
     signal(SIGPIPE, SIG_IGN)
     let builtIns = Root.configuration.subcommands.map { $0._commandName }.sorted()
     PluginsCommand.List.builtIns.withLock { names in names = builtIns }
+    CommandTree.roots.withLock { roots in roots = Root.configuration.subcommands }
     let arguments = hoisted(arguments)
     let wantsJSON = outputIsJSON(arguments)
     if arguments.first == "help", arguments.dropFirst().first == "exit-codes" {

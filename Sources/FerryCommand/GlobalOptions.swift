@@ -38,10 +38,13 @@ public struct GlobalOptions: ParsableArguments, Sendable {
 /// A command of edgeferry: parsed by ArgumentParser, run with a context, ended by an exit code.
 public protocol FerryCommand: AsyncParsableCommand, Sendable {
   var global: GlobalOptions { get }
+  /// What it may call itself.
+  static var uses: AWSUse { get }
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode
 }
 
 extension FerryCommand {
+  public static var uses: AWSUse { .none }
   /// The formats that this command can write; anything else is bad usage.
   public func formats(_ allowed: OutputFormat...) throws(FerryError) {
     guard allowed.contains(global.output) else {

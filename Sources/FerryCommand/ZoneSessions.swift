@@ -9,6 +9,10 @@ import Foundation
 ///
 /// Nothing is sent before the first question; each account proves itself once.
 public actor ZoneSessions {
+  /// The IAM actions that finding and reading a zone needs.
+  public static let readingActions = [
+    "route53:GetHostedZone", "route53:ListHostedZonesByName", "route53:ListResourceRecordSets",
+  ]
   /// Who changes a zone, in which account, and what a person should know of that choice.
   public struct Place: Sendable {
     public var editor: any ZoneEditor

@@ -120,7 +120,7 @@ extension JSONValue {
   /// Any Codable value as a JSON value, with edgeferry's date form.
   public static func of(_ value: some Encodable) -> JSONValue {
     do {
-      return try JSONDecoder().decode(JSONValue.self, from: FerryJSON.encoder.encode(value))
+      return try JSONTree.value(of: value)
     } catch {
       preconditionFailure("a value that cannot be written as JSON: \(error)")
     }
@@ -142,54 +142,20 @@ extension JSONValue {
 
   /// RFC 8785: members sorted by UTF-16 code units, no blanks, ECMAScript numbers.
   public var canonical: String {
-    var out = ""
+    var out = JSONBytes()
     write(into: &out)
-    return out
+    return String(decoding: out.bytes, as: UTF8.self)
   }
-  private func write(into out: inout String) {
+  func write(into out: inout JSONBytes) {
     switch self {
-    case .null: out += "null"
-    case .bool(let it): out += it ? "true" : "false"
-    case .int(let it): out += String(it)
-    case .double(let it): out += Self.ecmaScript(it)
-    case .string(let it): Self.quote(it, into: &out)
-    case .array(let items):
-      out += "["
-      for (index, item) in items.enumerated() {
-        if index > 0 { out += "," }
-        item.write(into: &out)
-      }
-      out += "]"
-    case .object(let members):
-      out += "{"
-      let keys = members.keys.sorted { $0.utf16.lexicographicallyPrecedes($1.utf16) }
-      for (index, key) in keys.enumerated() {
-        if index > 0 { out += "," }
-        Self.quote(key, into: &out)
-        out += ":"
-        members[key]?.write(into: &out)
-      }
-      out += "}"
+    case .null: out.raw("null")
+    case .bool(let it): out.raw(it ? "true" : "false")
+    case .int(let it): out.bytes.append(contentsOf: String(it).utf8)
+    case .double(let it): out.bytes.append(contentsOf: Self.ecmaScript(it).utf8)
+    case .string(let it): out.string(it)
+    case .array(let items): out.list(items) { $0.write(into: &$1) }
+    case .object(let members): out.object(members) { _, _, _ in false }
     }
-  }
-  private static func quote(_ text: String, into out: inout String) {
-    out += "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": out += "\\\""
-      case "\\": out += "\\\\"
-      case "\u{8}": out += "\\b"
-      case "\u{9}": out += "\\t"
-      case "\u{A}": out += "\\n"
-      case "\u{C}": out += "\\f"
-      case "\u{D}": out += "\\r"
-      case _ where scalar.value < 0x20:
-        let hex = String(scalar.value, radix: 16)
-        out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-      default: out.unicodeScalars.append(scalar)
-      }
-    }
-    out += "\""
   }
   /// ECMA-262 Number::toString, from Swift's shortest digits.
   static func ecmaScript(_ value: Double) -> String {

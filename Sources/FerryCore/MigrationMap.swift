@@ -1,15 +1,17 @@
 /// What cannot be copied, by what stands for it in the target account.
 public struct MigrationMap: Codable, Equatable, Sendable {
-  /// Source ARN: target ARN.
+  /// Source ARN, or the id of a certificate in IAM: target ARN.
   public var certificates: [String: String] = [:]
   public var webACLs: [String: String] = [:]
   public var lambdaFunctions: [String: String] = [:]
   public var realtimeLogConfigs: [String: String] = [:]
   public var kmsKeys: [String: String] = [:]
+  /// Source ARN: target ARN, of delivery destinations of CloudWatch Logs. One of a third account stays.
+  public var logDestinations: [String: String] = [:]
   /// Source name: target name. Buckets that are not named stay, and get a grant for the new distribution.
   public var buckets: [String: String] = [:]
-  /// Source id: target id, of VPC origins, trust stores, anycast IP lists, connection functions and IAM
-  /// certificates.
+  /// Source id: target id, of VPC origins, trust stores, anycast IP lists, connection functions, and of certificates
+  /// in IAM for which the target has one there, too.
   public var others: [String: String] = [:]
   /// Source number: target number.
   public var accounts: [AccountID: AccountID] = [:]
@@ -20,7 +22,8 @@ public struct MigrationMap: Codable, Equatable, Sendable {
     [(key: String, path: WritableKeyPath<MigrationMap, [String: String]> & Sendable)] = [
       ("certificates", \.certificates), ("webACLs", \.webACLs),
       ("lambdaFunctions", \.lambdaFunctions), ("realtimeLogConfigs", \.realtimeLogConfigs),
-      ("kmsKeys", \.kmsKeys), ("buckets", \.buckets), ("others", \.others),
+      ("kmsKeys", \.kmsKeys), ("logDestinations", \.logDestinations), ("buckets", \.buckets),
+      ("others", \.others),
       ("accounts", \.accounts),
     ]
 

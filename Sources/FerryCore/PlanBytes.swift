@@ -131,7 +131,7 @@ extension Plan {
 }
 
 extension JSONBytes {
-  mutating func value(_ value: JSONValue) { bytes.append(contentsOf: value.canonical.utf8) }
+  mutating func value(_ value: JSONValue) { value.write(into: &self) }
   mutating func list<T>(_ items: [T], _ write: (T, inout JSONBytes) -> Void) {
     raw("[")
     for (index, item) in items.enumerated() {
@@ -145,7 +145,11 @@ extension JSONBytes {
     _ members: [String: JSONValue], _ write: (String, JSONValue, inout JSONBytes) -> Bool
   ) {
     raw("{")
-    let keys = members.keys.sorted { $0.utf16.lexicographicallyPrecedes($1.utf16) }
+    let keys = members.keys.sorted { one, other in
+      // Of ASCII, bytes are UTF-16's order too, and what `<` compares.
+      one.utf8.count == one.utf16.count && other.utf8.count == other.utf16.count
+        ? one < other : one.utf16.lexicographicallyPrecedes(other.utf16)
+    }
     for (index, key) in keys.enumerated() {
       if index > 0 { raw(",") }
       string(key)

@@ -4,7 +4,8 @@
 /// the CallerReference in their config, a monitoring subscription by its distribution.
 public struct ResourceDraft: Codable, Equatable, Sendable {
   public var kind: ResourceKind
-  /// The name in the target account; of a monitoring subscription the distribution's id or a reference to it.
+  /// The name in the target account; of a monitoring subscription the distribution's id or a reference to it, of a log
+  /// delivery `SOURCE/DESTINATION-ARN`.
   public var name: String
   /// Digest of the config that it is made from: an image of the plan, or of the state database alone.
   public var image: String

@@ -23,7 +23,7 @@ public enum ResourceKind: String, Codable, CaseIterable, Hashable, Sendable {
   case anycastIPList = "anycast-ip-list"
   case trustStore = "trust-store"
   case connectionFunction = "connection-function"
-  // Of other services; these are mapped, never made.
+  // Of other services; these are mapped, never made, but for log deliveries.
   case certificate
   case serverCertificate = "server-certificate"
   case webACL = "web-acl"

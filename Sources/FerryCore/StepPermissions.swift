@@ -5,6 +5,17 @@ extension Step {
   public var permissions: Set<String> {
     var out: Set<String> = []
     switch action {
+    case .create(let draft) where draft.kind == .logDelivery:
+      out.insert("cloudfront:AllowVendedLogDeliveryForResource")
+      out.formUnion(
+        ["CreateDelivery", "DescribeDeliveries", "GetDeliverySource", "PutDeliverySource"].map {
+          "logs:\($0)"
+        })
+    case .delete(.logDelivery, _):
+      out.formUnion(
+        ["DeleteDelivery", "DeleteDeliverySource", "DescribeDeliveries", "GetDeliverySource"].map {
+          "logs:\($0)"
+        })
     case .create(let draft):
       out.formUnion(draft.kind.createActions.map { "cloudfront:\($0)" })
       if draft.kind == .keyValueStore, draft.content != nil {
@@ -87,15 +98,40 @@ extension ResourceKind {
     case .keyValueStore: ["CreateKeyValueStore", "DescribeKeyValueStore", "TagResource"]
     case .monitoringSubscription: ["CreateMonitoringSubscription", "GetMonitoringSubscription"]
     case .realtimeLogConfig: ["CreateRealtimeLogConfig", "GetRealtimeLogConfig"]
-    default: ["Create\(operationName)", "Get\(operationName)", listAction]
+    default: ["Create\(operationName)", getAction, listAction]
     }
   }
   var deleteActions: [String] {
     switch self {
-    case .function: ["DeleteFunction", "DescribeFunction"]
+    case .function: ["DeleteFunction", "DescribeFunction", "GetFunction"]
     case .keyValueStore: ["DeleteKeyValueStore", "DescribeKeyValueStore"]
-    default: ["Delete\(operationName)", "Get\(operationName)"]
+    default: ["Delete\(operationName)", getAction]
     }
+  }
+  /// What listing and reading those of the kind needs.
+  public var readActions: [String] {
+    switch self {
+    case .function: ["DescribeFunction", "GetFunction", "ListFunctions"]
+    case .keyValueStore: ["DescribeKeyValueStore", "ListKeyValueStores"]
+    case .monitoringSubscription: ["GetMonitoringSubscription"]
+    case .realtimeLogConfig: ["GetRealtimeLogConfig"]
+    case .vpcOrigin: ["GetVpcOrigin"]
+    default: Self.spelt.contains(self) ? [getAction, listAction] : []
+    }
+  }
+  /// What is read is the thing with its config, also where that has a name of its own.
+  private var getAction: String {
+    self == .fieldLevelEncryption ? "GetFieldLevelEncryption" : "Get\(operationName)"
+  }
+  /// Those whose calls differ by the kind's name alone.
+  static let spelt: [ResourceKind] = [
+    .originAccessControl, .originAccessIdentity, .cachePolicy, .originRequestPolicy,
+    .responseHeadersPolicy, .publicKey, .keyGroup, .fieldLevelEncryptionProfile,
+    .fieldLevelEncryption,
+  ]
+  /// The calls of such a kind.
+  var spelledActions: [String] {
+    ["Create\(operationName)", "Delete\(operationName)", getAction, listAction]
   }
   private var listAction: String {
     switch self {

@@ -33,6 +33,8 @@ public final class DNSEngine: DNSTransport, UpdateTransport, Sendable {
   private let now: @Sendable () -> Date
 
   /// - Throws: `.badInput` when the CA file cannot be read.
+  /// The ldns in use.
+  public static var libraryVersion: String { String(cString: ldns_version()) }
   public init(_ options: Options = Options()) throws(FerryError) {
     https = try DNSOverHTTPS(caFile: options.caFile)
     now = options.now

@@ -72,6 +72,8 @@ public final class HTTPEngine: @unchecked Sendable {
   private let inbox = Locked(Inbox())
 
   /// - Throws: `.badInput` when the CA file cannot be read.
+  /// As libcurl says it, such as `libcurl/8.5.0 OpenSSL/3.0.13 …`.
+  public static var libraryVersion: String { String(cString: curl_version()) }
   public init(_ options: Options = Options()) throws(FerryError) {
     self.options = options
     if let file = options.caFile, access(file, R_OK) != 0 {

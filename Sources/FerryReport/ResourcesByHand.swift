@@ -23,6 +23,12 @@ extension ByHand {
       return [
         "aws cloudfront create-monitoring-subscription --distribution-id \(name) --monitoring-subscription RealtimeMetricsSubscriptionConfig={RealtimeMetricsSubscriptionStatus=Enabled}"
       ]
+    case .logDelivery:
+      return [image] + edit + [
+        "# the delivery's name is SOURCE/DESTINATION: \(name)",
+        "aws logs put-delivery-source --region us-east-1 --name SOURCE --resource-arn ARN --log-type ACCESS_LOGS",
+        "aws logs create-delivery --region us-east-1 --delivery-source-name SOURCE --delivery-destination-arn DESTINATION",
+      ]
     case .realtimeLogConfig:
       return [image] + edit + [
         "aws cloudfront create-realtime-log-config --cli-input-json file://config.json"
@@ -49,6 +55,13 @@ extension ByHand {
       ]
     case .monitoringSubscription:
       return ["aws cloudfront delete-monitoring-subscription --distribution-id \(it)"]
+    case .logDelivery:
+      return [
+        "# the delivery's name is SOURCE/DESTINATION: \(it)",
+        "aws logs describe-deliveries --region us-east-1",
+        "aws logs delete-delivery --region us-east-1 --id ID",
+        "aws logs delete-delivery-source --region us-east-1 --name SOURCE",
+      ]
     case .realtimeLogConfig: return ["aws cloudfront delete-realtime-log-config --name \(it)"]
     default:
       return [

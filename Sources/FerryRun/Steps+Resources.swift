@@ -63,6 +63,8 @@ extension Runner {
       }
       return .absent
     }
+    // The source of a delivery that was not made is named after the copy: nobody else's.
+    if draft.kind == .logDelivery, found.document?.first("DestinationArn") == nil { return .absent }
     let differences = wanted.differences(to: found.document ?? XElement("None")).filter {
       !["ARN", "Id", "Status", "LastModifiedTime"].contains($0.path)
     }

@@ -5,6 +5,7 @@ import Handover
 import Inventories
 import Lab
 import Migration
+import Operations
 import Orphans
 import Sweeps
 
@@ -17,6 +18,8 @@ struct Edgeferry: RootCommand {
     CutoverCommand.self,
     HandoverCommand.self,
     SweepCommand.self,
+    DoctorCommand.self,
+    PermissionsCommand.self,
     LabCommand.self,
   ]
 

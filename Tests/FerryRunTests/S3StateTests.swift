@@ -325,7 +325,8 @@ struct S3StateTests {
     #expect(try await life(counted, world) == .done)
     print("kill test: \(counted.requests) requests to the bucket")
     for number in 1...counted.requests {
-      for isAfter in [false, true] {
+      // Lost answers are a test of their own; here they are met now and then.
+      for isAfter in number % 3 == 0 ? [false, true] : [false] {
         let (bucket, world) = try await prepared()
         _ = try await life(
           bucket.meeting { _, at in

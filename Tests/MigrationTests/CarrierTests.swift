@@ -286,4 +286,55 @@ struct CarrierTests {
     #expect(counts.carried > 10 && counts.refused > 3)
     print("corpus: \(counts.carried) carried as they are, \(counts.refused) ask for a map")
   }
+
+  static let new = "arn:aws:acm:us-east-1:222222222222:certificate/new"
+  @Test func `the older names of a certificate follow it`() throws {
+    let account = try Self.account(
+      "<ViewerCertificate><ACMCertificateArn>arn:c</ACMCertificateArn><Certificate>arn:c</Certificate><CertificateSource>acm</CertificateSource></ViewerCertificate>"
+    )
+    var map = MigrationMap()
+    map.certificates["arn:c"] = Self.new
+    #expect(
+      Self.edits(Self.carrier(account, map: map), account) == [
+        .init(path: "ViewerCertificate/ACMCertificateArn", from: "arn:c", to: Self.new),
+        .init(path: "ViewerCertificate/Certificate", from: "arn:c", to: Self.new),
+      ])
+  }
+
+  @Test func `a certificate in IAM gives way to the one of ACM that it is mapped to`() throws {
+    let account = try Self.account(
+      "<ViewerCertificate><IAMCertificateId>AS1</IAMCertificateId><SSLSupportMethod>sni-only</SSLSupportMethod><Certificate>AS1</Certificate><CertificateSource>iam</CertificateSource></ViewerCertificate>"
+    )
+    var asking = Self.carrier(account)
+    #expect(asking.rewriting(account.distributions[0].config, of: .distribution).isEmpty)
+    #expect(asking.missing.map { [$0.section, $0.id] } == [["certificates", "AS1"]])
+    var map = MigrationMap()
+    map.certificates["AS1"] = Self.new
+    let target = TargetScene(
+      account: "222222222222",
+      certificates: [.init(arn: Self.new, names: ["*.example.com"], isIssued: true)])
+    let carrier = Self.carrier(account, target: target, map: map)
+    #expect(carrier.certificateNames(for: account.distributions[0]) == ["*.example.com"])
+    let config = account.distributions[0].config
+    let copy = config.edited(Self.edits(carrier, account), shape: "DistributionConfig")
+    #expect(
+      copy.first("ViewerCertificate")?.xml
+        == "<ViewerCertificate><ACMCertificateArn>\(Self.new)</ACMCertificateArn><SSLSupportMethod>sni-only</SSLSupportMethod><Certificate>\(Self.new)</Certificate><CertificateSource>acm</CertificateSource></ViewerCertificate>"
+    )
+    // What `migrate verify` says of it.
+    func side(_ account: Inventory.Account) -> Comparison.Side { .init(account: account) }
+    var there = account
+    there.id = "222222222222"
+    there.distributions[0].id = "E2"
+    there.distributions[0].config = copy
+    for (entries, isMeant) in [(map, true), (MigrationMap(), false)] {
+      var intent = Comparison.Intent()
+      intent.map = entries
+      let found = Comparison.differences(
+        of: [.init(source: "E1", target: "E2")], source: side(account), target: side(there),
+        intent: intent
+      ).filter { $0.path.contains("ViewerCertificate") }
+      #expect(found.count == 3 && found.allSatisfy { $0.expected == isMeant }, "\(found)")
+    }
+  }
 }

@@ -167,8 +167,9 @@ struct ComparisonTests {
           .logDelivery, id: "d",
           json: [
             "source": [
-              "resourceArns": ["arn:aws:cloudfront::111111111111:distribution/EPRIMARY"]
-            ]
+              "resourceArns": ["arn:aws:cloudfront::111111111111:distribution/EPRIMARY"],
+              "logType": "ACCESS_LOGS",
+            ], "delivery": ["deliveryDestinationArn": "arn:aws:logs:us-east-1:1:d"],
           ]))
     },
     Case(path: "distribution/EPRIMARY") {

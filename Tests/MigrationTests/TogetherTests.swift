@@ -233,7 +233,7 @@ struct TogetherTests {
       )
     }
     let whole = try await run(nil)
-    for kill in stride(from: 3, to: whole.calls, by: max(1, whole.calls / 40)) {
+    for kill in stride(from: 3, to: whole.calls, by: max(1, whole.calls / 20)) {
       #expect(try await run(kill).facts == whole.facts, "\(kill)")
     }
   }

@@ -23,13 +23,31 @@ struct HistoryTests {
 
   @Test func `a day sums what came and went, and ends as its last sweep left it`() {
     let history = SweepHistory([
-      "1": [run(0, new: 2), run(1, new: 1, inGrace: 2), run(24, inGrace: 1, due: 2, removed: 2)],
+      "1": [
+        run(0, new: 2, inGrace: 2), run(1, new: 1, inGrace: 3), run(24, inGrace: 1, removed: 2),
+      ],
       "2": [run(2, due: 1)],
     ])
     #expect(history.days.map(\.day) == ["2026-11-01", "2026-11-02"])
     #expect(history.days[0].new == 3 && history.days[0].inGrace == 3 && history.days[0].due == 1)
     #expect(history.days[0].accounts == 2)
     #expect(history.days[1].removed == 2 && history.days[1].due == 0 && history.days[1].open == 1)
+  }
+
+  @Test func `the sweeps of a day gone by become one that says the same`() {
+    var ledger = AccountLedger(account: "1", at: noon)
+    for hours in [0.0, 1, 2, 24, 25] {
+      var it = AccountLedger.Run(at: noon + hours * 3600)
+      it.new = 1
+      it.inGrace = Int(hours) + 1
+      it.removed = hours == 1 ? 1 : 0
+      ledger.runs.append(it)
+    }
+    let before = SweepHistory(["1": ledger.history])
+    ledger.fold(before: noon + 25 * 3600)
+    #expect(ledger.runs.count == 3)
+    #expect(SweepHistory(["1": ledger.history]) == before)
+    #expect(before.days[0].new == 3 && before.days[0].removed == 1 && before.days[0].inGrace == 3)
   }
 
   @Test func `what came before the date asked for is left out`() {

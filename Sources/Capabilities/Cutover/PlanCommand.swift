@@ -6,6 +6,8 @@ import Foundation
 
 /// `edgeferry cutover plan`: look at the names, reckon the schedule, write the plan and its rollback plan.
 struct PlanCommand: FerryCommand {
+  static let uses = AWSUse(
+    ZoneSessions.readingActions + ["cloudfront:GetDistribution"], state: .writes)
   static let configuration = CommandConfiguration(
     commandName: "plan",
     abstract: "Plan the move of names to another target, with clock times and a rollback plan.",

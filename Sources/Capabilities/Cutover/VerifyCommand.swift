@@ -7,6 +7,9 @@ import Foundation
 
 /// `edgeferry cutover verify`: whether names have moved, in DNS and in traffic; 0 only for both.
 struct VerifyCommand: FerryCommand {
+  static let uses = AWSUse([
+    "cloudfront:ListDistributions", "cloudwatch:GetMetricData",
+  ])
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Prove that names have moved: in DNS, and in what is served.",

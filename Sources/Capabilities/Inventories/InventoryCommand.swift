@@ -14,6 +14,7 @@ public struct InventoryCommand: AsyncParsableCommand {
   public init() {}
 
   struct Take: FerryCommand {
+    static let uses = AWSUse(InventoryReader.actions)
     static let configuration = CommandConfiguration(
       abstract: "Read accounts into the file --out.",
       discussion: "Values of origin headers are replaced by their SHA-256 unless --include-secrets."

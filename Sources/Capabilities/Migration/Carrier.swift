@@ -47,6 +47,7 @@ struct Carrier {
   }
 
   let closure: Inventory.Account
+  private let index: ResourceIndex
   let managed: Set<String>
   let target: TargetScene
   /// Filled with what could be matched.
@@ -65,6 +66,7 @@ struct Carrier {
     planName: String
   ) {
     self.closure = closure
+    index = ResourceIndex(closure.resources)
     self.managed = managed
     self.target = target
     self.map = map
@@ -103,9 +105,7 @@ struct Carrier {
     return out
   }
   private func resource(_ kind: ResourceKind, _ id: String) -> Inventory.Resource? {
-    closure.resources.first {
-      $0.kind == kind && ($0.id == id || $0.arn == id || $0.name == id)
-    }
+    index[kind, id]
   }
 
   // MARK: One thing
@@ -210,10 +210,32 @@ struct Carrier {
         out += vpcOrigin(reference, in: config)
         continue
       }
+      if reference.kind == .serverCertificate, let arn = map.certificates[reference.id] {
+        // The one of IAM gives way to one of ACM.
+        let path = "ViewerCertificate/ACMCertificateArn"
+        out.append(.init(path: reference.path, from: from, to: nil))
+        out.append(.init(path: path, from: config.value(at: path), to: arn))
+        continue
+      }
       guard let to = successor(of: reference, text: from), to != from else { continue }
       out.append(.init(path: reference.path, from: from, to: to))
     }
-    return out
+    return out + Self.echoes(in: config, of: out)
+  }
+  /// `Certificate` and `CertificateSource`, older names of what stands beside them, follow it.
+  ///
+  /// - Source: CloudFront API Reference, ViewerCertificate.
+  private static func echoes(in config: XElement, of edits: [ConfigEdit]) -> [ConfigEdit] {
+    let place = "ViewerCertificate"
+    var wanted: [(path: String, text: String)] = []
+    for (name, source) in [("ACMCertificateArn", "acm"), ("IAMCertificateId", "iam")] {
+      guard let to = edits.first(where: { $0.path == "\(place)/\(name)" })?.to else { continue }
+      wanted = [("\(place)/Certificate", to), ("\(place)/CertificateSource", source)]
+    }
+    return wanted.compactMap { path, text in
+      guard let from = config.value(at: path), from != text else { return nil }
+      return ConfigEdit(path: path, from: from, to: text)
+    }
   }
   /// One that is shared through AWS RAM stays, with its owner named; any other one has to be mapped.
   private mutating func vpcOrigin(_ reference: Reference, in config: XElement) -> [ConfigEdit] {
@@ -249,7 +271,11 @@ struct Carrier {
     case .lambdaFunction:
       return mapped(
         "lambdaFunctions", map.lambdaFunctions, "a function of another account cannot be used")
-    case .vpcOrigin, .trustStore, .anycastIPList, .connectionFunction, .serverCertificate:
+    case .serverCertificate:
+      return map.others[reference.id]
+        ?? mapped(
+          "certificates", [:], "the key of a certificate in IAM cannot be read: give one of ACM")
+    case .vpcOrigin, .trustStore, .anycastIPList, .connectionFunction:
       return mapped("others", map.others, "a \(kind.rawValue) is not copied")
     case .bucket:
       guard let to = map.buckets[reference.id] else { return nil }
@@ -336,9 +362,10 @@ struct Carrier {
   }
   /// Names on the certificate that the target will show; nil when it is none that was read.
   func certificateNames(for it: Inventory.Distribution) -> [String]? {
-    guard let arn = it.config.text(at: "ViewerCertificate/ACMCertificateArn"), !arn.isEmpty else {
-      return nil
+    let texts = ["ACMCertificateArn", "IAMCertificateId"].compactMap {
+      it.config.text(at: "ViewerCertificate/\($0)")
     }
+    guard let arn = texts.first(where: { !$0.isEmpty }) else { return nil }
     let successor = map.certificates[arn] ?? (isSameAccount ? arn : "")
     return target.certificates.first { $0.arn == successor }?.names
       ?? (isSameAccount

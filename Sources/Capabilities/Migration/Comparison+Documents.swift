@@ -167,6 +167,9 @@ extension Comparison {
     if place.source == "CallerReference", old != nil, new != nil {
       return (true, "every copy has its own")
     }
+    if scene.kind == .distribution, replacesIAMCertificate(place, scene) {
+      return (true, "mapped to a certificate of ACM")
+    }
     if scene.kind == .keyValueStore, ["ARN", "Id", "LastModifiedTime"].contains(place.source) {
       return (true, "the copy's own")
     }
@@ -184,6 +187,20 @@ extension Comparison {
       return (true, "mapped under accounts:")
     }
     return (false, nil)
+  }
+
+  static let iamCertificate = "ViewerCertificate/IAMCertificateId"
+  static let acmCertificate = "ViewerCertificate/ACMCertificateArn"
+  /// Whether the place tells of a certificate in IAM that the map or the plan puts one of ACM in the place of.
+  private func replacesIAMCertificate(_ place: Place, _ scene: Scene) -> Bool {
+    guard
+      [Self.iamCertificate, Self.acmCertificate, "ViewerCertificate/CertificateSource"].contains(
+        place.source),
+      let id = scene.source[Self.iamCertificate]?.id,
+      let arn = intent.successors[id] ?? intent.map.certificates[id]
+    else { return false }
+    return scene.target[Self.acmCertificate]?.id == arn
+      && scene.target[Self.iamCertificate] == nil
   }
 
   private mutating func reference(

@@ -9,15 +9,17 @@ import Foundation
 struct Comparison {
   /// One account, as it was read.
   struct Side: Sendable {
-    var account: Inventory.Account
+    var account: Inventory.Account { didSet { index = ResourceIndex(account.resources) } }
     /// Ids of AWS's own policies.
-    var managed: Set<String> = []
+    let managed: Set<String>
+    private var index: ResourceIndex
 
-    func resource(_ kind: ResourceKind, _ id: String) -> Inventory.Resource? {
-      account.resources.first {
-        $0.kind == kind && ($0.id == id || $0.arn == id || $0.name == id)
-      }
+    init(account: Inventory.Account, managed: Set<String> = []) {
+      self.account = account
+      self.managed = managed
+      index = ResourceIndex(account.resources)
     }
+    func resource(_ kind: ResourceKind, _ id: String) -> Inventory.Resource? { index[kind, id] }
     func distribution(_ id: String) -> Inventory.Distribution? {
       account.distributions.first { $0.id == id || $0.domainName.lowercased() == id.lowercased() }
     }
@@ -168,18 +170,7 @@ struct Comparison {
         subscriptions.1 ?? XElement("MonitoringSubscription"), .monitoringSubscription,
         at: "\(place)/MonitoringSubscription")
     }
-    func deliveries(_ side: Side, _ it: Inventory.Distribution) -> Int {
-      side.account.resources.count { resource in
-        resource.kind == .logDelivery
-          && resource.json?["source"]?["resourceArns"]?.array?.contains(.string(it.arn)) ?? false
-      }
-    }
-    let counts = (deliveries(self.source, source), deliveries(self.target, target))
-    if counts.0 != counts.1 {
-      differ(
-        "\(place)/logDeliveries", "\(counts.0)", "\(counts.1)", false,
-        "deliveries of standard logs (v2) are not copied: set them up in the target")
-    }
+    deliveries(source, target, at: place)
   }
 
   // MARK: Policies for continuous deployment

@@ -96,7 +96,7 @@ extension Crossing {
     .resource(.serverCertificate): { _ in
       (
         "the private key of a certificate in IAM cannot be read",
-        "the key and chain for an upload to the target, or a certificate of ACM"
+        "an issued certificate of ACM in us-east-1 of the target, mapped under certificates: by this id; or the key and chain for an upload there"
       )
     },
     .resource(.webACL): { it in
@@ -181,8 +181,8 @@ extension Crossing {
     },
     .resource(.logDelivery): { _ in
       (
-        "a log delivery names the distribution's ARN",
-        "a delivery destination that the target may use; across accounts it needs a destination policy"
+        "a log delivery names the distribution's ARN, so the copy gets one of its own",
+        "a delivery destination that the target may use, mapped under logDestinations:; across accounts it needs a destination policy"
       )
     },
     .resource(.publicKey): { _ in

@@ -7,6 +7,7 @@ import Foundation
 
 extension MigrateCommand {
   struct Export: FerryCommand {
+    static let uses = AWSUse(ClosureActions.all)
     static let configuration = CommandConfiguration(
       abstract: "Read distributions and everything they refer to into the file --out.",
       discussion:

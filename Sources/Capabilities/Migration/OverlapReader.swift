@@ -5,6 +5,11 @@ import FerryCore
 /// Who holds a name, or one over or under it: what CloudFront tells the one who holds it, and what the accounts that
 /// can be read list.
 struct OverlapReader: Sendable {
+  /// The IAM actions that it needs in both accounts.
+  static let actions = [
+    "cloudfront:ListConflictingAliases", "cloudfront:ListDistributions",
+    "cloudfront:ListDomainConflicts",
+  ]
   /// The aliases of one account.
   struct Listed: Sendable {
     var account: AccountID
@@ -23,9 +28,15 @@ struct OverlapReader: Sendable {
     var told: Set<AliasScene.Overlap> = []
     var unheard: [String] = []
     var heard = false
-    for list in [client.domainConflicts, client.conflictingAliases] {
+    let client = client
+    let answers = await TargetReader.each([false, true]) { isOlder throws(FerryError) in
+      isOlder
+        ? try await client.conflictingAliases(alias, distribution: distribution.id)
+        : try await client.domainConflicts(alias, distribution: distribution.id)
+    }
+    for answer in answers {
       do throws(FerryError) {
-        for it in try await list(alias, distribution.id) {
+        for it in try answer.get() {
           let isOwn = Self.matches(it.distribution, distribution.id)
           told.insert(
             .init(

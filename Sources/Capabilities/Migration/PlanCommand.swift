@@ -7,6 +7,10 @@ import Foundation
 
 extension MigrateCommand {
   struct Plan: FerryCommand {
+    static let uses = AWSUse(
+      OverlapReader.actions, source: ClosureActions.all + ZoneSessions.readingActions,
+      target: TargetReader.actions + QuotaReader.actions + ZoneSessions.readingActions,
+      state: .writes)
     static let configuration = CommandConfiguration(
       commandName: "plan",
       abstract: "Plan the move of distributions to another account, with the way back.",

@@ -3,10 +3,15 @@ import FerryCore
 
 /// What the target account has already under the names that the move would take, and its certificates.
 struct TargetReader: Sendable {
+  /// The IAM actions that it needs: of each kind that may be carried, what lists and reads it.
+  static let actions =
+    Carrier.order.flatMap(\.readActions).map { "cloudfront:\($0)" } + [
+      "acm:DescribeCertificate", "acm:ListCertificates",
+    ]
   var transport: any ServiceTransport
   var account: AccountID
   /// Calls in flight at once.
-  static let concurrency = 16
+  static let concurrency = 64
 
   /// - Throws: `interrupted`; anything else that cannot be read is a gap.
   func read(for closure: Inventory.Account) async throws(FerryError) -> TargetScene {

@@ -9,6 +9,7 @@ import FerryRun
 
 extension MigrateCommand {
   struct Verify: FerryCommand {
+    static let uses = AWSUse(ClosureActions.all, state: .reads)
     static let configuration = CommandConfiguration(
       abstract: "Compare source and target: every field, and what both edges answer.",
       discussion: """

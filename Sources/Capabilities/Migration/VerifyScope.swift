@@ -73,6 +73,9 @@ struct VerifyScope {
   /// What the plan writes instead of the source's texts; what refers to its own steps is compared by content.
   private mutating func learn(_ edits: [ConfigEdit]) {
     for edit in edits {
+      if edit.path == Comparison.iamCertificate, let id = edit.from, edit.to == nil {
+        intent.successors[id] = edits.first { $0.path == Comparison.acmCertificate }?.to
+      }
       guard let from = edit.from, let to = edit.to, !from.isEmpty, !to.isEmpty, !to.contains("${"),
         !edit.path.hasPrefix("Aliases"), edit.path != "CallerReference"
       else { continue }

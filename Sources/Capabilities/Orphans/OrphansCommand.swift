@@ -1,4 +1,5 @@
 import ArgumentParser
+import FerryCloudFront
 import FerryCommand
 import FerryCore
 import FerryReport
@@ -37,6 +38,7 @@ public struct OrphansCommand: AsyncParsableCommand {
   }
 
   struct Discover: FerryCommand {
+    static let uses = AWSUse(InventoryReader.actions)
     static let configuration = CommandConfiguration(
       abstract: "Find orphans, with evidence; only reads.")
     @OptionGroup var source: Source
@@ -113,6 +115,7 @@ public struct OrphansCommand: AsyncParsableCommand {
   }
 
   struct PlanCommand: FerryCommand {
+    static let uses = AWSUse(InventoryReader.actions, state: .writes)
     static let configuration = CommandConfiguration(
       commandName: "plan", abstract: "Plan the removal of orphans, with its rollback plan.",
       discussion:
@@ -146,6 +149,7 @@ public struct OrphansCommand: AsyncParsableCommand {
   }
 
   struct Detach: FerryCommand {
+    static let uses = AWSUse(InventoryReader.actions, state: .writes)
     static let configuration = CommandConfiguration(
       abstract:
         "Plan to take the policy off a primary, for changes that are refused while one is attached."
@@ -171,6 +175,7 @@ public struct OrphansCommand: AsyncParsableCommand {
   }
 
   struct Reattach: FerryCommand {
+    static let uses = AWSUse(InventoryReader.actions, state: .writes)
     static let configuration = CommandConfiguration(
       abstract: "Plan to put a detached policy back on its primary.",
       discussion:

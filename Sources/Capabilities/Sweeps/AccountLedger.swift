@@ -16,9 +16,6 @@ struct AccountLedger: Codable, Equatable, Sendable {
   var runs: [Run] = []
   /// A plan that a sweep began and has not seen the end of.
   var acting: Acting?
-  /// The distributions as last read, header values redacted: a listed version that is still one of these
-  /// is not read again.
-  var known: [Inventory.Distribution] = []
   /// What the last sweep could not read.
   var gaps: [Inventory.Gap] = []
 
@@ -52,9 +49,10 @@ struct AccountLedger: Codable, Equatable, Sendable {
     var text: String { "\(code):\(id)" }
     static func < (left: Key, right: Key) -> Bool { (left.code, left.id) < (right.code, right.id) }
   }
-  /// One sweep in numbers.
+  /// One sweep in numbers; of days gone by, all sweeps of the day as one.
   struct Run: Codable, Equatable, Sendable {
     var at: Date
+    /// Those seen for the first time, which are in their grace period too.
     var new = 0
     var inGrace = 0
     var due = 0
@@ -106,10 +104,31 @@ struct AccountLedger: Codable, Equatable, Sendable {
   mutating func remove(_ resources: Set<String>, by plan: String, at: Date) {
     for index in entries.indices
     where entries[index].isOpen && resources.contains(entries[index].key.id) {
-      if !runs.isEmpty { runs[runs.count - 1].removed += 1 }
+      if !runs.isEmpty {
+        runs[runs.count - 1].removed += 1
+        if entries[index].state == .due { runs[runs.count - 1].due -= 1 }
+      }
       entries[index].state = .removed
       entries[index].closedAt = at
       entries[index].plan = plan
     }
+  }
+
+  /// Makes one of all sweeps of a day that is over, so that the history grows by days.
+  mutating func fold(before now: Date) {
+    func day(_ date: Date) -> Substring { Timestamp.text(date).prefix(10) }
+    var out: [Run] = []
+    for run in runs {
+      guard let last = out.last, day(last.at) == day(run.at), day(run.at) != day(now) else {
+        out.append(run)
+        continue
+      }
+      var whole = run
+      whole.new += last.new
+      whole.healed += last.healed
+      whole.removed += last.removed
+      out[out.count - 1] = whole
+    }
+    runs = out
   }
 }

@@ -65,6 +65,7 @@ func sweepDate(_ text: String, option: String) throws(FerryError) -> Date {
 
 extension SweepCommand {
   struct Report: FerryCommand {
+    static let uses = AWSUse(state: .reads)
     static let configuration = CommandConfiguration(
       commandName: "report", abstract: "What the sweeps of this state found, shards together.",
       discussion: """
@@ -115,6 +116,7 @@ extension SweepCommand {
   }
 
   struct History: FerryCommand {
+    static let uses = AWSUse(state: .reads)
     static let configuration = CommandConfiguration(
       commandName: "history", abstract: "What the sweeps of this state found and did, by day.")
     @Option(help: "Only since then: a date, or an RFC 3339 time.") var since: String?

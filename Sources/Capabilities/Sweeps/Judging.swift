@@ -83,6 +83,7 @@ struct Judging {
       } else if it.firstSeen == now {
         out.entries[index].state = .new
         run.new += 1
+        run.inGrace += 1
       } else {
         out.entries[index].state = .inGrace
         run.inGrace += 1
@@ -90,13 +91,7 @@ struct Judging {
     }
     out.entries.sort { ($0.key, $0.firstSeen) < ($1.key, $1.firstSeen) }
     out.runs.append(run)
-    if run.gaps == 0 {
-      out.known = account.distributions.map {
-        var it = $0
-        it.config = it.config.redacted
-        return it
-      }
-    }
+    out.fold(before: now)
     return out
   }
 

@@ -77,13 +77,15 @@ struct SweepObserver: Sendable {
           why: "the credentials for it belong to \(account)", next: "correct sweep.organization")
       }
       out.account = account
-      let old = try await store.ledger(of: account)
+      let (old, version) = try await store.lastRead(of: account)
       var options = context.readerOptions(session, includeSecrets: false, tags: .ofStaging)
       options.stacksAreNeeded = false
-      options.known = Dictionary((old?.known ?? []).map { ($0.id, $0) }) { first, _ in first }
+      options.known = old.distributions
       let judging = try await judging(
         InventoryReader(CloudFrontClient(session.transport), account: account, options: options),
         keeps: keeps)
+      let read = LastRead(judging.account.distributions, after: old)
+      if read != old { try await store.save(read, of: account, expecting: version) }
       out.gaps = judging.inventory.gaps
       out.quotas = judging.report.quotas
       let ledger = try await store.changeLedger(of: account) { (old) throws(FerryError) in

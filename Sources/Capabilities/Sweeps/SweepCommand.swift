@@ -18,6 +18,9 @@ public struct SweepCommand: AsyncParsableCommand {
   public init() {}
 
   struct Run: FerryCommand {
+    static let uses = AWSUse(
+      InventoryReader.actions, organization: OrganizationsClient.actions,
+      applying: RemovalPlanner.actions, state: .writes)
     static let configuration = CommandConfiguration(
       commandName: "run", abstract: "Look at every account once and write the ledger.",
       discussion: """
@@ -237,6 +240,7 @@ public struct SweepCommand: AsyncParsableCommand {
   }
 
   struct KeepCommand: FerryCommand {
+    static let uses = AWSUse(state: .writes)
     static let configuration = CommandConfiguration(
       commandName: "keep", abstract: "Leave a policy or distribution alone until a date.",
       discussion: "Its clock goes on: it is due on that date if its grace period is over by then.")

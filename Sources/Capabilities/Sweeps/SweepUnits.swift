@@ -201,6 +201,11 @@ struct SweepUnits: Sendable {
       String(name), String(rest.dropFirst(name.count).drop { $0 == "/" })
     )
   }
+  /// As the items of a statement's `Action`.
+  private static func lines(_ actions: Set<String>) -> String {
+    let indent = String(repeating: " ", count: 18)
+    return actions.sorted().map { "- \($0)" }.joined(separator: "\n" + indent)
+  }
   /// - Source: CloudFormation Template Reference, AWS::Scheduler::Schedule, AWS::ECS::TaskDefinition.
   private var eventbridge: String {
     let objects = bucket.prefix.isEmpty ? "*" : "\(bucket.prefix)/*"
@@ -215,10 +220,7 @@ struct SweepUnits: Sendable {
                     - Sid: Remove
                       Effect: Allow
                       Action:
-                        - cloudfront:UpdateDistribution
-                        - cloudfront:DeleteDistribution
-                        - cloudfront:UpdateContinuousDeploymentPolicy
-                        - cloudfront:DeleteContinuousDeploymentPolicy
+                        \(Self.lines(SweepCommand.Run.uses.applying.filter { !Grant($0, on: "*").isRead }))
                       Resource:
                         - !Sub arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/*
                         - !Sub arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:continuous-deployment-policy/*
@@ -270,20 +272,11 @@ struct SweepUnits: Sendable {
                     - Sid: Read
                       Effect: Allow
                       Action:
-                        - cloudfront:ListDistributions
-                        - cloudfront:GetDistribution
-                        - cloudfront:ListContinuousDeploymentPolicies
-                        - cloudfront:GetContinuousDeploymentPolicy
-                        - cloudfront:ListTagsForResource
-                        - cloudformation:ListStacks
-                        - cloudformation:ListStackResources
-                        - organizations:ListAccounts
-                        - organizations:ListAccountsForParent
-                        - organizations:ListOrganizationalUnitsForParent
+                        \(Self.lines(SweepCommand.Run.uses.actions.union(SweepCommand.Run.uses.organization)))
                       Resource: "*"\(writes)
                     - Sid: State
                       Effect: Allow
-                      Action: [s3:GetObject, s3:PutObject, s3:DeleteObject]
+                      Action: [s3:GetObject, s3:PutObject]
                       Resource: !Sub arn:${AWS::Partition}:s3:::\(bucket.name)/\(objects)
                     - Sid: StateList
                       Effect: Allow

@@ -82,6 +82,7 @@ struct RunArguments: ParsableArguments, Sendable {
 }
 
 struct ApplyCommand: FerryCommand {
+  static let uses = AWSUse(state: .writes, followsPlan: true)
   static let configuration = CommandConfiguration(
     commandName: "apply", abstract: "Run a plan to the end, with live progress.",
     discussion: """
@@ -112,6 +113,7 @@ struct ApplyCommand: FerryCommand {
 }
 
 struct AdvanceCommand: FerryCommand {
+  static let uses = AWSUse(state: .writes, followsPlan: true)
   static let configuration = CommandConfiguration(
     commandName: "advance",
     abstract: "Do only what is due now; exit 3 while there is something to wait for.",
@@ -134,6 +136,7 @@ struct AdvanceCommand: FerryCommand {
 }
 
 struct RollbackCommand: FerryCommand {
+  static let uses = AWSUse(state: .writes, followsPlan: true)
   static let configuration = CommandConfiguration(
     commandName: "rollback", abstract: "Take back what a plan did, in reverse.",
     discussion:
@@ -200,6 +203,7 @@ struct RollbackCommand: FerryCommand {
 }
 
 struct StatusCommand: FerryCommand {
+  static let uses = AWSUse(state: .reads)
   static let configuration = CommandConfiguration(
     commandName: "status",
     abstract: "Where a plan stands: 0 done, 3 running or owed, 4 blocked, 5 stale, 1 failed.")
@@ -220,6 +224,7 @@ struct StatusCommand: FerryCommand {
 }
 
 struct HoldCommand: FerryCommand {
+  static let uses = AWSUse(state: .writes)
   static let configuration = CommandConfiguration(
     commandName: "hold", abstract: "Stop a plan before its next write.")
   @OptionGroup var argument: PlanArgument
@@ -248,6 +253,7 @@ struct HoldCommand: FerryCommand {
 }
 
 struct ReleaseCommand: FerryCommand {
+  static let uses = AWSUse(state: .writes)
   static let configuration = CommandConfiguration(
     commandName: "release", abstract: "Let a held plan go on.")
   @OptionGroup var argument: PlanArgument
@@ -270,6 +276,7 @@ struct ReleaseCommand: FerryCommand {
 }
 
 struct ApproveCommand: FerryCommand {
+  static let uses = AWSUse(state: .writes)
   static let configuration = CommandConfiguration(
     commandName: "approve",
     abstract: "Pass a step's gate, or approve a plan's digest once for advance.")
@@ -316,7 +323,7 @@ struct ApproveCommand: FerryCommand {
 
 extension Context {
   /// What the settings say that a plan does not.
-  var site: Site {
+  package var site: Site {
     Site(windows: settings.windows, zones: settings.zones, resolvers: settings.resolvers ?? [])
   }
 }

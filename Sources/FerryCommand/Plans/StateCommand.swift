@@ -10,6 +10,7 @@ struct StateCommand: AsyncParsableCommand {
     subcommands: [Show.self, Export.self, Import.self, Check.self])
 
   struct Show: FerryCommand {
+    static let uses = AWSUse(state: .reads)
     static let configuration = CommandConfiguration(
       abstract: "The plans that were run, and where each stands.")
     @OptionGroup var global: GlobalOptions
@@ -36,6 +37,7 @@ struct StateCommand: AsyncParsableCommand {
     }
   }
   struct Export: FerryCommand {
+    static let uses = AWSUse(state: .reads)
     static let configuration = CommandConfiguration(
       abstract: "Write the whole state as JSON; it holds before-images, so the file is 0600.")
     @Argument(help: "The file to write.") var file: String
@@ -53,6 +55,7 @@ struct StateCommand: AsyncParsableCommand {
     }
   }
   struct Import: FerryCommand {
+    static let uses = AWSUse(state: .writes)
     static let configuration = CommandConfiguration(
       abstract: "Load an exported state into an empty one.")
     @Argument(help: "A file that `edgeferry state export` wrote.") var file: String
@@ -66,6 +69,7 @@ struct StateCommand: AsyncParsableCommand {
     }
   }
   struct Check: FerryCommand {
+    static let uses = AWSUse(state: .reads)
     static let configuration = CommandConfiguration(
       abstract: "The journal's hash chain, and everything else against its digest.")
     @OptionGroup var global: GlobalOptions

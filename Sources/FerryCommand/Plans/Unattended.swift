@@ -24,10 +24,11 @@ extension Context {
     options.deployedPollSeconds = settings.deployedPollSeconds
     let world = World(clock: clock, windows: settings.windows) { _ in client }
     let terminal = self.terminal
+    let who = Set(plan.steps.compactMap(\.account)).sorted().joined(separator: ", ")
     let text = Locked(ProgressText(plan, times: site.times(of: plan)))
     return try await Runner.run(plan, store: store, world: world, options: options) { event in
       let told = text.withLock { $0.tell(event, at: Date()) }
-      for line in told.lines + told.changes { terminal.talk("\(safe(plan.name)): \(line)") }
+      for line in told.lines + told.changes { terminal.talk("\(safe(who)): \(line)") }
     }
   }
 }

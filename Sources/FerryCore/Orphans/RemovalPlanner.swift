@@ -2,6 +2,12 @@ import Foundation
 
 /// Plans the removal of orphans: policy first, its staging distribution only after it is gone.
 package struct RemovalPlanner {
+  /// The IAM actions that removing orphans may need, whichever there are.
+  package static let actions = [
+    "cloudfront:DeleteContinuousDeploymentPolicy", "cloudfront:DeleteDistribution",
+    "cloudfront:GetContinuousDeploymentPolicy", "cloudfront:GetDistribution",
+    "cloudfront:UpdateContinuousDeploymentPolicy", "cloudfront:UpdateDistribution",
+  ]
   var inventory: Inventory
   var report: FindingsReport
   var keepStaging: Bool

@@ -52,9 +52,8 @@ package struct SweepHistory: Codable, Equatable, Sendable {
           out.healed += run.healed
           out.removed += run.removed
         }
-        // What is seen for the first time is in its grace period too.
-        out.inGrace += last.inGrace + last.new
-        out.due += last.due - last.removed
+        out.inGrace += last.inGrace
+        out.due += last.due
         out.kept += last.kept
         out.unknown += last.unknown
         out.gaps += last.gaps

@@ -41,7 +41,7 @@ extension Reference {
   /// - Source: reference facts on CloudFront, section 5.
   public static func all(in config: XElement, of kind: ResourceKind) -> [Reference] {
     var walk = ReferenceWalk(kind)
-    walk.visit(config, path: "")
+    walk.visit(config)
     return walk.found
   }
 }
@@ -56,26 +56,37 @@ private struct ReferenceWalk {
   }
   private let rows: [String: [Row]]
   var found: [Reference] = []
+  /// The way to the element that is being visited.
+  private var path: [(name: String, index: Int?)] = []
 
   init(_ kind: ResourceKind) { rows = Self.tables[kind] ?? [:] }
 
-  mutating func visit(_ element: XElement, path: String) {
+  mutating func visit(_ element: XElement) {
     let children = element.children
     var counts: [String: Int] = [:]
-    for child in children { counts[child.name, default: 0] += 1 }
+    if children.count > 1 {
+      for child in children { counts[child.name, default: 0] += 1 }
+    }
     var seen: [String: Int] = [:]
     for child in children {
-      let index = seen[child.name, default: 0]
-      seen[child.name] = index + 1
-      let suffix = counts[child.name] == 1 ? "" : "[\(index)]"
-      let place = (path.isEmpty ? "" : path + "/") + child.name + suffix
+      var place: (name: String, index: Int?) = (child.name, nil)
+      if counts[child.name] ?? 1 > 1 {
+        place.index = seen[child.name, default: 0]
+        seen[child.name, default: 0] += 1
+      }
+      path.append(place)
       for row in rows[child.name] ?? [] where row.parent == nil || row.parent == element.name {
         let text = child.text
         guard !text.isEmpty, let id = row.id(text), !id.isEmpty else { continue }
-        found.append(Reference(row.referent, id: id, path: place))
+        found.append(Reference(row.referent, id: id, path: written))
       }
-      visit(child, path: place)
+      visit(child)
+      path.removeLast()
     }
+  }
+  /// Put together for what is found alone: most elements name nothing.
+  private var written: String {
+    path.map { part in part.name + (part.index.map { "[\($0)]" } ?? "") }.joined(separator: "/")
   }
 
   private static func whole(_ text: String) -> String? { text }
@@ -132,11 +143,34 @@ public enum BucketName {
   public static func of(origin domain: String) -> String? {
     let domain = domain.lowercased()
     guard domain.utf8.count <= 255,
-      let match = domain.wholeMatch(
-        of:
-          /([a-z0-9][a-z0-9.-]*[a-z0-9])\.s3(?:\.dualstack)?(?:[.-][a-z]{2}(?:-[a-z]+)+-[0-9])?\.amazonaws\.com(?:\.cn)?/
-      ), (3...63).contains(match.1.count)
+      let end = [".amazonaws.com", ".amazonaws.com.cn"].first(where: domain.hasSuffix)
     else { return nil }
-    return String(match.1)
+    let host = Array(domain.utf8.dropLast(end.utf8.count))
+    // A name may hold `.s3` itself: the last one that what follows fits is the endpoint's.
+    guard
+      let dot = host.indices.last(where: {
+        host[$0...].starts(with: ".s3".utf8) && isEndpoint(host[($0 + 3)...])
+      })
+    else { return nil }
+    let name = host[..<dot]
+    func isPlain(_ it: UInt8?) -> Bool { it.map { isLetter($0) || isDigit($0) } ?? false }
+    guard (3...63).contains(name.count), isPlain(name.first), isPlain(name.last),
+      name.allSatisfy({ isPlain($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") })
+    else { return nil }
+    return String(decoding: name, as: UTF8.self)
   }
+  /// What stands behind `.s3`: nothing, `.dualstack`, a region, or both.
+  private static func isEndpoint(_ text: ArraySlice<UInt8>) -> Bool {
+    var rest = text
+    if rest.starts(with: ".dualstack".utf8) { rest = rest.dropFirst(".dualstack".utf8.count) }
+    guard let mark = rest.first else { return true }
+    guard mark == UInt8(ascii: ".") || mark == UInt8(ascii: "-") else { return false }
+    let words = rest.dropFirst().split(
+      separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+    guard words.count >= 3, words[0].count == 2, let zone = words.last else { return false }
+    return zone.count == 1 && zone.allSatisfy(isDigit)
+      && words.dropLast().allSatisfy { !$0.isEmpty && $0.allSatisfy(isLetter) }
+  }
+  private static func isLetter(_ it: UInt8) -> Bool { (0x61...0x7A).contains(it) }
+  private static func isDigit(_ it: UInt8) -> Bool { (0x30...0x39).contains(it) }
 }

@@ -51,6 +51,29 @@ public final class SQLiteState: StateStore {
     }
   }
 
+  /// The SQLite in use.
+  package static var libraryVersion: String {
+    let version = try? DatabaseQueue().read {
+      try String.fetchOne($0, sql: "SELECT sqlite_version()")
+    }
+    return (version ?? nil) ?? "unknown"
+  }
+  /// The schema of a state that an older edgeferry wrote; nil for one of today. Nothing is written.
+  package static func olderSchema(_ path: String) throws(FerryError) -> Int? {
+    try prepare(path)
+    do {
+      var configuration = Configuration()
+      configuration.readonly = true
+      configuration.busyMode = .timeout(10)
+      let found = try DatabaseQueue(path: path, configuration: configuration).read {
+        try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0
+      }
+      return found < schemaVersion ? found : nil
+    } catch {
+      throw explain(error, path)
+    }
+  }
+
   func write<T>(_ body: (Database) throws -> T) throws(FerryError) -> T {
     do {
       return try queue.write(body)
