@@ -12,8 +12,8 @@ PACKAGES := libcurl4-openssl-dev libssl-dev libldns-dev libsqlite3-dev pkg-confi
 VENV := .build-venv
 # botocore is the oracle of some tests: they are made for this version of it.
 PYTHON_PACKAGES := boto3==1.43.11 botocore==1.43.11 awscli==1.45.11 awscrt==0.38.1 'moto[server,stepfunctions]==5.2.1' dnspython pyyaml jsonschema octodns==1.22.0 cfn-lint==1.58.0 \
-  kubernetes-validate==1.37.0 check-jsonschema==0.39.0
-HAS_PYTHON := python3 -c 'import awscrt,boto3,cfnlint,check_jsonschema,dns,kubernetes_validate,moto,flask,yaml,octodns,jsonschema,sys; sys.exit(boto3.__version__ != "1.43.11")' 2>/dev/null
+  kubernetes-validate==1.37.0 check-jsonschema==0.39.0 python-hcl2==8.1.4
+HAS_PYTHON := python3 -c 'import awscrt,boto3,cfnlint,check_jsonschema,dns,hcl2,kubernetes_validate,moto,flask,yaml,octodns,jsonschema,sys; sys.exit(boto3.__version__ != "1.43.11")' 2>/dev/null
 PYTHON = $$($(HAS_PYTHON) && command -v python3 || echo $(CURDIR)/$(VENV)/bin/python3)
 # What the tests run, and the Debian package that it is in.
 TOOLS := curl:curl openssl:openssl python3:python3 jq:jq named:bind9 named-compilezone:bind9-utils dig:bind9-dnsutils \
@@ -43,7 +43,7 @@ endef
 
 setup-test: setup ## and what the tests need: Python with boto3 and moto, DNS servers and their tools
 	$(call install_tools,$(TOOLS),tests)
-	@if $(HAS_PYTHON) || $(VENV)/bin/python3 -c 'import awscrt,boto3,cfnlint,check_jsonschema,dns,kubernetes_validate,moto,octodns,jsonschema' 2>/dev/null; then echo "setup: Python's packages are there"; else \
+	@if $(HAS_PYTHON) || $(VENV)/bin/python3 -c 'import awscrt,boto3,cfnlint,check_jsonschema,dns,hcl2,kubernetes_validate,moto,octodns,jsonschema' 2>/dev/null; then echo "setup: Python's packages are there"; else \
 	  echo "setup: installing Python's packages into $(VENV)"; \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	  python3 -c 'import ensurepip, venv' 2>/dev/null || { $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; }; \

@@ -57,4 +57,9 @@ package enum ClosureActions {
   package static let all: [String] = Set(
     operations.flatMap { kind, names in names.map { action(kind, $0) } }
   ).sorted()
+
+  /// What a reader of CloudFront's own configuration may call.
+  package static let configuration: [String] = all.filter {
+    $0.hasPrefix("cloudfront:") || $0.hasPrefix("sts:")
+  }
 }

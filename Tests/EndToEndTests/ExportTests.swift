@@ -52,7 +52,7 @@ struct ExportEndToEndTests {
     return (attributes?[.posixPermissions] as? Int) ?? -1
   }
   /// A published function, which today's `lab load` does not take.
-  private func publish(_ lab: RunningLab, _ ferry: Ferry) async throws {
+  func publish(_ lab: RunningLab, _ ferry: Ferry) async throws {
     let session = try AWSSession(
       profile: nil, roleARN: nil, region: nil, endpointURL: nil,
       environment: ferry.environment.merging(lab.variables()) { $1 }, engine: HTTPEngine(),

@@ -12,7 +12,7 @@ enum EmitTarget: String, ExpressibleByArgument, CaseIterable, Sendable {
 
 extension HandoverCommand {
   struct Emit: FerryCommand {
-    static let uses = AWSUse(ClosureActions.all)
+    static let uses = AWSUse(ClosureActions.configuration)
     static let configuration = CommandConfiguration(
       abstract: "Write distributions and everything they refer to as code into the folder --out.",
       discussion: """

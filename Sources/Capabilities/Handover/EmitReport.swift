@@ -39,7 +39,7 @@ struct EmitReport: Codable, Equatable, Sendable {
       }
     }
     out += "\nnext: terraform -chdir=\(shellWord(path)) init\n"
-    out += "      terraform -chdir=\(shellWord(path)) plan   # imports only\n"
+    out += "      terraform -chdir=\(shellWord(path)) plan\n"
     return out
   }
 }

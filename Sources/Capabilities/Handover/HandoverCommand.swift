@@ -4,7 +4,7 @@ import ArgumentParser
 public struct HandoverCommand: AsyncParsableCommand {
   public static let configuration = CommandConfiguration(
     commandName: "handover",
-    abstract: "Write the code that takes over what is live.",
-    subcommands: [Emit.self])
+    abstract: "Say who owns what is live, and write the code that takes it over.",
+    subcommands: [Detect.self, Emit.self])
   public init() {}
 }

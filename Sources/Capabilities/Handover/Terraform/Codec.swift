@@ -54,6 +54,11 @@ enum Codec {
         let isThere = found.map { !$0.isBlank || presence.contains(it.path) } ?? false
         guard it.always || (isOn && isThere) else { continue }
         block(it.name, inside, found ?? .object([:]))
+        // What is there may be all beyond the provider's arguments.
+        if !it.always, blocks.last?.attributes.isEmpty == true, blocks.last?.blocks.isEmpty == true
+        {
+          blocks.removeLast()
+        }
       case .blocks(let inside):
         for item in found?.items ?? [] { block(it.name, inside, item) }
       case .file(let folder, let ending):

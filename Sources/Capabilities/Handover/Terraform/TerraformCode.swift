@@ -59,7 +59,6 @@ struct TerraformCode: Sendable {
       (block.attributes, block.blocks) = Codec.write(
         it.document, it.resource.arguments, with: writing)
       if it.isPrimaryWithPolicy { block.blocks.append(Self.promoted) }
-      if it.hasInexactWeight { block.blocks.append(Self.inexactWeight) }
       blocks[it.resource.file, default: []].append(block)
       items.append(
         Item(
@@ -135,31 +134,11 @@ struct TerraformCode: Sendable {
       "A promote copies these from the staging distribution: an apply must not take them back.",
       "Remove this block when the policy is gone, or to change them here.",
     ])
-  /// An import knows the weight as a binary number, the code as a decimal one; the provider takes them for two.
-  /// - Source: seen with hashicorp/aws 5.100; once in a state the weight is decimal there, too.
-  private static let inexactWeight = lifecycle(
-    ignoring: ["traffic_config"],
-    because: [
-      "For the import alone: the provider reads the live weight as another number than the same one here,",
-      "and would write the policy again. Remove this block after the first apply.",
-    ])
 
   private static func lifecycle(ignoring names: [String], because comment: [String]) -> HCLBlock {
     HCLBlock(
       "lifecycle", [], [("ignore_changes", .list(names.map(HCLValue.reference)))],
       comment: comment)
-  }
-}
-
-extension Subject {
-  /// Whether it is a policy whose weight no binary fraction is.
-  fileprivate var hasInexactWeight: Bool {
-    guard resource.kind == .continuousDeploymentPolicy,
-      case .double(let weight)? = document.at("TrafficConfig/SingleWeightConfig/Weight")
-    else { return false }
-    // A decimal of a few digits is exact in both exactly when it is a multiple of a small power of two.
-    let scaled = weight * Double(1 << 20)
-    return scaled != scaled.rounded()
   }
 }
 
