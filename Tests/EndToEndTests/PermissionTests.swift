@@ -198,7 +198,7 @@ struct PermissionEndToEndTests {
         .editStatements(PolicyStatements(.bucket, "b", region: "us-east-1")),
         .editStatements(PolicyStatements(.key, "k", region: "us-east-1")), .observe,
       ]
-      for kind in CloudFrontKinds.all {
+      for kind in CloudFrontKinds.all + [.logDelivery] {
         actions.append(.delete(kind: kind, id: "x"))
         actions.append(
           .create(ResourceDraft(kind: kind, name: "x", image: "", content: "sha256:x")))

@@ -67,8 +67,7 @@ struct ResourceType: Sendable {
   static func of(_ kind: ResourceKind) -> ResourceType? { byKind[kind] }
   static func named(_ type: String) -> ResourceType? { byType[type] }
 
-  // Source of all that follows: `terraform providers schema` of hashicorp/aws 5.100; an end-to-end test compares
-  // the two where the provider is installed.
+  // Source of all that follows: `terraform providers schema` of hashicorp/aws 5.100.
 
   private static let behaviour: [TerraformArgument] = [
     .value("target_origin_id", "TargetOriginId", always: true),
