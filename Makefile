@@ -116,4 +116,4 @@ install: release
 ci: lint test
 
 clean:
-	rm -rf .build .build-release .build-docs .build-venv .build-address .build-thread
+	rm -rf .build .build-release .build-docs .build-venv .build-bench .build-address .build-thread
