@@ -43,10 +43,10 @@ struct HistoryTests {
       it.removed = hours == 1 ? 1 : 0
       ledger.runs.append(it)
     }
-    let before = SweepHistory(["1": ledger.history])
+    let before = SweepHistory(["1": ledger.runs])
     ledger.fold(before: noon + 25 * 3600)
     #expect(ledger.runs.count == 3)
-    #expect(SweepHistory(["1": ledger.history]) == before)
+    #expect(SweepHistory(["1": ledger.runs]) == before)
     #expect(before.days[0].new == 3 && before.days[0].removed == 1 && before.days[0].inGrace == 3)
   }
 

@@ -49,20 +49,7 @@ struct AccountLedger: Codable, Equatable, Sendable {
     var text: String { "\(code):\(id)" }
     static func < (left: Key, right: Key) -> Bool { (left.code, left.id) < (right.code, right.id) }
   }
-  /// One sweep in numbers; of days gone by, all sweeps of the day as one.
-  struct Run: Codable, Equatable, Sendable {
-    var at: Date
-    /// Those seen for the first time, which are in their grace period too.
-    var new = 0
-    var inGrace = 0
-    var due = 0
-    var kept = 0
-    var healed = 0
-    var removed = 0
-    var unknown = 0
-    /// What could not be read.
-    var gaps = 0
-  }
+  typealias Run = SweepHistory.Run
   struct Acting: Codable, Equatable, Sendable {
     var plan: String
     var digest: String

@@ -5,23 +5,6 @@ import FerryReport
 import FerryRun
 import Foundation
 
-extension AccountLedger {
-  var history: [SweepHistory.Run] {
-    runs.map {
-      var out = SweepHistory.Run(at: $0.at)
-      out.new = $0.new
-      out.inGrace = $0.inGrace
-      out.due = $0.due
-      out.kept = $0.kept
-      out.healed = $0.healed
-      out.removed = $0.removed
-      out.unknown = $0.unknown
-      out.gaps = $0.gaps
-      return out
-    }
-  }
-}
-
 /// Everything that the sweeps of a state remember; nothing is asked of AWS.
 struct Remembered: Sendable {
   var ledgers: [AccountLedger]
@@ -37,7 +20,7 @@ struct Remembered: Sendable {
   }
   func history(since: Date) -> SweepHistory {
     SweepHistory(
-      Dictionary(ledgers.map { ($0.account, $0.history) }) { first, _ in first }, since: since)
+      Dictionary(ledgers.map { ($0.account, $0.runs) }) { first, _ in first }, since: since)
   }
   /// Open findings, and those closed since.
   func report(since: Date) -> FindingsReport {

@@ -21,9 +21,10 @@ package struct SweepHistory: Codable, Equatable, Sendable {
     package var open: Int { inGrace + due + kept }
     package init(day: String) { self.day = day }
   }
-  /// One account in one sweep.
-  package struct Run: Equatable, Sendable {
+  /// One account in one sweep; of days gone by, all sweeps of the day as one.
+  package struct Run: Codable, Equatable, Sendable {
     package var at: Date
+    /// Those seen for the first time, which are in their grace period too.
     package var new = 0
     package var inGrace = 0
     package var due = 0
@@ -31,6 +32,7 @@ package struct SweepHistory: Codable, Equatable, Sendable {
     package var healed = 0
     package var removed = 0
     package var unknown = 0
+    /// What could not be read.
     package var gaps = 0
     package init(at: Date) { self.at = at }
   }
