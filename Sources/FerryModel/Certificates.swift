@@ -43,7 +43,7 @@ extension CloudFrontModel {
     default: throw .unknownOperation(call.request)
     }
   }
-  private func answer(_ value: JSONValue) -> Answer {
+  func answer(_ value: JSONValue) -> Answer {
     Answer(
       headers: ["content-type": "application/x-amz-json-1.1"], raw: Array(value.canonical.utf8))
   }

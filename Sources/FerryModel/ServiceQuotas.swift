@@ -88,10 +88,6 @@ extension CloudFrontModel {
     if end < quotas.count { out["NextToken"] = .string("\(end)") }
     return answer(.object(out))
   }
-  private func answer(_ value: JSONValue) -> Answer {
-    Answer(
-      headers: ["content-type": "application/x-amz-json-1.1"], raw: Array(value.canonical.utf8))
-  }
 
   // MARK: Loading
 

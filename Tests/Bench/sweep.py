@@ -128,7 +128,7 @@ class Lab:
 
 
 def custodian(folder, lab):
-    beside = os.path.join(os.path.dirname(EDGEFERRY), "..", "..", ".build-bench", "bin", "custodian")
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".build-bench", "bin", "custodian")
     program = shutil.which("custodian") or (beside if os.path.exists(beside) else None)
     if not program:
         print("  Cloud Custodian is not installed")
