@@ -28,12 +28,7 @@ extension CloudFrontModel {
   }
 
   func serviceQuotas(_ operation: String, _ call: Call) throws(Refusal) -> Answer {
-    let input: JSONValue
-    do {
-      input = try JSONValue.read(call.request.body, what: "request")
-    } catch {
-      throw Refusal(400, "SerializationException", "The body is no JSON: \(error.why)")
-    }
+    let input = try Self.input(call)
     guard input["ServiceCode"]?.string == "cloudfront" else {
       throw Refusal(
         400, "NoSuchResourceException", "The request failed because the service does not exist.")
