@@ -34,7 +34,7 @@ extension HandoverCommand {
       }
       let ids = try Self.ids(id)
       try CodeFolder.isFree(out)
-      let closure = try await read(ids, context)
+      let closure = try await Self.closure(of: ids, account: account, context)
       let subjects = Subject.all(in: closure.account)
       let code = TerraformCode(subjects, managed: closure.managed)
       let proof = try RoundTrip(code, subjects, managed: closure.managed)
@@ -49,7 +49,9 @@ extension HandoverCommand {
     }
 
     /// The account that has all of them, with what they refer to.
-    private func read(_ ids: [String], _ context: Context) async throws(FerryError) -> Closure {
+    static func closure(of ids: [String], account: String?, _ context: Context)
+      async throws(FerryError) -> Closure
+    {
       var closures: [Closure] = []
       var failures: [FerryError] = []
       for place in try await context.places(accounts: account.map { [$0] } ?? []) {

@@ -4,7 +4,8 @@ import ArgumentParser
 public struct HandoverCommand: AsyncParsableCommand {
   public static let configuration = CommandConfiguration(
     commandName: "handover",
-    abstract: "Say who owns what is live, and write the code that takes it over.",
-    subcommands: [Detect.self, Emit.self])
+    abstract:
+      "Say who owns what is live, write the code that takes it over, and watch it for drift.",
+    subcommands: [Detect.self, Emit.self, Check.self])
   public init() {}
 }
