@@ -73,6 +73,11 @@ public enum PlanText {
     case .authoritative:
       return
         "every authoritative server of \(safe(check.zone?.text ?? "")) answers \(check.records.map(some) ?? "what the step makes")"
+    case .unchanged:
+      return
+        "read back: \(resource) is still \(value(check.value))\(check.modified.map { ", last modified \(safe($0))" } ?? "")"
+    case .stackHolds: return "stack \(safe(check.stack ?? "")) holds \(resource)"
+    case .stackReleased: return "stack \(safe(check.stack ?? "")) holds \(resource) no more"
     case .alias: return "read back: \(resource) holds the alias \(value(check.value))"
     case .idle:
       return "CloudWatch counts no request at \(resource) for \(span(check.quietSeconds ?? 0))"
@@ -103,7 +108,7 @@ public enum PlanText {
       "move \(safe(alias)) from \(plain(from)) back to \(plain(to))"
     case .editStatements(let edit):
       "the policy of \(plain(edit.resource)) without what was added and with what was removed"
-    case .external(let says, _): safe(says)
+    case .external(let it): safe(it.says)
     case .observe: "nothing to undo"
     }
   }

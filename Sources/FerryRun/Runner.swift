@@ -13,6 +13,8 @@ public struct World: Sendable {
   public var zones: (@Sendable (DomainName) throws(FerryError) -> any ZoneEditor)?
   public var names: (any NameObserver)?
   public var serving: (any ServingProbe)?
+  /// nil: commands of other tools are a person's to run.
+  public var tools: (any ToolRunner)?
   public init(
     clock: any FerryClock, windows: [String: ChangeWindow] = [:],
     zones: (@Sendable (DomainName) throws(FerryError) -> any ZoneEditor)? = nil,
@@ -362,10 +364,14 @@ public actor Runner {
     }
   }
   func checkGate(_ step: Step) async throws(Stop) {
+    // The gate of a tool's step stands for the person who runs it.
+    if case .external(let it) = step.action, it.tools != nil, world.tools != nil { return }
     guard let gate = step.gate, try await journalled().gates[step.id] == nil else { return }
-    throw blocked(
+    var stop = blocked(
       "gate", "step \(step.id) waits for an approval: \(gate.reason)",
       next: "edgeferry approve \(options.path) --step \(step.id) --reference TEXT")
+    if case .external(let it) = step.action { stop.error.causes = [it.says] + it.commands }
+    throw stop
   }
   /// The journal as it is now, with what other processes put into it.
   func journalled() async throws(Stop) -> RunState {
