@@ -75,9 +75,12 @@ public struct ToolProof: Codable, Equatable, Sendable {
   public var kind: Kind
   /// Terraform addresses, or logical ids.
   public var only: [String]
-  public init(_ kind: Kind, only: [String]) {
+  /// Logical ids of empty resources that may come and go besides.
+  public var also: [String]?
+  public init(_ kind: Kind, only: [String], also: [String]? = nil) {
     self.kind = kind
     self.only = only.sorted()
+    self.also = also
   }
 
   /// What speaks against it, a line each; none when it holds.
@@ -145,6 +148,7 @@ public struct ToolProof: Codable, Equatable, Sendable {
       let change = entry["ResourceChange"] ?? .null
       let id = change["LogicalResourceId"]?.string ?? "?"
       let action = change["Action"]?.string ?? "?"
+      if also?.contains(id) == true, ["Add", "Remove"].contains(action) { continue }
       let replacement = change["Replacement"]?.string ?? "False"
       var isGood = only.contains(id) && replacement == "False"
       switch kind {

@@ -17,6 +17,10 @@ public enum PlanText {
         out += "       \(safe(edit.path)): \(value(edit.from)) -> \(value(edit.to))\n"
       }
       for line in changes(step.action) { out += "       \(line)\n" }
+      if case .external(let it) = step.action {
+        out += "       \(safe(it.says))\n"
+        for command in it.commands { out += "       run   \(safe(command, limit: 1000))\n" }
+      }
       for check in step.checks { out += "       then  \(describe(check))\n" }
       if let wait = step.wait, wait.seconds > 0 { out += "       wait  \(span(wait.seconds))\n" }
       if let gate = step.gate { out += "       gate  \(safe(gate.reason))\n" }

@@ -141,7 +141,8 @@ extension Runner {
       throw Stop(resumable(error))
     } catch {
       throw Stop(
-        FerryError("tool", what: "could not wait for a tool", why: "\(error)", next: "run it again"))
+        FerryError("tool", what: "could not wait for a tool", why: "\(error)", next: "run it again")
+      )
     }
   }
 }
