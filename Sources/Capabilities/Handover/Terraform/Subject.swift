@@ -108,6 +108,14 @@ extension Subject {
     switch it.kind {
     case .function:
       members["Name"] = .string(it.name ?? it.id)
+      if it.extras["developmentIsLive"] == false {
+        out.left.append(
+          .init(
+            kind: it.kind.rawValue, id: it.id, path: "stage DEVELOPMENT",
+            reason:
+              "it differs from stage LIVE, which the code has; the provider reads this one, so an apply overwrites it"
+          ))
+      }
       if let code = it.extras["code"]?.string, let bytes = Data(base64Encoded: code) {
         if let text = String(data: bytes, encoding: .utf8) {
           members["Code"] = .string(text)

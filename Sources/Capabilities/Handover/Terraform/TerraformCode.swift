@@ -58,6 +58,10 @@ struct TerraformCode: Sendable {
       var block = HCLBlock("resource", [it.resource.type, name])
       (block.attributes, block.blocks) = Codec.write(
         it.document, it.resource.arguments, with: writing)
+      if it.resource.kind == .function {
+        block.attributes.append(.init(key: "publish", value: .bool(false)))
+        block.comment = Self.unpublished
+      }
       if it.isPrimaryWithPolicy { block.blocks.append(Self.promoted) }
       blocks[it.resource.file, default: []].append(block)
       items.append(
@@ -122,6 +126,11 @@ struct TerraformCode: Sendable {
     HCLBlock(
       "provider", ["aws"], [("region", .string("us-east-1"))],
       comment: ["CloudFront is global; its API is in us-east-1."]),
+  ]
+  /// An import sets nothing, and to the provider true beside nothing is a change.
+  private static let unpublished = [
+    "What is live is published; the default, true, would publish it once more with the import.",
+    "Remove publish when the code changes, so that an apply publishes that.",
   ]
   /// What a promote copies from staging: until the code follows, an apply would take it back.
   /// - Source: reference facts on CloudFront, sections 3.2 and 3.4.
