@@ -27,9 +27,6 @@ enum Codec {
     func block(_ name: String, _ inside: [TerraformArgument], _ document: JSONValue) {
       var out = HCLBlock(name)
       (out.attributes, out.blocks) = write(document, inside, with: code)
-      if case .double(let number)? = out.attributes.lazy.map(\.value).first(where: \.isDouble) {
-        out.comment = ["pow gives \(number) in the precision that the provider reads it in."]
-      }
       blocks.append(out)
     }
     for it in arguments {
@@ -93,9 +90,7 @@ enum Codec {
       if case .numeral = argument.form, Int(text) != nil { return .number(text) }
       return .string(text)
     case .int(let it): return .number(String(it))
-    case .double(let it):
-      // Few binary digits: the same number in every precision.
-      return (it * 1024).rounded() == it * 1024 ? .number("\(it)") : .double("\(it)")
+    case .double(let it): return .number("\(it)")
     case .bool(let it): return .bool(it)
     default: return .string("")
     }
@@ -156,7 +151,7 @@ enum Codec {
     switch value {
     case .string(let it): .string(it)
     case .bool(let it): .bool(it)
-    case .number(let it), .double(let it):
+    case .number(let it):
       Int64(it).map(JSONValue.int) ?? Double(it).map(JSONValue.double) ?? .null
     case .reference(let it): code.value(of: it) ?? .null
     case .file(let path): code.content(of: path).map(JSONValue.string) ?? .null

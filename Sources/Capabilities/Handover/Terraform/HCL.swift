@@ -7,8 +7,6 @@ indirect enum HCLValue: Equatable, Sendable {
   case string(String)
   /// As it is written: `3`, `0.05`.
   case number(String)
-  /// A number in double precision, `pow(0.05, 1)`: Terraform itself keeps 0.05 more exactly than a provider reads it.
-  case double(String)
   case bool(Bool)
   case list([HCLValue])
   case map([Pair])
@@ -16,10 +14,6 @@ indirect enum HCLValue: Equatable, Sendable {
   case reference(String)
   /// `file("${path.module}/PATH")`: the path, relative to the folder.
   case file(String)
-}
-
-extension HCLValue {
-  var isDouble: Bool { if case .double = self { true } else { false } }
 }
 
 /// A block: `type "label" { … }`.
@@ -101,7 +95,6 @@ enum HCLText {
     switch value {
     case .string(let it): return [quoted(it)]
     case .number(let it): return [it]
-    case .double(let it): return ["pow(\(it), 1)"]
     case .bool(let it): return [it ? "true" : "false"]
     case .reference(let it): return [it]
     case .file(let path): return ["file(\"${path.module}/\(escaped(path))\")"]

@@ -141,14 +141,6 @@ struct HCLReader {
     default:
       var out = try name()
       if out == "true" || out == "false" { return .bool(out == "true") }
-      if out == "pow" {
-        try take("(")
-        guard case .number(let number) = try value() else { throw Fault.unexpected }
-        try take(",")
-        guard try value() == .number("1") else { throw Fault.unexpected }
-        try take(")")
-        return .double(number)
-      }
       if out == "file" {
         try take("(")
         let path = try quoted(inModule: true)

@@ -16,6 +16,13 @@ struct Subject: Sendable {
   var exports: [String: String]
   /// Another resource changes it until code follows: a primary with a policy.
   var isPrimaryWithPolicy = false
+  /// A policy whose weight is no sum of a few powers of two.
+  var hasInexactWeight: Bool {
+    guard
+      case .double(let it)? = document.at("TrafficConfig/SingleWeightConfig/Weight")
+    else { return false }
+    return (it * 1024).rounded() != it * 1024
+  }
   /// What cannot be written and is already known.
   var left: [NotExpressed] = []
 }

@@ -62,6 +62,7 @@ struct TerraformCode: Sendable {
         block.attributes.append(.init(key: "publish", value: .bool(false)))
         block.comment = Self.unpublished
       }
+      if it.hasInexactWeight { block.blocks.append(Self.inexact) }
       if it.isPrimaryWithPolicy { block.blocks.append(Self.promoted) }
       blocks[it.resource.file, default: []].append(block)
       items.append(
@@ -144,6 +145,14 @@ struct TerraformCode: Sendable {
       "Remove this block when the policy is gone, or to change them here.",
     ])
 
+  /// An import reads 0.05 in double precision while code says it exactly, and the provider takes these for two
+  /// numbers; a state read from its file has the number of the code again.
+  private static let inexact = HCLBlock(
+    "lifecycle", [], [("ignore_changes", .reference("all"))],
+    comment: [
+      "While it imports the policy the provider takes its weight for another number than the same",
+      "one here, and would write the policy once more. Remove this block after the first apply.",
+    ])
   private static func lifecycle(ignoring names: [String], because comment: [String]) -> HCLBlock {
     HCLBlock(
       "lifecycle", [], [("ignore_changes", .list(names.map(HCLValue.reference)))],
