@@ -105,7 +105,7 @@ let package = Package(
         name: "EndToEndTests",
         dependencies: [
           "FerryTestSupport", "FerryCore", "FerryAWS", "FerryModel", "FerryHTTP", "FerryDNS",
-          "FerryZones",
+          "FerryZones", "FerryCloudFront", "Handover",
         ],
         exclude: ["clients"],
         swiftSettings: strict),

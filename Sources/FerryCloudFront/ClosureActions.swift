@@ -20,7 +20,7 @@ package enum ClosureActions {
     .fieldLevelEncryptionProfile: ["GetFieldLevelEncryptionProfile"],
     .fieldLevelEncryption: ["GetFieldLevelEncryption"],
     .realtimeLogConfig: ["GetRealtimeLogConfig"],
-    .vpcOrigin: ["GetVpcOrigin"],
+    .vpcOrigin: ["GetVpcOrigin", "ListTagsForResource"],
     .monitoringSubscription: ["GetMonitoringSubscription"],
     .certificate: ["DescribeCertificate"],
     .serverCertificate: ["GetServerCertificate", "ListServerCertificates"],

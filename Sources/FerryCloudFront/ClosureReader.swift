@@ -276,12 +276,20 @@ private struct ClosureVisit: Sendable {
     async throws(FerryError)
   {
     var it = try await client.resource(wanted.kind, id)
-    if wanted.kind == .function, let arn = it.arn {
+    if [.function, .vpcOrigin].contains(wanted.kind), let arn = it.arn {
       do throws(FerryError) {
         it.tags = try await client.tags(arn: arn)
       } catch {
         if error.exit == .interrupted { throw error }
         found.gaps.append(gap(wanted, error, call: "ListTagsForResource"))
+      }
+    }
+    if wanted.kind == .function, reader.reach == .configuration {
+      do throws(FerryError) {
+        it.extras["developmentIsLive"] = .bool(try await client.developmentIsLive(it))
+      } catch {
+        if error.exit == .interrupted { throw error }
+        found.gaps.append(gap(wanted, error))
       }
     }
     if let document = it.document { found.next = references(in: document, of: wanted.kind) }

@@ -102,6 +102,19 @@ extension CloudFrontClient {
       ])
   }
 
+  /// Whether what is being worked on says the same as what serves.
+  package func developmentIsLive(_ function: Inventory.Resource) async throws(FerryError) -> Bool {
+    let path = "/function/\(percentEncoded(function.id))"
+    let stage = [ServiceRequest.QueryItem("Stage", "DEVELOPMENT")]
+    let code = try await call("GetFunction", path: path, query: stage)
+    guard function.extras["code"] == .string(Data(code.body).base64EncodedString()) else {
+      return false
+    }
+    let described = try await call("DescribeFunction", path: path + "/describe", query: stage)
+    let root = try Self.document(described, operation: "DescribeFunction")
+    return root.first("FunctionConfig") == function.document
+  }
+
   private func keyValueStore(_ name: String) async throws(FerryError) -> Inventory.Resource {
     let operation = "DescribeKeyValueStore"
     let answer = try await call(operation, path: "/key-value-store/\(percentEncoded(name))")

@@ -90,6 +90,26 @@ enum Defaults {
     return config
   }
 
+  /// The same for a cache policy: the longest and the usual time are never below what the shorter one says.
+  static func filled(cachePolicy given: XElement) -> XElement {
+    var config = given
+    let order = Shape.named("CachePolicyConfig")?.order ?? []
+    func seconds(_ name: String) -> Int64 { config.text(at: name).flatMap(Int64.init) ?? 0 }
+    config.fill("DefaultTTL", String(max(86_400, seconds("MinTTL"))), in: order)
+    config.fill("MaxTTL", String(max(31_536_000, seconds("DefaultTTL"))), in: order)
+    config.fill(
+      XElement(
+        "ParametersInCacheKeyAndForwardedToOrigin",
+        [
+          XElement("EnableAcceptEncodingGzip", text: "false"),
+          XElement("EnableAcceptEncodingBrotli", text: "false"),
+          XElement("HeadersConfig", [XElement("HeaderBehavior", text: "none")]),
+          XElement("CookiesConfig", [XElement("CookieBehavior", text: "none")]),
+          XElement("QueryStringsConfig", [XElement("QueryStringBehavior", text: "none")]),
+        ]), in: order)
+    return config
+  }
+
   /// `Certificate` and `CertificateSource` are deprecated echoes of the other members.
   private static func certificate(_ it: inout XElement) {
     let order = Shape.named("ViewerCertificate")?.order ?? []
@@ -98,6 +118,7 @@ enum Defaults {
       guard let value = it.text(at: member), !value.isEmpty else { continue }
       it.put(XElement("Certificate", text: value), order: order)
       it.put(XElement("CertificateSource", text: source), order: order)
+      it.fill("MinimumProtocolVersion", "TLSv1", in: order)
       return
     }
     it.fill("SSLSupportMethod", "vip", in: order)
@@ -116,6 +137,11 @@ enum Defaults {
     it.change("CustomOriginConfig") {
       let order = Shape.named("CustomOriginConfig")?.order ?? []
       $0.fill(.list("OriginSslProtocols", "SslProtocol", ["TLSv1", "SSLv3"]), in: order)
+      $0.fill("OriginReadTimeout", "30", in: order)
+      $0.fill("OriginKeepaliveTimeout", "5", in: order)
+    }
+    it.change("VpcOriginConfig") {
+      let order = Shape.named("VpcOriginConfig")?.order ?? []
       $0.fill("OriginReadTimeout", "30", in: order)
       $0.fill("OriginKeepaliveTimeout", "5", in: order)
     }

@@ -81,6 +81,10 @@ struct EntityKind: Sendable {
   static func named(_ name: String) -> EntityKind? { all.first { $0.name == name } }
 
   var config: String { name + "Config" }
+  /// A config with what CloudFront answers for members that were left out.
+  func filled(_ config: XElement) -> XElement {
+    name == "CachePolicy" ? Defaults.filled(cachePolicy: config) : config
+  }
   var said: String { subject ?? name }
   var routes: [Route] {
     let target = updatesConfig ? "\(path)/{}/config" : "\(path)/{}"
@@ -105,7 +109,7 @@ struct ModelEntity: Equatable, Sendable {
   var id: String
   var etag: String
   var lastModified: Date
-  /// As it was sent; without `xmlns`.
+  /// As it was sent, with defaults; without `xmlns`.
   var config: XElement
   var isManaged = false
   /// Of an origin access identity that an inventory brought; nil: made from its id.
@@ -145,6 +149,7 @@ extension CloudFrontModel {
       }
       it.config = config
       try judge(it, kind, call)
+      it.config = kind.filled(config)
       it.etag = random.capitalID()
       it.lastModified = call.now
       accounts[call.account]?.entities[kind.name, default: [:]][id] = it
@@ -167,9 +172,10 @@ extension CloudFrontModel {
   private mutating func create(_ kind: EntityKind, _ call: Call) throws(Refusal) -> Answer {
     let config = try body(call, root: kind.config)
     let text = kind.idPrefix.map { $0 + random.capitalID().dropFirst() }
-    let it = ModelEntity(
+    var it = ModelEntity(
       id: text ?? random.uuid(), etag: random.capitalID(), lastModified: call.now, config: config)
     try judge(it, kind, call)
+    it.config = kind.filled(config)
     let limit = limit(kind.quota, of: call.account)
     guard (accounts[call.account]?.entities[kind.name]?.count ?? 0) < limit else {
       throw Refusal(

@@ -13,7 +13,7 @@ extension CloudFrontModel {
         if Managed.entities[kind.name]?[it.id] != nil { continue }
         var made = ModelEntity(
           id: it.id, etag: version(it), lastModified: it.modified ?? now,
-          config: try it.config(kind.config))
+          config: kind.filled(try it.config(kind.config)))
         made.canonicalUser = it.value["s3CanonicalUserId"]?.string
         accounts[account]?.entities[kind.name, default: [:]][it.id] = made
       }

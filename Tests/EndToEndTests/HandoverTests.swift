@@ -10,41 +10,6 @@ struct HandoverEndToEndTests {
     let attributes = try? FileManager.default.attributesOfItem(atPath: path)
     return (attributes?[.posixPermissions] as? Int) ?? -1
   }
-  /// Runs Terraform in the folder `code` where it and a mirror of the provider are; nil otherwise.
-  private func terraform(_ ferry: Ferry, _ lab: RunningLab) throws -> (
-    @Sendable ([String]) async throws -> Ferry.Answer
-  )? {
-    guard let program = ClientTests.onPath("terraform"),
-      let rc = try ClientTests.terraformConfig(ferry)
-    else {
-      print("skipped: no terraform with a mirror of the provider hashicorp/aws")
-      return nil
-    }
-    let variables = ClientTests.around(ferry, lab).merging([
-      "TF_CLI_CONFIG_FILE": rc, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
-    ]) { $1 }
-    return { arguments in
-      try await ferry.run(["-chdir=code"] + arguments, extra: variables, program: program)
-    }
-  }
-  /// What a plan does: the address of everything that is not an import as it stands. A value that only becomes
-  /// sensitive is one.
-  private func changes(_ plan: JSONValue) -> [String] {
-    (plan["resource_changes"]?.array ?? []).filter { it in
-      let change = it["change"] ?? .null
-      let isNothing =
-        change["actions"] == ["no-op"]
-        || (change["actions"] == ["update"] && change["before"] == change["after"])
-      return it["mode"] != "data" && !(isNothing && change["importing"]?["id"] != nil)
-    }.map { "\($0["address"]?.string ?? "") \($0["change"]?["actions"]?.canonical ?? "")" }
-  }
-  /// What a plan would make or delete.
-  private func replaced(_ plan: JSONValue) -> [String] {
-    (plan["resource_changes"]?.array ?? []).filter { it in
-      it["change"]?["importing"]?["id"] == nil
-        || it["change"]?["actions"]?.array?.contains { $0 == "create" || $0 == "delete" } != false
-    }.map { $0["address"]?.string ?? "" }
-  }
   private func parsed(_ ferry: Ferry) async throws -> Ferry.Answer {
     try await ferry.run(
       [
@@ -53,7 +18,7 @@ struct HandoverEndToEndTests {
       ], program: Ferry.python)
   }
 
-  @Test func `Terraform imports the trio and all it refers to, and replaces nothing`()
+  @Test func `Terraform plans to import the trio and all it refers to, and nothing else`()
     async throws
   {
     let ferry = try Ferry()
@@ -97,71 +62,15 @@ struct HandoverEndToEndTests {
     let read = try await parsed(ferry)
     #expect(read.code == 0 && read.json.object?.count == 9, "\(read.talk) \(read.out)")
 
-    if let terraform = try terraform(ferry, lab) {
-      let steps: [([String], Int32)] = [
-        (["fmt", "-check", "-diff", "-recursive"], 0), (["init", "-no-color"], 0),
-        (["validate", "-no-color"], 0), (["plan", "-no-color", "-input=false", "-out=p"], 0),
+    if let terraform = try TerraformRun(ferry, lab) {
+      let steps = [
+        try await terraform("fmt", "-check", "-diff", "-recursive"),
+        try await terraform("init", "-no-color"), try await terraform("validate", "-no-color"),
       ]
-      for (arguments, code) in steps {
-        let step = try await terraform(arguments)
-        #expect(step.code == code, "\(arguments) \(step.out.suffix(3000)) \(step.talk)")
-      }
-      let plan = try await terraform(["show", "-json", "p"])
-      #expect(plan.json["resource_changes"]?.array?.count == 8)
-      #expect(replaced(plan.json) == [])
-      // The distributions, as every byte of them is live.
-      #expect(changes(plan.json).filter { $0.contains("aws_cloudfront_distribution.") } == [])
+      for step in steps { #expect(step.code == 0, "\(step.out.suffix(3000)) \(step.talk)") }
+      let plan = try await terraform.plan()
+      #expect(plan.count == 8 && plan.changes == [], "\(plan.answer.talk)")
       #expect(try await lab.get("/_lab/state", ferry) == before)
-    }
-    await lab.stop()
-  }
-
-  @Test func `Terraform finds the code of every distribution of the corpus valid and well formed`()
-    async throws
-  {
-    guard let corpus = Shared.folder("corpus/distributions") else { return }
-    let ferry = try Ferry()
-    defer { ferry.remove() }
-    var distributions: [JSONValue] = []
-    var aliases: Set<String> = []
-    let names = try FileManager.default.contentsOfDirectory(atPath: corpus.path).sorted()
-    for name in names where name.hasSuffix(".json") && !name.hasSuffix(".tags.json") {
-      let bytes = try Data(contentsOf: corpus.appendingPathComponent(name))
-      guard case .object(var config) = try JSONValue.read(Array(bytes), what: name) else {
-        continue
-      }
-      // One account holds a name once, and makes a distribution of a reference once.
-      let own = (config["Aliases"]?["Items"]?.array ?? []).filter {
-        aliases.insert($0.string ?? "").inserted
-      }
-      config["Aliases"] = ["Quantity": .int(Int64(own.count)), "Items": .array(own)]
-      config["CallerReference"] = .string(name)
-      distributions.append([
-        "id": .string("E\(distributions.count + 100)"),
-        "domainName": .string("d\(distributions.count + 100).cloudfront.net"),
-        "config": .object(config),
-      ])
-    }
-    let inventory: JSONValue = [
-      "schema": "edgeferry.inventory/1",
-      "accounts": [["id": "111111111111", "distributions": .array(distributions)]],
-    ]
-    try ferry.write(inventory.canonical, to: "i.json")
-    let lab = try await RunningLab(
-      ferry, ["--load", ferry.folder.appendingPathComponent("i.json").path])
-    let ids = distributions.compactMap { $0["id"]?.string }
-    let answer = try await ferry.run(
-      ["handover", "emit", "--to", "terraform", "--out", "code", "--output", "json"] + ids,
-      extra: lab.variables())
-    #expect(answer.code == 0, "\(answer.talk)")
-    #expect(try await parsed(ferry).code == 0)
-    if let terraform = try terraform(ferry, lab) {
-      for arguments in [
-        ["fmt", "-check", "-diff", "-recursive"], ["init", "-no-color"], ["validate", "-no-color"],
-      ] {
-        let step = try await terraform(arguments)
-        #expect(step.code == 0, "\(arguments) \(step.out.suffix(3000)) \(step.talk.prefix(4000))")
-      }
     }
     await lab.stop()
   }

@@ -338,6 +338,34 @@ struct EmitTests {
     #expect(found.map { $0.blocks.contains { $0.type == "lifecycle" } } == [true, false])
   }
 
+  @Test(arguments: [(0.05, true), (0.15, true), (0.125, false), (0.0625, false)])
+  func `a weight that the provider reads as another number is kept out of the import`(
+    _ weight: Double, _ isKeptOut: Bool
+  ) throws {
+    var account = try Account.whole()
+    let policy = Shape.json(
+      account.continuousDeploymentPolicies[0].config, shape: "ContinuousDeploymentPolicyConfig")
+    account.continuousDeploymentPolicies[0].config = try Shape.xml(
+      policy.setting(.double(weight), at: "TrafficConfig/SingleWeightConfig/Weight"),
+      shape: "ContinuousDeploymentPolicyConfig")
+    let it = try Emitted(account, managed: Self.managed)
+    #expect(it.file("distributions.tf").contains("weight = \(weight)\n"))
+    #expect(it.file("distributions.tf").contains("ignore_changes = all\n") == isKeptOut)
+    #expect(it.left.allSatisfy { $0.kind != "continuous-deployment-policy" })
+  }
+
+  @Test func `a function is not published by its import, and one that is worked on is named`()
+    throws
+  {
+    var account = try Account.whole()
+    #expect(
+      try Emitted(account, managed: Self.managed).file("functions.tf").contains("= false\n"))
+    let index = try #require(account.resources.firstIndex { $0.kind == .function })
+    account.resources[index].extras["developmentIsLive"] = false
+    let left = try Emitted(account, managed: Self.managed).left
+    #expect(left.contains { $0.id == "rewrite" && $0.path == "stage DEVELOPMENT" })
+  }
+
   @Test func `a value of an origin header is in the file of secrets and nowhere else`() throws {
     let it = try Emitted(Account.whole(), managed: Self.managed)
     for file in it.code.files {

@@ -151,7 +151,8 @@ enum Codec {
     switch value {
     case .string(let it): .string(it)
     case .bool(let it): .bool(it)
-    case .number(let it): Int64(it).map(JSONValue.int) ?? Double(it).map(JSONValue.double) ?? .null
+    case .number(let it):
+      Int64(it).map(JSONValue.int) ?? Double(it).map(JSONValue.double) ?? .null
     case .reference(let it): code.value(of: it) ?? .null
     case .file(let path): code.content(of: path).map(JSONValue.string) ?? .null
     case .list(let items): .array(items.map { plain($0, with: code) })

@@ -43,7 +43,9 @@ struct ResourceType: Sendable {
       arguments: function),
     .init(
       kind: .keyValueStore, type: "aws_cloudfront_key_value_store", file: "functions.tf",
-      arguments: [.value("name", "Name", always: true), .value("comment", "Comment")]),
+      arguments: [
+        .value("name", "Name", always: true), .value("comment", "Comment", or: "", always: true),
+      ]),
     .init(
       kind: .publicKey, type: "aws_cloudfront_public_key", file: "keys.tf", arguments: publicKey),
     .init(

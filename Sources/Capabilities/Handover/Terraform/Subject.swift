@@ -16,6 +16,13 @@ struct Subject: Sendable {
   var exports: [String: String]
   /// Another resource changes it until code follows: a primary with a policy.
   var isPrimaryWithPolicy = false
+  /// A policy whose weight is no sum of a few powers of two.
+  var hasInexactWeight: Bool {
+    guard
+      case .double(let it)? = document.at("TrafficConfig/SingleWeightConfig/Weight")
+    else { return false }
+    return (it * 1024).rounded() != it * 1024
+  }
   /// What cannot be written and is already known.
   var left: [NotExpressed] = []
 }
@@ -108,6 +115,14 @@ extension Subject {
     switch it.kind {
     case .function:
       members["Name"] = .string(it.name ?? it.id)
+      if it.extras["developmentIsLive"] == false {
+        out.left.append(
+          .init(
+            kind: it.kind.rawValue, id: it.id, path: "stage DEVELOPMENT",
+            reason:
+              "it differs from stage LIVE, which the code has; the provider reads this one, so an apply overwrites it"
+          ))
+      }
       if let code = it.extras["code"]?.string, let bytes = Data(base64Encoded: code) {
         if let text = String(data: bytes, encoding: .utf8) {
           members["Code"] = .string(text)

@@ -58,6 +58,11 @@ struct TerraformCode: Sendable {
       var block = HCLBlock("resource", [it.resource.type, name])
       (block.attributes, block.blocks) = Codec.write(
         it.document, it.resource.arguments, with: writing)
+      if it.resource.kind == .function {
+        block.attributes.append(.init(key: "publish", value: .bool(false)))
+        block.comment = Self.unpublished
+      }
+      if it.hasInexactWeight { block.blocks.append(Self.inexact) }
       if it.isPrimaryWithPolicy { block.blocks.append(Self.promoted) }
       blocks[it.resource.file, default: []].append(block)
       items.append(
@@ -123,6 +128,11 @@ struct TerraformCode: Sendable {
       "provider", ["aws"], [("region", .string("us-east-1"))],
       comment: ["CloudFront is global; its API is in us-east-1."]),
   ]
+  /// An import sets nothing, and to the provider true beside nothing is a change.
+  private static let unpublished = [
+    "What is live is published; the default, true, would publish it once more with the import.",
+    "Remove publish when the code changes, so that an apply publishes that.",
+  ]
   /// What a promote copies from staging: until the code follows, an apply would take it back.
   /// - Source: reference facts on CloudFront, sections 3.2 and 3.4.
   private static let promoted = lifecycle(
@@ -135,6 +145,14 @@ struct TerraformCode: Sendable {
       "Remove this block when the policy is gone, or to change them here.",
     ])
 
+  /// An import reads 0.05 in double precision while code says it exactly, and the provider takes these for two
+  /// numbers; a state read from its file has the number of the code again.
+  private static let inexact = HCLBlock(
+    "lifecycle", [], [("ignore_changes", .reference("all"))],
+    comment: [
+      "While it imports the policy the provider takes its weight for another number than the same",
+      "one here, and would write the policy once more. Remove this block after the first apply.",
+    ])
   private static func lifecycle(ignoring names: [String], because comment: [String]) -> HCLBlock {
     HCLBlock(
       "lifecycle", [], [("ignore_changes", .list(names.map(HCLValue.reference)))],
