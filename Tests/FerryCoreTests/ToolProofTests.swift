@@ -1,0 +1,127 @@
+import FerryCore
+import Testing
+
+/// What tools say of their plans, judged.
+struct ToolProofTests {
+  private func change(
+    _ address: String, _ actions: JSONValue, importing: Bool = false, before: JSONValue = .null,
+    after: JSONValue = .null, mode: JSONValue = "managed"
+  ) -> JSONValue {
+    var change: JSONValue = ["actions": actions, "before": before, "after": after]
+    if importing, case .object(var members) = change {
+      members["importing"] = ["id": "E1"]
+      change = .object(members)
+    }
+    return ["address": .string(address), "mode": mode, "change": change]
+  }
+  private func plan(_ changes: [JSONValue], more: [String: JSONValue] = [:]) -> JSONValue {
+    .object(
+      ["format_version": "1.2", "resource_changes": .array(changes)].merging(more) { $1 })
+  }
+
+  @Test func `a plan that imports what was named as it stands has nothing against it`() {
+    let proof = ToolProof(.terraformImports, only: ["a.x", "a.y"])
+    let good = [
+      change("a.x", ["no-op"], importing: true),
+      // A value that becomes sensitive is an update of nothing.
+      change("a.y", ["update"], importing: true, before: ["v": 1], after: ["v": 1]),
+      change("data.z", ["read"], mode: "data"),
+    ]
+    #expect(proof.objections(plan(good)) == [])
+    // What was imported by a run that was killed is in the state already.
+    #expect(proof.objections(plan([change("a.x", ["no-op"]), good[1]])) == [])
+  }
+
+  @Test func `whatever else a plan does is told, each by its address`() {
+    let proof = ToolProof(.terraformImports, only: ["a.x"])
+    func said(_ changes: JSONValue...) -> [String] { proof.objections(plan(changes)) }
+    let good = change("a.x", ["no-op"], importing: true)
+    #expect(
+      said(change("a.x", ["delete", "create"], importing: true)).first == "a.x: delete then create")
+    #expect(
+      said(change("a.x", ["update"], importing: true, before: 1, after: 2)).first == "a.x: update")
+    #expect(said(good, change("a.new", ["create"])) == ["a.new: create"])
+    #expect(said(good, change("a.old", ["no-op"])) == ["a.old: in the state already"])
+    #expect(said() == ["a.x: not in the plan"])
+    #expect(
+      proof.objections(plan([good], more: ["output_changes": ["o": ["actions": ["create"]]]]))
+        == ["output o changes"])
+    #expect(
+      proof.objections(plan([good], more: ["errored": true])) == ["the plan ended in an error"])
+    for odd: JSONValue in [.null, [:], ["format_version": "2.0"]] {
+      #expect(proof.objections(odd).count == 1)
+    }
+  }
+
+  @Test func `a plan that forgets does that alone`() {
+    let proof = ToolProof(.terraformForgets, only: ["a.x"])
+    let good = change("a.x", ["forget"])
+    #expect(proof.objections(plan([good, change("a.other", ["no-op"])])) == [])
+    #expect(
+      proof.objections(plan([change("a.x", ["delete"])])) == [
+        "a.x: delete", "a.x: not in the plan",
+      ])
+    #expect(proof.objections(plan([good, change("a.other", ["forget"])])) == ["a.other: forget"])
+  }
+
+  private func changes(_ status: String = "CREATE_COMPLETE", _ list: JSONValue...) -> JSONValue {
+    [
+      "Status": .string(status), "StatusReason": "because",
+      "Changes": .array(list.map { ["Type": "Resource", "ResourceChange": $0] }),
+    ]
+  }
+  private func resource(
+    _ id: String, _ action: String, replacement: String? = nil, scope: JSONValue = [],
+    policy: String? = nil
+  ) -> JSONValue {
+    var out: [String: JSONValue] = [
+      "LogicalResourceId": .string(id), "Action": .string(action), "Scope": scope,
+    ]
+    out["Replacement"] = replacement.map(JSONValue.string)
+    out["PolicyAction"] = policy.map(JSONValue.string)
+    return .object(out)
+  }
+
+  @Test func `change sets are judged by what they do to each resource`() {
+    let retain = ToolProof(.stackRetains, only: ["Site"], also: ["Empty"])
+    let attributes = resource("Site", "Modify", replacement: "False", scope: ["DeletionPolicy"])
+    #expect(
+      retain.objections(changes("CREATE_COMPLETE", attributes, resource("Empty", "Add"))) == [])
+    #expect(
+      retain.objections(
+        changes(
+          "CREATE_COMPLETE", resource("Site", "Modify", replacement: "True", scope: ["Properties"]))
+      )
+        == ["Site: Modify, replacement True"])
+    #expect(
+      retain.objections(
+        changes(
+          "CREATE_COMPLETE", resource("Site", "Modify", replacement: "False", scope: ["Properties"])
+        ))
+        == ["Site: Modify, replacement False"])
+    #expect(
+      retain.objections(changes("CREATE_COMPLETE", resource("Other", "Add")))
+        == ["Other: Add, replacement False"])
+
+    let imports = ToolProof(.stackImports, only: ["Site", "Policy"])
+    #expect(
+      imports.objections(changes("CREATE_COMPLETE", resource("Site", "Import")))
+        == ["Policy: not in the change set"])
+    let release = ToolProof(.stackReleases, only: ["Site"])
+    #expect(
+      release.objections(changes("CREATE_COMPLETE", resource("Site", "Remove", policy: "Retain")))
+        == [])
+    #expect(
+      release.objections(changes("CREATE_COMPLETE", resource("Site", "Remove", policy: "Delete")))
+        == ["Site: Remove, replacement False, Delete", "Site: not in the change set"])
+    #expect(
+      release.objections(changes("FAILED")) == ["the change set is FAILED: because"])
+    #expect(release.objections(.null).count == 1)
+  }
+
+  @Test func `a command is written so that a shell reads it as it is run`() {
+    let command = ToolCommand(
+      ["terraform", "-chdir=a b", "it's"], environment: ["AWS_PROFILE": "old prod"])
+    #expect(command.line == "AWS_PROFILE='old prod' terraform '-chdir=a b' 'it'\\''s'")
+  }
+}
