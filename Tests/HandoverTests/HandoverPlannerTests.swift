@@ -1,0 +1,173 @@
+import FerryCore
+import Foundation
+import Testing
+
+@testable import Handover
+
+/// The steps of a handover, there and back.
+struct HandoverPlannerTests {
+  private static func facts(
+    _ from: HandoverFacts.Tool, _ to: HandoverFacts.Tool, stack: HandoverFacts.Stack? = nil,
+    state: HandoverFacts.State? = nil, others: [String] = []
+  ) -> HandoverFacts {
+    var out = HandoverFacts(
+      account: "111111111111",
+      things: [
+        .init(id: "E1", isPolicy: false, etag: "V1", modified: "2026-01-01T00:00:00Z"),
+        .init(id: "P1", isPolicy: true, etag: "V2", modified: ""),
+      ], from: from, to: to, stack: stack, state: state,
+      code: .init(
+        folder: "code",
+        items: to == .terraform
+          ? ["aws_cloudfront_distribution.site": "E1"] : ["Site": "E1", "Policy": "P1"],
+        files: ["code/a.tf": "sha256:1", "code/template.json": "sha256:2"]),
+      environment: ["AWS_PROFILE": "prod"])
+    out.others = others
+    return out
+  }
+  private static func plan(_ facts: HandoverFacts) throws -> PlanPair {
+    try HandoverPlanner.plan(
+      facts,
+      input: PlanningInput(
+        capability: "handover", name: "over", accounts: ["default": "111111111111"],
+        createdAt: Date(timeIntervalSince1970: 0), start: Date(timeIntervalSince1970: 0), tool: "t",
+        endpoint: nil, inventoryDigest: "sha256:0", acceptedRisks: []))
+  }
+  private static func stack(
+    id: String? = "arn:aws:cloudformation:eu-west-1:111111111111:stack/shop/1"
+  )
+    throws -> HandoverFacts.Stack
+  {
+    .init(name: "shop", id: id, region: "eu-west-1", edits: try StackEditsTests.edits())
+  }
+  private static func commands(_ step: Step?) -> [String] {
+    guard case .external(let it)? = step?.action else { return [] }
+    return it.commands
+  }
+  private static func step(_ id: String, _ plan: Plan) -> Step? { plan.steps.first { $0.id == id } }
+
+  @Test
+  func
+    `from a stack to Terraform it is retained, adopted, proven, released, and every step proves what is live`()
+    throws
+  {
+    var facts = Self.facts(.cloudformation, .terraform, stack: try Self.stack())
+    try facts.writeFiles(adopted: nil, secrets: nil)
+    let pair = try Self.plan(facts)
+    #expect(
+      pair.plan.steps.map(\.id) == [
+        "prove-before", "retain", "adopt", "no-op", "release", "prove-after",
+      ])
+    #expect(pair.rollback.steps.map(\.id) == ["unrelease", "unadopt", "unretain"])
+    #expect(pair.plan.pointOfNoReturn == nil)
+    for step in pair.plan.steps + pair.rollback.steps {
+      let proofs = step.checks.filter { $0.type == .unchanged }
+      #expect(proofs.map(\.value) == ["V1", "V2"], "\(step.id)")
+      #expect(step.wait == nil && (step.gate == nil) == (step.action == .observe))
+    }
+    let released = Self.step("release", pair.plan)
+    #expect(released?.checks.first?.type == .stackReleased)
+    #expect(released?.checks.first?.region == "eu-west-1")
+    // What is proven is exactly what is executed.
+    let retain = Self.commands(Self.step("retain", pair.plan))
+    #expect(retain.count == 6 && retain[1].contains("create-change-set"))
+    #expect(retain[1].contains("--template-body file://code/handover/retaining.template.json"))
+    #expect(retain[1].contains("--parameters ParameterKey=Stage,UsePreviousValue=true"))
+    #expect(retain.allSatisfy { $0.hasPrefix("AWS_PROFILE=prod aws cloudformation ") })
+    let adopt = Self.commands(Self.step("adopt", pair.plan))
+    #expect(adopt.map { $0.split(separator: " ")[3] } == ["init", "plan", "show", "apply"])
+    let back = Self.commands(Self.step("unrelease", pair.rollback))
+    #expect(
+      back[1].contains("--change-set-type IMPORT") && back[1].contains("returning.template.json"))
+    for step in pair.plan.steps + pair.rollback.steps {
+      guard case .external(let it) = step.action else { continue }
+      // Every file of a command has the digest of what was written or found.
+      for (file, digest) in (it.tools ?? []).flatMap({ $0.files ?? [:] }) {
+        #expect((facts.written[file].map(Digest.tagged) ?? facts.code.files[file]) == digest)
+      }
+    }
+  }
+
+  @Test func `from Terraform to a new stack the old code is edited by a person and forgets`() throws
+  {
+    let state = HandoverFacts.State(
+      name: "old/terraform.tfstate", folder: "old",
+      addresses: ["module.cdn.aws_cloudfront_distribution.d[0]": "E1"])
+    var facts = Self.facts(
+      .terraform, .cloudformation, stack: try Self.stack(id: nil), state: state)
+    try facts.writeFiles(
+      adopted: StackTemplate(["Resources": ["Site": ["Type": "X"]]]), secrets: nil)
+    #expect(
+      facts.written["code/handover/removed.tf"] == """
+        removed {
+          from = module.cdn.aws_cloudfront_distribution.d[0]
+
+          lifecycle {
+            destroy = false
+          }
+        }
+
+        """)
+    let pair = try Self.plan(facts)
+    #expect(
+      pair.plan.steps.map(\.id) == [
+        "prove-before", "adopt", "edit-code", "release", "prove-after",
+      ])
+    // The code speaks of it again before it is imported again.
+    #expect(pair.rollback.steps.map(\.id) == ["unedit-code", "unrelease", "unadopt"])
+    let adopt = Self.commands(Self.step("adopt", pair.plan))
+    #expect(adopt[1].contains("--change-set-type IMPORT --template-body file://code/template.json"))
+    #expect(adopt[5].contains("wait stack-import-complete --stack-name shop"))
+    let release = Self.commands(Self.step("release", pair.plan))
+    #expect(release.allSatisfy { $0.contains("terraform -chdir=old ") })
+    guard case .external(let edit)? = Self.step("edit-code", pair.plan)?.action else {
+      Issue.record("no edit")
+      return
+    }
+    // Even a run that runs commands leaves that to a person.
+    #expect(edit.tools == nil)
+  }
+
+  @Test func `of a state in S3 nobody knows the code, so a person runs its commands`() throws {
+    let state = HandoverFacts.State(name: "s3://b/k", folder: nil, addresses: ["a.b": "E1"])
+    var facts = Self.facts(
+      .terraform, .cloudformation, stack: try Self.stack(id: nil), state: state)
+    try facts.writeFiles(
+      adopted: StackTemplate(["Resources": ["Site": ["Type": "X"]]]), secrets: nil)
+    let pair = try Self.plan(facts)
+    guard case .external(let it)? = Self.step("release", pair.plan)?.action else {
+      Issue.record("no release")
+      return
+    }
+    #expect(it.tools == nil && it.commands.count == 4)
+  }
+
+  @Test func `an existing stack keeps all that it has, its parameters too`() throws {
+    var facts = Self.facts(.none, .cloudformation, stack: try Self.stack())
+    facts.code.hasParameters = true
+    try facts.writeFiles(
+      adopted: StackTemplate(["Resources": ["New": ["Type": "X"]]]),
+      secrets: [["ParameterKey": "Secret", "ParameterValue": "canary"]])
+    let pair = try Self.plan(facts)
+    let adopt = Self.commands(Self.step("adopt", pair.plan))
+    #expect(adopt[1].contains("file://code/handover/adopting.template.json"))
+    #expect(adopt[1].contains("--parameters file://code/handover/parameters.secret.json"))
+    let parameters = facts.written["code/handover/parameters.secret.json"] ?? ""
+    #expect(parameters.contains("UsePreviousValue") && parameters.contains("canary"))
+    #expect(!JSONValue.of(pair.plan).canonical.contains("canary"))
+    #expect(
+      Self.commands(Self.step("unadopt", pair.rollback))[1].contains("original.template.json"))
+  }
+
+  @Test func `what would have two owners is a risk that has to be accepted`() throws {
+    let pair = try Self.plan(
+      Self.facts(.none, .terraform, others: ["P1 belongs to stack x (Policy)"]))
+    #expect(pair.plan.risks.map(\.code) == ["shared-owner"])
+    #expect(pair.plan.risks.first?.accepted == false)
+  }
+
+  @Test func `the same facts make the same plan`() throws {
+    let facts = Self.facts(.none, .terraform)
+    #expect(try Self.plan(facts).plan.digest == Self.plan(facts).plan.digest)
+  }
+}
