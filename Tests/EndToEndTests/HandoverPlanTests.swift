@@ -1,0 +1,171 @@
+import FerryCore
+import FerryTestSupport
+import Foundation
+import Testing
+
+/// `handover plan` and its run through the built binary, with the real Terraform where it is installed.
+struct HandoverPlanEndToEndTests {
+  private func with(
+    _ edit: (String) -> String = { $0 },
+    _ body: (Ferry, RunningLab) async throws -> Void
+  ) async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    try ferry.write(edit(text(HandoverTerraformTests.fixture)), to: "i.json")
+    let lab = try await RunningLab(
+      ferry,
+      ["--propagation", "0.2s", "--load", ferry.folder.appendingPathComponent("i.json").path])
+    do {
+      try await body(ferry, lab)
+    } catch {
+      await lab.stop()
+      throw error
+    }
+    await lab.stop()
+  }
+  /// The fixture with stacks.
+  private static func stacks(_ stacks: String) -> (String) -> String {
+    {
+      $0.replacing(
+        #""id": "111111111111","#, with: #""id": "111111111111", "stacks": [\#(stacks)],"#)
+    }
+  }
+  private static func stack(_ name: String, _ id: String) -> String {
+    """
+    {"id":"arn:aws:cloudformation:us-east-1:111111111111:stack/\(name)/1","name":"\(name)","region":"us-east-1",
+    "status":"CREATE_COMPLETE","resources":[{"logicalId":"Site","type":"AWS::CloudFront::Distribution","physicalId":"\(id)","status":"CREATE_COMPLETE"}]}
+    """
+  }
+  private func plan(_ ferry: Ferry, _ lab: RunningLab, _ more: String...) async throws
+    -> Ferry.Answer
+  {
+    try await ferry.run(
+      ["handover", "plan", "EWEIGHT1", "--dir", "code", "--name", "over", "--output", "json"]
+        + more,
+      extra: lab.variables())
+  }
+
+  @Test
+  func `Terraform takes over what nobody owns by its own commands, judged, and gives it back`()
+    async throws
+  {
+    try await with { ferry, lab in
+      guard let rc = try ClientTests.terraformConfig(ferry), ClientTests.onPath("terraform") != nil
+      else {
+        print("skipped: no terraform with a mirror of the provider hashicorp/aws")
+        return
+      }
+      let variables = ClientTests.around(ferry, lab).merging([
+        "TF_CLI_CONFIG_FILE": rc, "CHECKPOINT_DISABLE": "1",
+      ]) { $1 }
+      let planned = try await plan(ferry, lab, "--from", "none", "--to", "terraform")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let before = try await lab.get("/_lab/state", ferry)
+      let digest = planned.json["digest"]?.string ?? ""
+      let run = ["apply", "over", "--approve", digest, "--output", "json"]
+
+      // What was approved is the code as it was.
+      let main = ferry.folder.appendingPathComponent("code/distributions.tf").path
+      let code = text(main)
+      try ferry.write(code + "# more\n", to: "code/distributions.tf")
+      let stale = try await ferry.run(run + ["--run-commands"], extra: variables)
+      #expect(stale.code == 5, "\(stale.talk)")
+      try ferry.write(code, to: "code/distributions.tf")
+
+      let applied = try await ferry.run(run + ["--run-commands"], extra: variables)
+      #expect(applied.code == 0, "\(applied.talk)")
+      #expect(try await lab.get("/_lab/state", ferry) == before)
+      #expect(try await lab.writes(ferry) == 0)
+      let owners = try await ferry.run(
+        [
+          "handover", "detect", "EWEIGHT1", "--tfstate", "code/terraform.tfstate", "--output",
+          "json",
+        ],
+        extra: variables)
+      #expect(owners.json["resources"]?.array?.first?["verdict"] == "one", "\(owners.out)")
+
+      let back = try ferry.read("plans/over.rollback.plan.json")["digest"]?.string ?? ""
+      let undone = try await ferry.run(
+        ["rollback", "over", "--approve", back, "--run-commands"], extra: variables)
+      #expect(undone.code == 0, "\(undone.talk)")
+      #expect(
+        !text(ferry.folder.appendingPathComponent("code/terraform.tfstate").path).contains(
+          "\"managed\""))
+      #expect(try await lab.get("/_lab/state", ferry) == before)
+      #expect(!(planned.out + applied.out + applied.talk + undone.talk).contains("canary"))
+    }
+  }
+
+  @Test func `without being told to it runs nothing, shows each command, and waits for a person`()
+    async throws
+  {
+    try await with { ferry, lab in
+      let planned = try await plan(ferry, lab, "--from", "none", "--to", "terraform")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let digest = planned.json["digest"]?.string ?? ""
+      let run = ["apply", "over", "--approve", digest]
+      let gate = try await ferry.run(run, extra: lab.variables())
+      #expect(gate.code == 4 && gate.talk.contains("error[gate]"), "\(gate.talk)")
+      #expect(gate.talk.contains("terraform -chdir=code init"))
+      #expect(gate.talk.contains("edgeferry approve over --step adopt --reference TEXT"))
+      for step in ["adopt", "no-op"] {
+        let approved = try await ferry("approve", "over", "--step", step, "--reference", "C1")
+        #expect(approved.code == 0)
+      }
+      let done = try await ferry.run(run, extra: lab.variables())
+      #expect(done.code == 0, "\(done.talk)")
+      #expect(
+        !FileManager.default.fileExists(
+          atPath: ferry.folder.appendingPathComponent("code/.terraform").path))
+      for words in [["show", "over"], ["runbook", "over"]] {
+        let shown = try await ferry.run(words)
+        #expect(
+          shown.code == 0 && shown.out.contains("terraform -chdir=code show -json"), "\(words)")
+      }
+    }
+  }
+
+  @Test func `a handover from somebody who does not own it, or not alone, is refused`() async throws
+  {
+    try await with(Self.stacks(Self.stack("one", "EWEIGHT1"))) { ferry, lab in
+      for (words, code) in [
+        (["--from", "none", "--to", "terraform"], "has-owner"),
+        (["--from", "cloudformation", "--to", "terraform", "--stack", "other"], "other-owner"),
+      ] {
+        let answer = try await ferry.run(
+          ["handover", "plan", "EWEIGHT1", "--dir", "code", "--output", "json"] + words,
+          extra: lab.variables())
+        #expect(answer.code == 4 && answer.error["code"]?.string == code, "\(answer.talk)")
+      }
+      try ferry.write(
+        #"{"version":4,"resources":[{"mode":"managed","type":"aws_cloudfront_distribution","name":"d","instances":[{"attributes":{"id":"EWEIGHT1"}}]}]}"#,
+        to: "t.tfstate")
+      let two = try await plan(
+        ferry, lab, "--from", "terraform", "--to", "cloudformation", "--tfstate", "t.tfstate")
+      #expect(two.code == 4 && two.error["code"] == "two-owners", "\(two.talk)")
+      #expect(
+        !FileManager.default.fileExists(atPath: ferry.folder.appendingPathComponent("plans").path))
+      #expect(
+        !FileManager.default.fileExists(atPath: ferry.folder.appendingPathComponent("code").path))
+    }
+    try await with { ferry, lab in
+      let nobody = try await plan(ferry, lab, "--from", "cloudformation", "--to", "terraform")
+      #expect(nobody.code == 4 && nobody.error["code"] == "no-owner", "\(nobody.talk)")
+      for words in [
+        ["--from", "none", "--to", "none"], ["--from", "terraform", "--to", "terraform"],
+        ["--from", "terraform", "--to", "cloudformation"],
+        ["--from", "pulumi", "--to", "terraform"],
+      ] {
+        let usage = try await ferry.run(
+          ["handover", "plan", "EWEIGHT1", "--dir", "code"] + words, extra: lab.variables())
+        #expect(usage.code == 64, "\(words) \(usage.talk)")
+      }
+      try ferry.write("x", to: "code/imports.tf")
+      let odd = try await plan(ferry, lab, "--from", "none", "--to", "terraform")
+      #expect(odd.code == 64, "\(odd.talk)")
+      try ferry.write("import {\n  to = a.b\n  id = \"EOTHER\"\n}\n", to: "code/imports.tf")
+      let other = try await plan(ferry, lab, "--from", "none", "--to", "terraform")
+      #expect(other.code == 64 && other.error["code"] == "not-in-code", "\(other.talk)")
+    }
+  }
+}
