@@ -90,6 +90,7 @@ public enum Runbook {
         out += "- \(code(edit.path)): \(value(edit.from)) → \(value(edit.to))\n"
       }
       for line in PlanText.changes(step.action) { out += "- \(markdown(line))\n" }
+      if case .external(let it) = step.action { out += "- \(markdown(it.says))\n" }
       for check in step.checks { out += "- then \(markdown(PlanText.describe(check)))\n" }
       if let wait = step.wait, wait.seconds > 0 {
         out += "- wait \(span(wait.seconds)) from \(markdown(PlanText.origin(wait.from))): "

@@ -117,10 +117,13 @@ struct HandoverPlanEndToEndTests {
       #expect(
         !FileManager.default.fileExists(
           atPath: ferry.folder.appendingPathComponent("code/.terraform").path))
-      for words in [["show", "over"], ["runbook", "over"]] {
-        let shown = try await ferry.run(words)
-        #expect(
-          shown.code == 0 && shown.out.contains("terraform -chdir=code show -json"), "\(words)")
+      let shown = try await ferry("show", "over")
+      let book = try await ferry("runbook", "over")
+      #expect(shown.code == 0 && book.code == 0)
+      for told in [
+        shown.out, text(ferry.folder.appendingPathComponent("runbooks/over.md").path),
+      ] {
+        #expect(told.contains("terraform -chdir=code show -json"))
       }
     }
   }

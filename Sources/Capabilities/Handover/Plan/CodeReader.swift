@@ -31,8 +31,7 @@ enum CodeReader {
     var items: [String: String] = [:]
     switch to {
     case .terraform:
-      for block in try HCLReader.read(
-        text(TerraformCode.importsFile), named: TerraformCode.importsFile)
+      for block in try imports(text(TerraformCode.importsFile))
       where block.type == "import" {
         guard case .reference(let address)? = block.attribute("to"),
           case .string(let id)? = block.attribute("id")
@@ -59,5 +58,15 @@ enum CodeReader {
     return .init(
       folder: folder, items: items, files: files,
       hasParameters: files["\(folder)/\(HandoverPlanner.File.parameters)"] != nil)
+  }
+
+  private static func imports(_ text: String) throws(FerryError) -> [HCLBlock] {
+    do {
+      return try HCLReader.read(text, named: TerraformCode.importsFile)
+    } catch {
+      throw .badInput(
+        "bad-code", what: "could not read \(TerraformCode.importsFile)", why: error.why,
+        next: "write import blocks as `edgeferry handover emit` does, or name a new folder")
+    }
   }
 }
