@@ -81,12 +81,22 @@ package struct ClosureReader: Sendable {
   /// - Parameter ids: ids of distributions.
   /// - Throws: the first refusal when no distribution could be read and one was refused, and `interrupted`.
   package func read(_ ids: [String]) async throws(FerryError) -> Closure {
+    try await read(ids.map { Wanted(kind: .distribution, id: $0) }, asked: ids)
+  }
+  /// What configs name that were read already, and all that this names in turn.
+  package func follow(_ references: [Reference]) async throws(FerryError) -> Closure {
+    var seen: Set<Wanted> = []
+    let wanted = references.compactMap { it in it.kind.map { Wanted(kind: $0, id: it.id) } }
+    return try await read(wanted.filter { seen.insert($0).inserted }, asked: [])
+  }
+
+  private func read(_ seeds: [Wanted], asked ids: [String]) async throws(FerryError) -> Closure {
     var out = Closure(account: .init(id: account))
     var failures: [FerryError] = []
     var interrupted: FerryError?
     let visit = ClosureVisit(self)
     await withTaskGroup(of: (Wanted, Found).self) { group in
-      var waiting = ids.map { Wanted(kind: .distribution, id: $0) }
+      var waiting = seeds
       var seen = Set(waiting)
       var inFlight = 0
       var done = 0

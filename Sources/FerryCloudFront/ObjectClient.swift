@@ -38,10 +38,19 @@ public final class ObjectClient: Sendable {
   }
 
   /// nil when there is none of that key.
-  public func get(_ key: String) async throws(FerryError) -> Object? {
-    let answer = try await send("GetObject", "GET", key)
+  /// - Parameter limitBytes: a larger object is refused (64, `file-too-large`), and no more of it is fetched.
+  public func get(_ key: String, limitBytes: Int? = nil) async throws(FerryError) -> Object? {
+    let headers = limitBytes.map { ["range": "bytes=0-\($0)"] } ?? [:]
+    let answer = try await send("GetObject", "GET", key, headers: headers)
+    // Of nothing there is no range.
+    if limitBytes != nil, answer.status == 416 { return Object(bytes: [], etag: "") }
     do throws(FerryError) {
       let object = try accepted(answer, operation: "GetObject")
+      if let limitBytes, object.body.count > limitBytes {
+        throw .badInput(
+          "file-too-large", what: "could not read s3://\(bucket)/\(key)",
+          why: "it is larger than \(limitBytes >> 20) MiB", next: "check the bucket and the key")
+      }
       guard let etag = object.headers["etag"] else {
         throw CloudFrontClient.unreadable("GetObject", "it has no ETag")
       }

@@ -162,7 +162,7 @@ public struct Context: Sendable {
   }
   /// The current credentials, whatever accounts the settings name. An S3 endpoint of its own goes before
   /// `--endpoint-url`, which is where CloudFront is.
-  private func stateSession() throws(FerryError) -> AWSSession {
+  func stateSession() throws(FerryError) -> AWSSession {
     let own = environment["AWS_ENDPOINT_URL_S3"] ?? ""
     return try AWSSession(
       profile: options.profile, roleARN: options.roleARN, region: nil,

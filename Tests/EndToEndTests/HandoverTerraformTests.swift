@@ -89,6 +89,7 @@ struct HandoverTerraformTests {
       #expect(
         verdicts(inSync).count == held.count - 1 && Set(verdicts(inSync).values) == ["in-sync"])
 
+      try await fitsState(lab, ferry, terraform, count: held.count)
       try await promoteAndEdit(lab, ferry)
       #expect(try await ferry.run(words, extra: lab.variables()).code == 5)
       _ = try await terraform.plan("plan.json")
@@ -112,6 +113,32 @@ struct HandoverTerraformTests {
       #expect(refused.code == 4 && refused.out.contains("staging makes the plan"), "\(refused.out)")
       try await letGo(terraform, lab, held)
     }
+  }
+  /// The state owns everything, and code written for it plans nothing.
+  private func fitsState(
+    _ lab: RunningLab, _ ferry: Ferry, _ terraform: TerraformRun, count: Int
+  ) async throws {
+    let state = "code/terraform.tfstate"
+    let owners = try await ferry(
+      "handover", "detect", "EWEIGHT1", "EHEADER2", "--tfstate", state, "--output", "json",
+      extra: lab.variables())
+    #expect(owners.code == 0, "\(owners.talk)")
+    let told = owners.json["resources"]?.array ?? []
+    #expect(told.count == count && told.allSatisfy { $0["verdict"] == "one" }, "\(owners.out)")
+    #expect(told.allSatisfy { $0["dangers"] == [] })
+    let again = try await ferry(
+      "handover", "emit", "EWEIGHT1", "EHEADER1", "--to", "terraform", "--out", "again",
+      "--tfstate", state, "--output", "json", extra: lab.variables())
+    #expect(again.code == 0, "\(again.talk)")
+    let held = again.json["resources"]?.array ?? []
+    #expect(held.count == count && held.allSatisfy { $0["state"] == .string(state) })
+    #expect(again.json["files"]?.array?.contains("imports.tf") == false)
+    try ferry.write(
+      text(ferry.folder.appendingPathComponent(state).path), to: "again/terraform.tfstate")
+    guard let other = try TerraformRun(ferry, lab, in: "again") else { return }
+    #expect(try await other("init", "-no-color").code == 0)
+    let plan = try await other.plan()
+    #expect(plan.answer.code == 0, "\(plan.answer.out.suffix(3000)) \(plan.answer.talk)")
   }
   private func verdicts(_ answer: Ferry.Answer) -> [String: String] {
     Dictionary(

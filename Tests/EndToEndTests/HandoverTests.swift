@@ -74,4 +74,62 @@ struct HandoverEndToEndTests {
     }
     await lab.stop()
   }
+
+  @Test func `a state in a bucket says who owns what, and code written for it keeps its address`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    try ferry.write(ExportEndToEndTests.inventory, to: "i.json")
+    try ferry.write(
+      """
+      {"version":4,"resources":[
+      {"mode":"managed","type":"aws_cloudfront_distribution","name":"shop","instances":[{"attributes":{"id":"EPRIMARY"}}]},
+      {"mode":"managed","type":"aws_cloudfront_cache_policy","name":"short","module":"module.edge","instances":[
+        {"attributes":{"id":"custom-cache"}}]}]}
+      """, to: "state.json")
+    let moto = try await MotoServer.start(ferry)
+    let lab = try await RunningLab(
+      ferry, ["--load", ferry.folder.appendingPathComponent("i.json").path])
+    let key = "env:/prod/terraform.tfstate"
+    let made = try await ferry.run(
+      [
+        "-c",
+        "import boto3,sys;s=boto3.client('s3',endpoint_url=sys.argv[1],region_name='us-east-1');s.create_bucket(Bucket='states-1');s.put_object(Bucket='states-1',Key=sys.argv[2],Body=open('state.json','rb'));s.put_object(Bucket='states-1',Key='empty',Body=b'')",
+        moto.url, key,
+      ], extra: moto.variables, program: Ferry.python)
+    #expect(made.code == 0, "\(made.talk)")
+    let variables = lab.variables().merging(["AWS_ENDPOINT_URL_S3": moto.url]) { $1 }
+    let place = "s3://states-1/\(key)"
+    let detect = ["handover", "detect", "EPRIMARY", "--output", "json", "--tfstate"]
+    let told = try await ferry.run(detect + [place, "--verbose"], extra: variables)
+    let emitted = try await ferry(
+      "handover", "emit", "EPRIMARY", "--to", "terraform", "--out", "code", "--tfstate", place,
+      "--output", "json", "--verbose", extra: variables)
+    let needs = try await ferry("permissions", "handover", "detect", "--output", "json")
+    var refused: [String] = []
+    for other in ["s3://states-1/none", "s3://states-1/empty", "s3://none-1/x", "s3://states-1"] {
+      let answer = try await ferry.run(detect + [other], extra: variables)
+      #expect(answer.code == 64, "\(other): \(answer.talk)")
+      refused.append(answer.error["code"]?.string ?? "")
+    }
+    await lab.stop()
+    await moto.stop()
+    #expect(told.code == 0, "\(told.talk)")
+    let owned = (told.json["resources"]?.array ?? []).filter { $0["owners"] != [] }
+    #expect(
+      owned.map { $0["owners"]?.array?.first?["address"] } == [
+        "aws_cloudfront_distribution.shop", "module.edge.aws_cloudfront_cache_policy.short",
+      ], "\(told.out)")
+    #expect(owned.first?["dangers"]?.array?.count == 1)
+    let called = PermissionEndToEndTests.called(told.talk)
+    #expect(called.contains("s3:GetObject"))
+    #expect(called.subtracting(PermissionEndToEndTests.declared(needs)) == [])
+    #expect(refused == ["no-such-file", "bad-json", "no-bucket", "bad-object"])
+    #expect(emitted.code == 0, "\(emitted.talk)")
+    #expect(emitted.json["notTaken"]?.array?.map { $0["id"] } == ["custom-cache"])
+    #expect(
+      text(ferry.folder.appendingPathComponent("code/distributions.tf").path).contains(
+        "resource \"aws_cloudfront_distribution\" \"shop\""))
+  }
 }

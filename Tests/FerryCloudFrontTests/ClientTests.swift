@@ -25,6 +25,25 @@ private func answer(_ body: String, status: Int = 200, etag: String? = nil) -> S
 }
 
 struct ClientTests {
+  @Test func `of an object no more is fetched than the limit, and a larger one is refused`()
+    async throws
+  {
+    let script = Script([
+      answer("12345678", status: 206, etag: "e"), answer("123456789", status: 206, etag: "e"),
+      answer("", status: 416),
+    ])
+    let client = ObjectClient(Scripted(script: script), bucket: "b-1", region: "us-east-1")
+    #expect(try await client.get("k", limitBytes: 8)?.bytes.count == 8)
+    let error = await #expect(throws: FerryError.self) {
+      try await client.get("k", limitBytes: 8)
+    }
+    #expect(error?.code == "file-too-large" && error?.exit == .usage)
+    // An empty object has no range.
+    #expect(try await client.get("k", limitBytes: 8)?.bytes == [])
+    #expect(
+      await script.asked.map { $0.headers["range"] } == Array(repeating: "bytes=0-8", count: 3))
+  }
+
   @Test func `an error keeps the service's code, message and request id`() async throws {
     let script = Script([
       answer(

@@ -5,31 +5,30 @@ import FerryCore
 
 extension HandoverCommand {
   struct Detect: FerryCommand {
-    static let uses = AWSUse(InventoryReader.actions)
+    static let uses = AWSUse(
+      InventoryReader.actions + ClosureActions.configuration + Context.objectActions)
     static let configuration = CommandConfiguration(
       abstract:
-        "Say who owns distributions and policies: stacks, the CDK's among them, and states.",
+        "Say who owns distributions, policies and what they refer to: stacks, the CDK's among them, and states.",
       discussion:
         "Stacks are looked for in the settings' regions and that of the session. Two owners, none and unknown are named."
     )
     @Argument(help: "Ids of distributions or policies (default: all).")
     var id: [String] = []
-    @Option(help: "A Terraform state, version 4 (repeatable).") var tfstate: [String] = []
+    @Option(help: "A Terraform state, version 4: a file or s3://bucket/key (repeatable).")
+    var tfstate: [String] = []
     @Option(help: "An account of the settings (repeatable; default: all).") var account: [String] =
       []
     @OptionGroup var global: GlobalOptions
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
-      var terraform: [String: Set<String>] = [:]
-      for file in tfstate {
-        terraform[file] = try TerraformState.ids(
-          Files.read(file, what: "Terraform state"), named: file)
-      }
-      let inventory = try await context.inventory(
+      let states = try await HeldState.read(tfstate, context)
+      var inventory = try await context.inventory(
         file: nil, accounts: account, includeSecrets: false
       ).inventory
-      let found = Ownership(inventory, terraform: terraform, ids: id)
+      try await follow(in: &inventory, context)
+      let found = Ownership(inventory, states: states, ids: id)
       guard found.missing.isEmpty else {
         throw FerryError(
           "unknown-resource", what: "could not find \(found.missing.joined(separator: ", "))",
@@ -40,6 +39,25 @@ extension HandoverCommand {
       }
       try context.answer(global.output == .json ? FerryJSON.document(found) : found.text)
       return .done
+    }
+
+    /// Reads what the distributions refer to into the accounts that were read.
+    private func follow(in inventory: inout Inventory, _ context: Context)
+      async throws(FerryError)
+    {
+      for place in try await context.places(accounts: account) {
+        guard let index = inventory.accounts.firstIndex(where: { $0.id == place.account }) else {
+          continue
+        }
+        let found = inventory.accounts[index]
+        let closure = try await ClosureReader(
+          transport: place.transport, account: place.account, region: place.region,
+          reach: .configuration
+        ).follow(Scope(id, in: found).references(in: found))
+        inventory.accounts[index].resources = closure.account.resources
+        inventory.gaps += closure.gaps
+        context.warnAboutGaps(closure.gaps)
+      }
     }
   }
 }

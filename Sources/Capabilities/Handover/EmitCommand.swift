@@ -12,7 +12,7 @@ enum EmitTarget: String, ExpressibleByArgument, CaseIterable, Sendable {
 
 extension HandoverCommand {
   struct Emit: FerryCommand {
-    static let uses = AWSUse(ClosureActions.configuration)
+    static let uses = AWSUse(ClosureActions.configuration + Context.objectActions)
     static let configuration = CommandConfiguration(
       abstract: "Write distributions and everything they refer to as code into the folder --out.",
       discussion: """
@@ -23,6 +23,11 @@ extension HandoverCommand {
     @Option(help: "The tool: terraform.") var to: EmitTarget
     @Option(help: "The account of the settings that has them (default: all are asked).")
     var account: String?
+    @Option(
+      help:
+        "A Terraform state, version 4: a file or s3://bucket/key (repeatable). What it holds keeps its address."
+    )
+    var tfstate: [String] = []
     @OptionGroup var global: GlobalOptions
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
@@ -34,16 +39,24 @@ extension HandoverCommand {
       }
       let ids = try Self.ids(id)
       try CodeFolder.isFree(out)
+      let states = try await HeldState.read(tfstate, context)
       let closure = try await Self.closure(of: ids, account: account, context)
-      let subjects = Subject.all(in: closure.account)
-      let code = TerraformCode(subjects, managed: closure.managed)
+      let holdings = try Holdings(Subject.all(in: closure.account), states: states)
+      let subjects = holdings.free
+      guard !subjects.isEmpty else {
+        throw FerryError(
+          "nothing-to-emit", what: "could not write code for \(ids.joined(separator: ", "))",
+          why: "the states hold all of it where no other code can have it",
+          next: "write into the modules that hold it: edgeferry handover detect --tfstate …")
+      }
+      let code = TerraformCode(subjects, managed: closure.managed, held: holdings.taken)
       let proof = try RoundTrip(code, subjects, managed: closure.managed)
       try CodeFolder.write(code.files, to: out)
       context.warnAboutGaps(closure.gaps)
       let report = EmitReport(
         to: to.rawValue, path: out, account: closure.account.id, complete: closure.gaps.isEmpty,
         gaps: closure.gaps, files: code.files.map(\.path), resources: code.items,
-        variables: code.variables, notExpressed: proof.left)
+        variables: code.variables, notTaken: holdings.notTaken, notExpressed: proof.left)
       try context.say(global.output == .json ? FerryJSON.document(report) : report.text)
       return .done
     }

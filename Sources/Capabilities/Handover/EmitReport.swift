@@ -13,14 +13,18 @@ struct EmitReport: Codable, Equatable, Sendable {
   var resources: [TerraformCode.Item]
   /// Names of the variables whose values are in `secrets.auto.tfvars`.
   var variables: [String]
+  /// What a state holds where code of this folder cannot have it; the code names it by its id.
+  var notTaken: [Holdings.NotTaken]
   var notExpressed: [NotExpressed]
 
   var text: String {
     func count(_ number: Int, _ what: String) -> String {
       "\(number) \(what)\(number == 1 ? "" : "s")"
     }
+    let held = resources.count { $0.state != nil }
     var out =
-      "\(safe(path)): \(count(files.count, "file")), \(count(resources.count, "resource")) to import, "
+      "\(safe(path)): \(count(files.count, "file")), \(count(resources.count - held, "resource")) to import, "
+    if held > 0 { out += "\(held) at the address that a state has, " }
     out += complete ? "complete\n" : "\(count(gaps.count, "gap"))\n"
     out +=
       "\n"
@@ -30,6 +34,13 @@ struct EmitReport: Codable, Equatable, Sendable {
         "\n\(count(variables.count, "origin header value")) in \(TerraformCode.secretsFile) (0600, in .gitignore): "
       out += variables.map { safe($0) }.joined(separator: ", ") + "\n"
     }
+    if !notTaken.isEmpty {
+      out += "\nheld elsewhere, and named by id here\n"
+      for it in notTaken {
+        out += "  \(it.kind) \(safe(it.id)): \(safe(it.address)) in \(safe(it.state))\n"
+        out += "    why:  \(safe(it.reason))\n"
+      }
+    }
     if notExpressed.isEmpty {
       out += "\nread back and compared: the code says all that is live\n"
     } else {
@@ -38,6 +49,7 @@ struct EmitReport: Codable, Equatable, Sendable {
         out += "  \(it.kind) \(safe(it.id)) \(safe(it.path))\n    why:  \(safe(it.reason))\n"
       }
     }
+    if held > 0 { out += "\nthe code belongs beside the backend of the state that it fits\n" }
     out += "\nnext: terraform -chdir=\(shellWord(path)) init\n"
     out += "      terraform -chdir=\(shellWord(path)) plan\n"
     return out

@@ -1,7 +1,7 @@
 import FerryCore
 import FerryReport
 
-/// Who owns distributions and policies: `edgeferry.owners/1`.
+/// Who owns distributions, policies and what they refer to: `edgeferry.owners/1`.
 struct Ownership: Codable, Equatable, Sendable {
   /// A tool that would change or delete a thing when it is next run.
   struct Owner: Codable, Equatable, Sendable {
@@ -14,6 +14,8 @@ struct Ownership: Codable, Equatable, Sendable {
     var logicalId: String?
     /// The stack was made by the CDK, as its metadata resource says; nil for a Terraform state.
     var isCDK: Bool?
+    /// The resource's address in a Terraform state.
+    var address: String?
   }
   enum Verdict: String, Codable, Sendable {
     case one, several, none
@@ -29,6 +31,8 @@ struct Ownership: Codable, Equatable, Sendable {
     var owners: [Owner]
     /// Deleted stacks that let go of it.
     var released: [Owner]
+    /// What the next run of an owner may do that nobody means.
+    var dangers: [String]
   }
   var schema = "edgeferry.owners/1"
   var complete: Bool
@@ -38,54 +42,77 @@ struct Ownership: Codable, Equatable, Sendable {
   var missing: [String]
 
   /// - Parameters:
-  ///   - terraform: what each state file holds as managed.
-  ///   - ids: distributions and policies; empty for all.
-  init(_ inventory: Inventory, terraform: [String: Set<String>], ids: [String]) {
+  ///   - inventory: with what the distributions refer to among the accounts' resources.
+  ///   - states: Terraform states.
+  ///   - ids: distributions, with all that belongs to them, and policies; empty for all.
+  init(_ inventory: Inventory, states: [HeldState], ids: [String]) {
     complete = inventory.complete
     gaps = inventory.gaps
-    let wanted = Set(ids)
     resources = inventory.accounts.flatMap { account -> [Item] in
       let isUnsure =
         account.regions.isEmpty
         || inventory.gaps.contains {
           $0.account == account.id && ["ListStacks", "ListStackResources"].contains($0.call)
         }
-      func item(_ type: String, _ id: String, _ name: String?) -> Item {
-        var owners: [Owner] = []
-        var released: [Owner] = []
+      return Self.named(in: account, ids: ids).map { thing in
+        var it = Item(
+          account: account.id, type: thing.kind.rawValue, id: thing.id, name: thing.name,
+          verdict: .none, owners: [], released: [], dangers: [])
         for stack in account.stacks {
-          guard let it = stack.resources.first(where: { $0.physicalId == id }) else { continue }
+          guard
+            let held = stack.resources.first(where: {
+              thing.ids.contains($0.physicalId)
+                && thing.kind.cloudFormationType.map($0.type.hasSuffix) ?? false
+            })
+          else { continue }
           let owner = Owner(
             kind: .cloudformation, id: stack.id, name: stack.name, region: stack.region,
-            logicalId: it.logicalId,
+            logicalId: held.logicalId,
             isCDK: stack.resources.contains { $0.type == "AWS::CDK::Metadata" })
-          let isGone = stack.isDeleted || it.status.hasPrefix("DELETE_SKIPPED")
-          if it.status == "DELETE_COMPLETE" { continue }
-          if isGone { released.append(owner) } else { owners.append(owner) }
+          let isGone = stack.isDeleted || held.status.hasPrefix("DELETE_SKIPPED")
+          if held.status == "DELETE_COMPLETE" { continue }
+          if isGone { it.released.append(owner) } else { it.owners.append(owner) }
         }
-        owners += terraform.keys.sorted().filter { terraform[$0]?.contains(id) == true }.map {
-          Owner(kind: .terraform, id: $0)
+        for state in states {
+          for held in state.items(of: thing.kind, thing.ids) {
+            it.owners.append(Owner(kind: .terraform, id: state.place, address: held.address))
+            it.dangers += held.dangers.map { "\(held.address) in \(state.place): \($0)" }
+          }
         }
-        let verdict: Verdict =
-          switch owners.count {
+        it.verdict =
+          switch it.owners.count {
           case 0: isUnsure ? .unknown : .none
           case 1: .one
           default: .several
           }
-        return Item(
-          account: account.id, type: type, id: id, name: name, verdict: verdict, owners: owners,
-          released: released)
+        return it
       }
-      return
-        (account.distributions.map {
-          item("distribution", $0.id, $0.aliases.first ?? $0.domainName)
-        }
-        + account.continuousDeploymentPolicies.map {
-          item("continuous-deployment-policy", $0.id, nil)
-        }).filter { wanted.isEmpty || wanted.contains($0.id) }
     }
     let found = Set(resources.map(\.id))
     missing = ids.filter { !found.contains($0) }
+  }
+
+  /// Something that may have an owner, by everything that a tool may call it.
+  private struct Thing {
+    var kind: ResourceKind
+    var id: String
+    var name: String?
+    var ids: Set<String>
+  }
+  private static func named(in account: Inventory.Account, ids: [String]) -> [Thing] {
+    let scope = Scope(ids, in: account)
+    return account.distributions.filter { scope.distributions.contains($0.id) }.map {
+      Thing(
+        kind: .distribution, id: $0.id, name: $0.aliases.first ?? $0.domainName, ids: [$0.id])
+    }
+      + account.continuousDeploymentPolicies.filter { scope.policies.contains($0.id) }.map {
+        Thing(kind: .continuousDeploymentPolicy, id: $0.id, name: nil, ids: [$0.id])
+      }
+      + account.resources.filter { ResourceType.of($0.kind) != nil }.map {
+        Thing(
+          kind: $0.kind, id: $0.id, name: $0.name,
+          ids: Set([$0.id, $0.arn, $0.storeID].compactMap { $0 }))
+      }
   }
 
   var text: String {
@@ -98,7 +125,9 @@ struct Ownership: Codable, Equatable, Sendable {
         case .one: it.owners.map(\.text)
         case .several: it.owners.enumerated().map { "\($0 + 1) of \(it.owners.count): \($1.text)" }
         }
-      let lines = told + it.released.map { "was: \($0.text), deleted" }
+      let lines =
+        told + it.released.map { "was: \($0.text), deleted" }
+        + it.dangers.map { "danger: \(safe($0))" }
       for (index, line) in lines.enumerated() {
         rows.append(
           index == 0
@@ -119,7 +148,7 @@ struct Ownership: Codable, Equatable, Sendable {
 extension Ownership.Owner {
   var text: String {
     switch kind {
-    case .terraform: "Terraform state \(safe(id))"
+    case .terraform: "Terraform state \(safe(id))" + (address.map { " (\(safe($0)))" } ?? "")
     case .cloudformation:
       "\(isCDK == true ? "CDK stack" : "stack") \(safe(name ?? id)) in \(safe(region ?? "?")) (\(safe(logicalId ?? "?")))"
     }

@@ -53,12 +53,15 @@ public struct GrantPlace: Equatable, Sendable {
   public func all(of action: String) -> [Grant] {
     resources(action).map { Grant(action, on: $0) }
   }
-  /// Tags are those of distributions, and of functions where these are read too.
+  /// Tags are those of distributions, and of functions and VPC origins where these are read too.
   public func all(of actions: Set<String>) -> Set<Grant> {
     var out = Set(actions.flatMap { all(of: $0) })
     let tags = "cloudfront:ListTagsForResource"
     if actions.contains(tags), actions.contains("cloudfront:GetFunction") {
       out.insert(Grant(tags, on: arn("cloudfront", "function/*")))
+    }
+    if actions.contains(tags), actions.contains("cloudfront:GetVpcOrigin") {
+      out.insert(Grant(tags, on: arn("cloudfront", "vpcorigin/*")))
     }
     return out
   }

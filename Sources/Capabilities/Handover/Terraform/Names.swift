@@ -9,6 +9,9 @@ struct UniqueNames {
     "source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals",
   ]
 
+  /// Keeps a name from being given.
+  mutating func take(_ name: String, in scope: String) { taken[scope, default: []].insert(name) }
+
   /// A name made from a text: letters, digits and underscores, at most 60.
   mutating func name(from text: String, in scope: String, or empty: String) -> String {
     var words: [String] = [""]

@@ -97,6 +97,11 @@ private struct CodeReading: Codec.Reading {
     throws(FerryError)
   {
     for it in subjects { exports[.init(type: it.resource.type, id: it.importID)] = it.exports }
+    // A state says what these addresses stand for.
+    for it in code.items where it.state != nil {
+      imports[it.address] = it.importId
+      addresses[.init(type: String(it.address.prefix { $0 != "." }), id: it.importId)] = it.address
+    }
     for file in code.files {
       contents[file.path] = file.text
       if file.path == TerraformCode.secretsFile {

@@ -17,6 +17,8 @@ struct TerraformCode: Sendable {
     var kind: String
     var id: String
     var importId: String
+    /// The state that holds it already: it needs no import.
+    var state: String?
   }
   var files: [File] = []
   var items: [Item] = []
@@ -28,13 +30,20 @@ struct TerraformCode: Sendable {
   static let importsFile = "imports.tf"
 
   /// Pure: the same closure gives the same files.
-  init(_ subjects: [Subject], managed: [Closure.Managed]) {
+  /// - Parameter held: what a state holds at an address, which it keeps.
+  init(
+    _ subjects: [Subject], managed: [Closure.Managed], held: [Subject.Key: Holdings.Taken] = [:]
+  ) {
     let writing = CodeWriting()
     var names = UniqueNames()
     var addresses: [String] = []
     for it in subjects {
-      let name = names.name(
-        from: it.label, in: it.resource.type, or: it.resource.kind.shortName)
+      if let known = held[it.key] { names.take(known.name, in: it.resource.type) }
+    }
+    for it in subjects {
+      let name =
+        held[it.key]?.name
+        ?? names.name(from: it.label, in: it.resource.type, or: it.resource.kind.shortName)
       addresses.append("\(it.resource.type).\(name)")
       for (attribute, value) in it.exports {
         writing.addresses[.init(kind: it.resource.kind, value: value)] =
@@ -58,20 +67,17 @@ struct TerraformCode: Sendable {
       var block = HCLBlock("resource", [it.resource.type, name])
       (block.attributes, block.blocks) = Codec.write(
         it.document, it.resource.arguments, with: writing)
-      if it.resource.kind == .function {
-        block.attributes.append(.init(key: "publish", value: .bool(false)))
-        block.comment = Self.unpublished
-      }
-      if it.hasInexactWeight { block.blocks.append(Self.inexact) }
+      Self.addSettings(to: &block, of: it, held: held[it.key])
       if it.isPrimaryWithPolicy { block.blocks.append(Self.promoted) }
       blocks[it.resource.file, default: []].append(block)
       items.append(
         Item(
           address: addresses[index], kind: it.resource.kind.rawValue, id: it.id,
-          importId: it.importID))
+          importId: it.importID, state: held[it.key]?.state))
     }
-    blocks[Self.importsFile] = items.map {
-      HCLBlock("import", [], [("to", .reference($0.address)), ("id", .string($0.importId))])
+    let imports = items.filter { $0.state == nil }
+    if !imports.isEmpty {
+      blocks[Self.importsFile] = Self.imports(imports)
     }
     blocks["versions.tf"] = Self.versions
     if !writing.secrets.isEmpty {
@@ -95,6 +101,27 @@ struct TerraformCode: Sendable {
     }
     files.append(File(path: ".gitignore", text: Self.ignored))
     files.sort { $0.path < $1.path }
+  }
+
+  /// Terraform's own settings: those of the state that holds it, or what an import sets.
+  private static func addSettings(
+    to block: inout HCLBlock, of it: Subject, held: Holdings.Taken?
+  ) {
+    // Once it is held, code and state say the same number.
+    if it.hasInexactWeight, held == nil { block.blocks.append(inexact) }
+    if it.resource.kind == .function, held?.settings["publish"] != true {
+      block.attributes.append(.init(key: "publish", value: .bool(false)))
+      block.comment = unpublished
+    }
+    for (name, usual) in [("retain_on_delete", false), ("wait_for_deployment", true)] {
+      guard let value = held?.settings[name], value != usual else { continue }
+      block.attributes.append(.init(key: name, value: .bool(value)))
+    }
+  }
+  private static func imports(_ items: [Item]) -> [HCLBlock] {
+    items.map {
+      HCLBlock("import", [], [("to", .reference($0.address)), ("id", .string($0.importId))])
+    }
   }
 
   /// One line of a comment, whatever is in it.
