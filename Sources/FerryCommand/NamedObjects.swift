@@ -3,11 +3,11 @@ import FerryCore
 import Foundation
 
 /// `s3://bucket/key`: one object that a person named.
-struct ObjectPlace: Equatable, Sendable {
+package struct ObjectPlace: Equatable, Sendable {
   var bucket: String
   var key: String
 
-  static func isOne(_ text: String) -> Bool { text.lowercased().hasPrefix("s3:") }
+  package static func isOne(_ text: String) -> Bool { text.lowercased().hasPrefix("s3:") }
 
   /// - Throws: `bad-object` (64). Keys may be what other tools write, `env:/prod/terraform.tfstate` among them, but
   ///   for what a proxy or a signature could take for another key.

@@ -10,16 +10,9 @@ struct HandoverReader {
   var to: HandoverFacts.Tool
   var closure: Closure
   var inventory: Inventory
-  /// State by its name.
-  var states: [String: StateFile]
+  var states: [HeldState]
   var transport: any ServiceTransport
   var region: String
-
-  struct StateFile: Sendable {
-    var bytes: [UInt8]
-    /// Where it is; nil in S3.
-    var folder: String?
-  }
 
   // MARK: Owners
 
@@ -32,13 +25,11 @@ struct HandoverReader {
   /// The stack that has them all, and nobody else has any.
   /// - Throws: 4 `two-owners`, `other-owner`, `has-owner`, `owner-unknown`, `no-owner`.
   func owner(stack name: String?) throws(FerryError) -> Inventory.Stack? {
-    var terraform: [String: Set<String>] = [:]
-    for (state, file) in states {
-      terraform[state] = try TerraformState.ids(file.bytes, named: state)
-    }
-    let owners = Ownership(inventory, terraform: terraform, ids: ids)
+    let owners = Ownership(inventory, states: states, ids: ids)
     var found: Set<String> = []
-    for it in owners.resources {
+    let kinds = [ResourceKind.distribution, .continuousDeploymentPolicy].map(\.rawValue)
+    let trio = Set(things.map(\.id))
+    for it in owners.resources where kinds.contains(it.type) && trio.contains(it.id) {
       let told = it.owners.map(\.text).joined(separator: " and ")
       switch it.verdict {
       case .several:
@@ -123,29 +114,22 @@ struct HandoverReader {
 
   /// What the state has of the closure, by address.
   func state() throws(FerryError) -> HandoverFacts.State {
-    guard let (name, file) = states.first, states.count == 1 else {
+    guard let state = states.first, states.count == 1 else {
       throw .badInput(
         "bad-usage", what: "could not plan the handover", why: "it needs the one state that has it",
         next: "name it with --tfstate, once")
     }
-    let subjects = Subject.all(in: closure.account)
-    let document = try JSONValue.read(file.bytes, what: "Terraform state \(name)")
     var addresses: [String: String] = [:]
-    for resource in document["resources"]?.array ?? [] where resource["mode"] == "managed" {
-      let type = resource["type"]?.string ?? ""
-      let path = [resource["module"]?.string, type, resource["name"]?.string].compactMap { $0 }
-        .joined(separator: ".")
-      for instance in resource["instances"]?.array ?? [] {
-        guard let id = instance["attributes"]?["id"]?.string,
-          let it = subjects.first(where: {
-            $0.resource.type == type && ($0.id == id || $0.importID == id)
-          })
-        else { continue }
-        let key = instance["index_key"].map { "[\($0.canonical)]" } ?? ""
-        addresses[path + key] = it.importID
+    for subject in Subject.all(in: closure.account) {
+      for it in state.items(of: subject.resource.kind, [subject.id, subject.importID]) {
+        addresses[it.address] = subject.importID
       }
     }
-    return HandoverFacts.State(name: name, folder: file.folder, addresses: addresses)
+    return HandoverFacts.State(
+      name: state.place,
+      folder: ObjectPlace.isOne(state.place)
+        ? nil : URL(fileURLWithPath: state.place).deletingLastPathComponent().relativePath,
+      addresses: addresses)
   }
 
   /// The versions that have to stay.

@@ -24,7 +24,8 @@ extension HandoverCommand {
     @Option(
       help: "The stack: which of several it comes from, or the one it goes to (default: --name).")
     var stack: String?
-    @Option(help: "The Terraform state, version 4, that has it.") var tfstate: [String] = []
+    @Option(help: "The Terraform state, version 4, that has it: a file or s3://bucket/key.")
+    var tfstate: [String] = []
     @Option(help: "The folder of the code that takes over.") var dir: String
     @Option(help: "The account of the settings that has it (default: all are asked).")
     var account: String?
@@ -47,12 +48,7 @@ extension HandoverCommand {
           "other-account", exit: .blocked, what: "could not plan the handover",
           why: "no credentials at hand belong to \(closure.account.id)", next: "see edgeferry.yaml")
       }
-      var states: [String: HandoverReader.StateFile] = [:]
-      for file in tfstate {
-        states[file] = .init(
-          bytes: try Files.read(file, what: "Terraform state"),
-          folder: URL(fileURLWithPath: file).deletingLastPathComponent().relativePath)
-      }
+      let states = try await HeldState.read(tfstate, context)
       let reader = HandoverReader(
         ids: ids, from: from, to: to, closure: closure, inventory: inventory, states: states,
         transport: place.transport, region: place.region)
