@@ -7,7 +7,7 @@ import Foundation
 
 /// A tool that code is written for.
 enum EmitTarget: String, ExpressibleByArgument, CaseIterable, Sendable {
-  case terraform
+  case terraform, cloudformation
 }
 
 extension HandoverCommand {
@@ -17,10 +17,10 @@ extension HandoverCommand {
       abstract: "Write distributions and everything they refer to as code into the folder --out.",
       discussion: """
         The code is read back and compared with what is live before anything is written; what the tool cannot \
-        express is listed with the reason. Values of origin headers go to \(TerraformCode.secretsFile) (0600).
+        express is listed with the reason. Values of origin headers go to a file of mode 0600 that git ignores.
         """)
     @Argument(help: "The id of a distribution (repeatable).") var id: [String]
-    @Option(help: "The tool: terraform.") var to: EmitTarget
+    @Option(help: "The tool: terraform or cloudformation.") var to: EmitTarget
     @Option(help: "The account of the settings that has them (default: all are asked).")
     var account: String?
     @Option(
@@ -37,6 +37,12 @@ extension HandoverCommand {
           "bad-usage", what: "could not write code", why: "no folder was named",
           next: "add --out DIR: a folder that is new or empty")
       }
+      guard to == .terraform || tfstate.isEmpty else {
+        throw .badInput(
+          "bad-usage", what: "could not write code", why: "--tfstate is for --to terraform",
+          next:
+            "leave it out; `edgeferry handover plan --from terraform` takes things out of a state")
+      }
       let ids = try Self.ids(id)
       try CodeFolder.isFree(out)
       let states = try await HeldState.read(tfstate, context)
@@ -49,14 +55,15 @@ extension HandoverCommand {
           why: "the states hold all of it where no other code can have it",
           next: "write into the modules that hold it: edgeferry handover detect --tfstate …")
       }
-      let code = TerraformCode(subjects, managed: closure.managed, held: holdings.taken)
-      let proof = try RoundTrip(code, subjects, managed: closure.managed)
+      let code = try EmittedCode(
+        subjects, managed: closure.managed, to: to, held: holdings.taken)
       try CodeFolder.write(code.files, to: out)
       context.warnAboutGaps(closure.gaps)
       let report = EmitReport(
         to: to.rawValue, path: out, account: closure.account.id, complete: closure.gaps.isEmpty,
         gaps: closure.gaps, files: code.files.map(\.path), resources: code.items,
-        variables: code.variables, notTaken: holdings.notTaken, notExpressed: proof.left)
+        variables: code.secrets, notTaken: holdings.notTaken, notExpressed: code.left,
+        notes: code.notes)
       try context.say(global.output == .json ? FerryJSON.document(report) : report.text)
       return .done
     }

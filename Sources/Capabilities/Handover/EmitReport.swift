@@ -11,11 +11,13 @@ struct EmitReport: Codable, Equatable, Sendable {
   var gaps: [Inventory.Gap]
   var files: [String]
   var resources: [TerraformCode.Item]
-  /// Names of the variables whose values are in `secrets.auto.tfvars`.
+  /// Names of the variables or parameters whose values are in a file of their own.
   var variables: [String]
   /// What a state holds where code of this folder cannot have it; the code names it by its id.
   var notTaken: [Holdings.NotTaken]
   var notExpressed: [NotExpressed]
+  /// What a person has to know before it is used.
+  var notes: [String] = []
 
   var text: String {
     func count(_ number: Int, _ what: String) -> String {
@@ -31,7 +33,7 @@ struct EmitReport: Codable, Equatable, Sendable {
       + table([["  ADDRESS", "ID"]] + resources.map { ["  " + safe($0.address), safe($0.id)] })
     if !variables.isEmpty {
       out +=
-        "\n\(count(variables.count, "origin header value")) in \(TerraformCode.secretsFile) (0600, in .gitignore): "
+        "\n\(count(variables.count, "origin header value")) in \(secretsFile) (0600, in .gitignore): "
       out += variables.map { safe($0) }.joined(separator: ", ") + "\n"
     }
     if !notTaken.isEmpty {
@@ -50,8 +52,21 @@ struct EmitReport: Codable, Equatable, Sendable {
       }
     }
     if held > 0 { out += "\nthe code belongs beside the backend of the state that it fits\n" }
-    out += "\nnext: terraform -chdir=\(shellWord(path)) init\n"
-    out += "      terraform -chdir=\(shellWord(path)) plan\n"
+    for note in notes { out += "note: \(safe(note, limit: 1000))\n" }
+    if to == EmitTarget.terraform.rawValue {
+      out += "\nnext: terraform -chdir=\(shellWord(path)) init\n"
+      out += "      terraform -chdir=\(shellWord(path)) plan\n"
+    } else {
+      out +=
+        "\nnext: edgeferry handover plan \(distributions) --from none --to cloudformation --stack NAME --dir \(shellWord(path))\n"
+    }
     return out
+  }
+  private var secretsFile: String {
+    to == EmitTarget.terraform.rawValue ? TerraformCode.secretsFile : StackCode.parametersFile
+  }
+  private var distributions: String {
+    resources.filter { $0.kind == ResourceKind.distribution.rawValue }.map { safe($0.id) }
+      .joined(separator: " ")
   }
 }

@@ -123,8 +123,11 @@ extension HandoverCommand {
             why: "not everything that it refers to was read",
             next: "allow the reads, then plan again")
         }
-        let emitted = try EmittedCode(closure, to: to)
+        let emitted = try EmittedCode(
+          Subject.all(in: closure.account), managed: closure.managed,
+          to: to == .terraform ? .terraform : .cloudformation)
         try CodeFolder.write(emitted.files, to: path)
+        for note in emitted.notes { context.terminal.warn(note) }
         for it in emitted.left {
           context.terminal.warn("\(it.kind) \(it.id) \(it.path) is not in the code: \(it.reason)")
         }

@@ -203,6 +203,9 @@ enum Codec {
         let isPlain = items.allSatisfy { $0.object == nil && $0.array == nil }
         let sorted = isPlain ? items.sorted { $0.canonical < $1.canonical } : items
         for (index, item) in sorted.enumerated() { visit(item, "\(path)[\(index)]") }
+      case .double(let number) where number == number.rounded() && abs(number) < 1e15:
+        // 50.0 and 50 are one number.
+        out[path] = .int(Int64(number))
       default:
         if !value.isBlank { out[path] = value }
       }

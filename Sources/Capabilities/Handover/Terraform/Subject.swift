@@ -23,6 +23,10 @@ struct Subject: Sendable {
     else { return false }
     return (it * 1024).rounded() != it * 1024
   }
+  /// What it was made with once; Terraform keeps it itself.
+  var callerReference: String?
+  /// Tags as they are, whatever a tool can have.
+  var tags: [String: String] = [:]
   /// What cannot be written and is already known.
   var left: [NotExpressed] = []
 }
@@ -98,6 +102,7 @@ extension Subject {
       drop("ContinuousDeploymentPolicyId")
     }
     out.document = out.document.withCertificate.withDefaults
+    out.tags = it.tags
     out.left = out.take(tags: it.tags)
     return out
   }
@@ -106,12 +111,14 @@ extension Subject {
     _ it: Inventory.Resource, _ resource: ResourceType, names: [String: String]
   ) -> Subject {
     var members = it.config?.object ?? [:]
-    members["CallerReference"] = nil
+    let reference = members.removeValue(forKey: "CallerReference")?.string
     var out = Subject(
       resource: resource, id: it.id, importID: it.id,
       label: it.name ?? members["Name"]?.string ?? it.id, document: .null,
       exports: ["id": it.id])
     if let arn = it.arn { out.exports["arn"] = arn }
+    out.callerReference = reference
+    out.tags = it.tags
     switch it.kind {
     case .function:
       members["Name"] = .string(it.name ?? it.id)

@@ -1,0 +1,149 @@
+import FerryCore
+
+/// How CloudFormation calls a kind of CloudFront's, and names one of it.
+///
+/// - Source: the types' schemas in the CloudFormation registry: `primaryIdentifier`; return values of `Ref` and `Fn::GetAtt`.
+struct StackKind: Sendable {
+  var type: String
+  var kind: ResourceKind
+  /// The property that an import names it by.
+  var identifier: String
+  var properties: [StackProperty]
+
+  static let all: [StackKind] = [
+    .init(type: "Distribution", kind: .distribution, identifier: "Id", properties: distribution),
+    .init(
+      type: "ContinuousDeploymentPolicy", kind: .continuousDeploymentPolicy, identifier: "Id",
+      properties: continuousDeploymentPolicy),
+    .init(
+      type: "MonitoringSubscription", kind: .monitoringSubscription, identifier: "DistributionId",
+      properties: monitoringSubscription),
+    .init(
+      type: "OriginAccessControl", kind: .originAccessControl, identifier: "Id",
+      properties: originAccessControl),
+    .init(
+      type: "CloudFrontOriginAccessIdentity", kind: .originAccessIdentity, identifier: "Id",
+      properties: originAccessIdentity),
+    .init(type: "VpcOrigin", kind: .vpcOrigin, identifier: "Id", properties: vpcOrigin),
+    .init(type: "CachePolicy", kind: .cachePolicy, identifier: "Id", properties: cachePolicy),
+    .init(
+      type: "OriginRequestPolicy", kind: .originRequestPolicy, identifier: "Id",
+      properties: originRequestPolicy),
+    .init(
+      type: "ResponseHeadersPolicy", kind: .responseHeadersPolicy, identifier: "Id",
+      properties: responseHeadersPolicy),
+    .init(type: "Function", kind: .function, identifier: "FunctionARN", properties: function),
+    .init(
+      type: "KeyValueStore", kind: .keyValueStore, identifier: "Name", properties: keyValueStore),
+    .init(type: "PublicKey", kind: .publicKey, identifier: "Id", properties: publicKey),
+    .init(type: "KeyGroup", kind: .keyGroup, identifier: "Id", properties: keyGroup),
+    .init(
+      type: "RealtimeLogConfig", kind: .realtimeLogConfig, identifier: "Arn",
+      properties: realtimeLogConfig),
+  ]
+  static func of(_ kind: ResourceKind) -> StackKind? { all.first { $0.kind == kind } }
+  static func of(_ type: String) -> StackKind? {
+    all.first { "AWS::CloudFront::\($0.type)" == type }
+  }
+}
+
+extension StackKind {
+  var fullType: String { "AWS::CloudFront::\(type)" }
+
+  /// What stands for an attribute of a thing of the template; nil for what has no function.
+  func reference(_ attribute: String, to id: String) -> JSONValue? {
+    func get(_ name: String) -> JSONValue { ["Fn::GetAtt": [.string(id), .string(name)]] }
+    switch (kind, attribute) {
+    case (.distribution, "domain_name"): return get("DomainName")
+    case (.originAccessIdentity, "cloudfront_access_identity_path"):
+      return ["Fn::Sub": .string("origin-access-identity/cloudfront/${\(id)}")]
+    case (.function, "arn"): return get("FunctionARN")
+    case (.keyValueStore, "arn"), (.realtimeLogConfig, "arn"): return get("Arn")
+    case (_, "id"): return ["Ref": .string(id)]
+    default: return nil
+    }
+  }
+  /// The value of its identifier.
+  func identity(of it: Subject) -> String {
+    kind == .function ? it.exports["arn"] ?? it.id : it.importID
+  }
+  private var takesTags: Bool { properties.contains { $0.name == "Tags" } }
+
+  /// The document that the properties stand for: with its tags, and without what CloudFront assumes by itself.
+  func document(of it: Subject) -> JSONValue {
+    guard case .object(var members) = it.document else { return it.document }
+    let tags = it.tags.filter { takesTags && !$0.key.lowercased().hasPrefix("aws:") }
+    members["Tags"] = tags.isEmpty ? nil : .object(tags.mapValues(JSONValue.string))
+    if kind == .publicKey, let reference = it.callerReference {
+      members["CallerReference"] = .string(reference)
+    }
+    if case .object(let certificate)? = members["ViewerCertificate"],
+      certificate["CloudFrontDefaultCertificate"] == true
+    {
+      members["ViewerCertificate"] = ["CloudFrontDefaultCertificate": true]
+    }
+    return .object(members)
+  }
+  /// Of what the document says, what the type has no property for.
+  func left(of it: Subject) -> [NotExpressed] {
+    var out = it.tags.keys.sorted().compactMap { key -> NotExpressed? in
+      let isAWS = key.lowercased().hasPrefix("aws:")
+      guard isAWS || !takesTags else { return nil }
+      return NotExpressed(
+        kind: kind.rawValue, id: it.id, path: "Tags/\(key)",
+        reason: isAWS
+          ? "nobody but AWS sets tags that begin with aws:; it stays as it is"
+          : "\(fullType) has no tags; it stays as it is")
+    }
+    if kind == .function {
+      if it.document["Code"] == nil {
+        out.append(
+          .init(
+            kind: kind.rawValue, id: it.id, path: "Code",
+            reason: "it is not UTF-8, which is all that a template holds"))
+      }
+      out += it.left.filter { $0.path == "stage DEVELOPMENT" }.map { left in
+        var left = left
+        left.reason =
+          "it differs from stage LIVE, which the template has and AutoPublish would publish again"
+        return left
+      }
+    }
+    return out
+  }
+}
+
+extension Inventory.Account {
+  /// The resources of a stack that are of this closure, by logical id.
+  func moved(in stack: Inventory.Stack) -> [String: StackEdits.Moved] {
+    var out: [String: StackEdits.Moved] = [:]
+    for it in stack.resources where it.status != "DELETE_COMPLETE" {
+      guard let kind = StackKind.of(it.type), let attributes = attributes(kind.kind, it.physicalId)
+      else { continue }
+      out[it.logicalId] = .init(
+        physicalID: it.physicalId, attributes: attributes,
+        identifier: [kind.identifier: it.physicalId])
+    }
+    return out
+  }
+  /// What `Fn::GetAtt` gives of a thing of the closure; nil for what is not in it.
+  private func attributes(_ kind: ResourceKind, _ id: String) -> [String: String]? {
+    switch kind {
+    case .distribution:
+      distributions.first { $0.id == id }.map { ["Id": id, "DomainName": $0.domainName] }
+    case .continuousDeploymentPolicy:
+      continuousDeploymentPolicies.contains { $0.id == id } ? ["Id": id] : nil
+    case .monitoringSubscription:
+      resources.contains { $0.kind == kind && $0.id == id } ? [:] : nil
+    default:
+      resources.first { $0.kind == kind && [$0.id, $0.name, $0.arn].contains(id) }.map { it in
+        var out = ["Id": it.id]
+        if let arn = it.arn {
+          out["Arn"] = arn
+          out["FunctionARN"] = kind == .function ? arn : nil
+        }
+        return out
+      }
+    }
+  }
+}
