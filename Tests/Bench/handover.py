@@ -32,7 +32,7 @@ IMPORTED = {
     "keyGroups": "key_group"}
 
 
-def bar(name, value, limit, unit=""):
+def bar(name, value, limit, unit="x"):
     BARS.append((name, value, limit, unit))
 
 
