@@ -88,7 +88,7 @@ let package = Package(
           name: name,
           dependencies: [
             "FerryCore", "FerryCloudFront", "FerryCommand", "FerryHTTP", "FerryDNS", "FerryZones",
-            "FerryModel", "FerryReport", "FerryRun", "COpenSSL", argumentParser,
+            "FerryModel", "FerryReport", "FerryRun", "COpenSSL", argumentParser, yams,
           ], path: "Sources/Capabilities/\(name)", swiftSettings: strict),
         .testTarget(
           name: name + "Tests",

@@ -109,6 +109,17 @@ public struct CloudFormationClient: Sendable {
         status: $0.text(at: "ResourceStatus") ?? "")
     }
   }
+  /// The template that somebody gave the stack, JSON or YAML.
+  /// - Parameter stack: the stack's id; a deleted stack is not found by name.
+  public func template(stack: String) async throws(FerryError) -> String {
+    let operation = "GetTemplate"
+    let root = try await query(
+      transport, .cloudFormation, operation,
+      ["StackName": stack, "TemplateStage": "Original"], version: "2010-05-15", region: region)
+    guard let text = root.first(operation + "Result")?.text(at: "TemplateBody"), !text.isEmpty
+    else { throw CloudFrontClient.unreadable(operation, "it holds no TemplateBody") }
+    return text
+  }
   private func pages(_ operation: String, _ parameters: [String: String], list: String)
     async throws(FerryError) -> [XElement]
   {

@@ -50,6 +50,10 @@ extension Context {
   func place(_ name: String) -> String {
     workspace.relativePath == "." ? name : workspace.appendingPathComponent(name).relativePath
   }
+  /// A path as a plan's commands name it: from the workspace, where they run.
+  package func path(_ name: String) -> String {
+    name.hasPrefix("/") ? name : workspace.appendingPathComponent(name).path
+  }
   func makeFolder(_ name: String) throws(FerryError) {
     do {
       try FileManager.default.createDirectory(

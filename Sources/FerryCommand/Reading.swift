@@ -102,12 +102,33 @@ extension Context {
     )
   }
 
+  /// A line each, and one for a call that failed alike for many.
   public func warnAboutGaps(_ gaps: [Inventory.Gap]) {
-    for gap in gaps.prefix(20) {
-      let what = [gap.call, gap.resource].compactMap { $0 }.joined(separator: " ")
-      terminal.warn("not read in \(safe(gap.account)): \(safe(what)): \(safe(gap.reason))")
+    let lines = Inventory.Gap.lines(gaps)
+    for line in lines.prefix(20) { terminal.warn("not read in \(line)") }
+    if lines.count > 20 { terminal.warn("and \(lines.count - 20) more reads failed") }
+  }
+}
+
+extension Inventory.Gap {
+  /// `ACCOUNT: CALL RESOURCE: REASON`, in the order of the first of each.
+  static func lines(_ gaps: [Inventory.Gap]) -> [String] {
+    var places: [[String]: Int] = [:]
+    var groups: [(first: Inventory.Gap, more: Int)] = []
+    for gap in gaps {
+      let key = [gap.account, gap.call, gap.reason, gap.resource == nil ? "" : "of one"]
+      if let place = places[key] {
+        groups[place].more += 1
+      } else {
+        places[key] = groups.count
+        groups.append((gap, 0))
+      }
     }
-    if gaps.count > 20 { terminal.warn("and \(gaps.count - 20) more reads failed") }
+    return groups.map { gap, more in
+      let what = [gap.call, gap.resource].compactMap { $0 }.joined(separator: " ")
+      let others = more == 0 ? "" : " and \(more) more"
+      return "\(safe(gap.account)): \(safe(what))\(others): \(safe(gap.reason))"
+    }
   }
 }
 

@@ -33,7 +33,7 @@ public enum Action: Equatable, Sendable {
   /// `s3.putBucketPolicy`, `kms.putKeyPolicy`: statements added and removed, all others kept.
   case editStatements(PolicyStatements)
   /// `external`: a command of another tool, or a person's act; the step's checks say whether it was done.
-  case external(says: String, commands: [String])
+  case external(External)
   /// `observe`: no write; the step's checks say what must hold.
   case observe
 
@@ -85,7 +85,7 @@ extension Action: Codable {
   private enum Key: String, CodingKey {
     case type, distribution, policy, set, from, to, image, callerReference, tags
     case zone, changes
-    case kind, id, alias, says, commands
+    case kind, id, alias
   }
   public init(from decoder: any Decoder) throws {
     let box = try decoder.container(keyedBy: Key.self)
@@ -136,10 +136,7 @@ extension Action: Codable {
         to: try box.decode(String.self, forKey: .to))
     case "s3.putBucketPolicy", "kms.putKeyPolicy":
       self = .editStatements(try PolicyStatements(from: decoder))
-    case "external":
-      self = .external(
-        says: try box.decode(String.self, forKey: .says),
-        commands: try box.decode([String].self, forKey: .commands))
+    case "external": self = .external(try External(from: decoder))
     case "observe": self = .observe
     default:
       throw DecodingError.dataCorruptedError(
@@ -187,9 +184,7 @@ extension Action: Codable {
       try box.encode(from, forKey: .from)
       try box.encode(to, forKey: .to)
     case .editStatements(let edit): try edit.encode(to: encoder)
-    case .external(let says, let commands):
-      try box.encode(says, forKey: .says)
-      try box.encode(commands, forKey: .commands)
+    case .external(let it): try it.encode(to: encoder)
     case .observe: break
     }
   }

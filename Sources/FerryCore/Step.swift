@@ -47,6 +47,11 @@ public struct Step: Codable, Equatable, Sendable {
       case absent = "cloudfront.absent"
       /// The distribution holds the alias `value`.
       case alias = "cloudfront.alias"
+      /// The distribution or policy has the version `value` (ETag) and the time of `modified` still.
+      case unchanged = "cloudfront.unchanged"
+      /// The stack `stack` of `region` holds the distribution or policy; or holds it no more.
+      case stackHolds = "cloudformation.holds"
+      case stackReleased = "cloudformation.released"
       /// CloudWatch counted no request at the distribution for `quietSeconds`.
       case idle = "cloudwatch.idle"
       /// Every authoritative server of `zone` answers `records`, in as many agreeing rounds as asked for.
@@ -80,6 +85,11 @@ public struct Step: Codable, Equatable, Sendable {
     public var marker: String?
     /// `cloudwatch.idle`: for how long there was no request.
     public var quietSeconds: Int?
+    /// `cloudfront.unchanged`: LastModifiedTime as planned, as CloudFront writes it.
+    public var modified: String?
+    /// CloudFormation: a stack by its name or id, and where it is.
+    public var stack: String?
+    public var region: String?
     public init(
       _ type: Kind, distribution: String? = nil, policy: String? = nil, path: String? = nil,
       value: String? = nil, typicalSeconds: Int? = nil, limitSeconds: Int? = nil

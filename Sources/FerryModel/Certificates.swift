@@ -6,12 +6,7 @@ import FerryCore
 extension CloudFrontModel {
   func certificates(_ operation: String, _ call: Call) throws(Refusal) -> Answer {
     let own = accounts[call.account]?.certificates ?? [:]
-    let input: JSONValue
-    do {
-      input = try JSONValue.read(call.request.body, what: "request")
-    } catch {
-      throw Refusal(400, "SerializationException", "The body is no JSON: \(error.why)")
-    }
+    let input = try Self.input(call)
     switch operation {
     case "ListCertificates":
       let asked = input["MaxItems"].flatMap { item -> Int? in
@@ -43,7 +38,15 @@ extension CloudFrontModel {
     default: throw .unknownOperation(call.request)
     }
   }
-  private func answer(_ value: JSONValue) -> Answer {
+  /// What was sent to a service that speaks JSON.
+  static func input(_ call: Call) throws(Refusal) -> JSONValue {
+    do {
+      return try JSONValue.read(call.request.body, what: "request")
+    } catch {
+      throw Refusal(400, "SerializationException", "The body is no JSON: \(error.why)")
+    }
+  }
+  func answer(_ value: JSONValue) -> Answer {
     Answer(
       headers: ["content-type": "application/x-amz-json-1.1"], raw: Array(value.canonical.utf8))
   }

@@ -198,6 +198,8 @@ public struct CloudFrontModel: Sendable {
         answer = try keyValues(asked.route, asked.id, call)
       case "acm": answer = try certificates(operation, call)
       case "servicequotas": answer = try serviceQuotas(operation, call)
+      case "logs": answer = try logDeliveries(operation, call)
+      case "tagging": answer = try tagging(operation, call)
       case "sts": answer = try sts(form, call, requestID: requestID)
       case "cloudformation": answer = try cloudFormation(form, call, requestID: requestID)
       case "monitoring": answer = try cloudWatch(form, call, requestID: requestID)

@@ -153,3 +153,16 @@ extension CloudFrontModel {
     return out
   }
 }
+
+/// Deliveries of standard logs (v2). The lab keeps none, and says so to who asks.
+/// - Source: botocore 1.43.11, logs 2014-03-28 (json 1.1).
+extension CloudFrontModel {
+  func logDeliveries(_ operation: String, _ call: Call) throws(Refusal) -> Answer {
+    switch operation {
+    case "DescribeDeliverySources": answer(["deliverySources": []])
+    case "DescribeDeliveries": answer(["deliveries": []])
+    case "DescribeDeliveryDestinations": answer(["deliveryDestinations": []])
+    default: throw .unknownOperation(call.request)
+    }
+  }
+}

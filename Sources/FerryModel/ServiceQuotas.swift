@@ -28,12 +28,7 @@ extension CloudFrontModel {
   }
 
   func serviceQuotas(_ operation: String, _ call: Call) throws(Refusal) -> Answer {
-    let input: JSONValue
-    do {
-      input = try JSONValue.read(call.request.body, what: "request")
-    } catch {
-      throw Refusal(400, "SerializationException", "The body is no JSON: \(error.why)")
-    }
+    let input = try Self.input(call)
     guard input["ServiceCode"]?.string == "cloudfront" else {
       throw Refusal(
         400, "NoSuchResourceException", "The request failed because the service does not exist.")
@@ -87,10 +82,6 @@ extension CloudFrontModel {
     var out: [String: JSONValue] = ["Quotas": .array(Array(quotas[start..<end]))]
     if end < quotas.count { out["NextToken"] = .string("\(end)") }
     return answer(.object(out))
-  }
-  private func answer(_ value: JSONValue) -> Answer {
-    Answer(
-      headers: ["content-type": "application/x-amz-json-1.1"], raw: Array(value.canonical.utf8))
   }
 
   // MARK: Loading

@@ -43,6 +43,18 @@ struct ByHand {
         out.append(
           "aws cloudwatch get-metric-statistics --region us-east-1 --namespace AWS/CloudFront --metric-name Requests --statistics Sum --period 3600 --dimensions Name=DistributionId,Value=\(Self.known(check.distribution ?? "")) Name=Region,Value=Global --start-time START --end-time NOW"
         )
+      case .unchanged:
+        let id = Self.known(check.distribution ?? check.policy ?? "")
+        out.append(
+          check.policy == nil
+            ? "aws cloudfront get-distribution --id \(id) --query '[ETag,Distribution.LastModifiedTime]'"
+            : "aws cloudfront get-continuous-deployment-policy --id \(id) --query '[ETag,ContinuousDeploymentPolicy.LastModifiedTime]'"
+        )
+        out.append("# \(safe(check.value ?? "")) \(safe(check.modified ?? "")) still")
+      case .stackHolds, .stackReleased:
+        out.append(
+          "aws cloudformation list-stack-resources --region \(shellWord(check.region ?? "us-east-1")) --stack-name \(shellWord(check.stack ?? ""))"
+        )
       case .deployed, .config, .absent, .alias, .authoritative: break
       }
     }

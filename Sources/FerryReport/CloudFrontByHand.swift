@@ -71,7 +71,7 @@ extension ByHand {
         "aws cloudfront update-domain-association --domain \(shellWord(alias)) --target-resource DistributionId=\(known(to)) --if-match ETAG",
       ] + deployed
     case .editStatements(let edit): return statements(edit)
-    case .external(_, let commands): return commands.map { safe($0) }
+    case .external(let it): return it.commands.map { safe($0) }
     case .replace, .batch, .observe: return []
     }
   }

@@ -17,6 +17,10 @@ public enum PlanText {
         out += "       \(safe(edit.path)): \(value(edit.from)) -> \(value(edit.to))\n"
       }
       for line in changes(step.action) { out += "       \(line)\n" }
+      if case .external(let it) = step.action {
+        out += "       \(safe(it.says))\n"
+        for command in it.commands { out += "       run   \(safe(command, limit: 1000))\n" }
+      }
       for check in step.checks { out += "       then  \(describe(check))\n" }
       if let wait = step.wait, wait.seconds > 0 { out += "       wait  \(span(wait.seconds))\n" }
       if let gate = step.gate { out += "       gate  \(safe(gate.reason))\n" }
@@ -73,6 +77,11 @@ public enum PlanText {
     case .authoritative:
       return
         "every authoritative server of \(safe(check.zone?.text ?? "")) answers \(check.records.map(some) ?? "what the step makes")"
+    case .unchanged:
+      return
+        "read back: \(resource) is still \(value(check.value))\(check.modified.map { ", last modified \(safe($0))" } ?? "")"
+    case .stackHolds: return "stack \(safe(check.stack ?? "")) holds \(resource)"
+    case .stackReleased: return "stack \(safe(check.stack ?? "")) holds \(resource) no more"
     case .alias: return "read back: \(resource) holds the alias \(value(check.value))"
     case .idle:
       return "CloudWatch counts no request at \(resource) for \(span(check.quietSeconds ?? 0))"
@@ -103,7 +112,7 @@ public enum PlanText {
       "move \(safe(alias)) from \(plain(from)) back to \(plain(to))"
     case .editStatements(let edit):
       "the policy of \(plain(edit.resource)) without what was added and with what was removed"
-    case .external(let says, _): safe(says)
+    case .external(let it): safe(it.says)
     case .observe: "nothing to undo"
     }
   }

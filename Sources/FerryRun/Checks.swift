@@ -16,7 +16,8 @@ extension Runner {
     case .serving, .health: return try await lookAtEdge(check, step: step)
     case .authoritative: preconditionFailure("authoritative servers are looked at in rounds")
     case .idle: return try await lookAtRequests(check, step: step)
-    case .deployed, .config, .absent, .alias: break
+    case .stackHolds, .stackReleased: return try await lookAtStack(check, step: step)
+    case .deployed, .config, .absent, .alias, .unchanged: break
     }
     let client = try client(step)
     let distribution = try check.distribution.map { (id: String) throws(Stop) in try resolve(id) }
@@ -24,6 +25,7 @@ extension Runner {
     let id = distribution ?? policy ?? ""
     var config: XElement?
     var status = ""
+    var version: (etag: String, modified: String) = ("", "")
     if let distribution {
       let it = try await transient(step, absent: "NoSuchDistribution") {
         () async throws(FerryError) in
@@ -35,6 +37,7 @@ extension Runner {
       }
       config = found.config
       status = found.status
+      version = (found.etag, found.lastModified)
     } else if let policy {
       let it = try await transient(step, absent: "NoSuchContinuousDeploymentPolicy") {
         () async throws(FerryError) in
@@ -45,15 +48,22 @@ extension Runner {
           holds: check.type == .absent && it.isGone, what: describe(check, id), lastSeen: it.text)
       }
       config = found.config
+      version = (found.etag, found.lastModified)
     }
     switch check.type {
+    case .unchanged:
+      return Look(
+        holds: version.etag == check.value
+          && (check.modified == nil || version.modified == check.modified),
+        what: describe(check, id),
+        lastSeen: "\(version.etag), last modified \(version.modified)")
     case .alias:
       let alias = check.value ?? ""
       let held = config?.at("Aliases/Items")?.children.map(\.text) ?? []
       return Look(
         holds: held.contains(alias), what: describe(check, id),
         lastSeen: held.isEmpty ? "no alias" : held.prefix(8).joined(separator: ", "))
-    case .authoritative, .recursive, .serving, .health, .idle, .absent:
+    case .authoritative, .recursive, .serving, .health, .idle, .absent, .stackHolds, .stackReleased:
       return Look(holds: false, what: describe(check, id), lastSeen: "still there")
     case .config:
       let value = config?.value(at: check.path ?? "") ?? ""
@@ -89,8 +99,32 @@ extension Runner {
       "\(id) \(check.path ?? "") to read \((check.value ?? "").isEmpty ? "(empty)" : check.value ?? "")"
     case .absent: "\(id) to be gone"
     case .alias: "\(id) to hold \(check.value ?? "")"
+    case .unchanged:
+      "\(id) to be as it was: \(check.value ?? "")\(check.modified.map { ", last modified \($0)" } ?? "")"
+    case .stackHolds: "stack \(check.stack ?? "") to hold \(id)"
+    case .stackReleased: "stack \(check.stack ?? "") to hold \(id) no more"
     case .authoritative, .recursive, .serving, .health, .idle: check.type.rawValue
     }
+  }
+  private func lookAtStack(_ check: Step.Check, step: Step) async throws(Stop) -> Look {
+    let id = check.distribution ?? check.policy ?? ""
+    let formation = CloudFormationClient(
+      try client(step).transport, region: check.region ?? "us-east-1")
+    // A stack that is not there says so with a ValidationError.
+    let it = try await transient(step, absent: "ValidationError") { () async throws(FerryError) in
+      try await formation.resources(stack: check.stack ?? "")
+    }
+    let isReleased = check.type == .stackReleased
+    guard case .found(let resources) = it else {
+      return Look(
+        holds: isReleased && it.isGone, what: describe(check, id), lastSeen: it.text)
+    }
+    let held = resources.first {
+      $0.physicalID == id && !["DELETE_SKIPPED", "DELETE_COMPLETE"].contains($0.status)
+    }
+    return Look(
+      holds: (held == nil) == isReleased, what: describe(check, id),
+      lastSeen: held.map { "\($0.logicalID) \($0.status)" } ?? "not in it")
   }
   /// Changes that were made before a step of the same parts, in order.
   private func applied(before step: Step) -> [Step] {

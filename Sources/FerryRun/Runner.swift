@@ -13,6 +13,8 @@ public struct World: Sendable {
   public var zones: (@Sendable (DomainName) throws(FerryError) -> any ZoneEditor)?
   public var names: (any NameObserver)?
   public var serving: (any ServingProbe)?
+  /// nil: commands of other tools are a person's to run.
+  public var tools: (any ToolRunner)?
   public init(
     clock: any FerryClock, windows: [String: ChangeWindow] = [:],
     zones: (@Sendable (DomainName) throws(FerryError) -> any ZoneEditor)? = nil,
@@ -354,51 +356,6 @@ public actor Runner {
     return own.effectSequence < effect
   }
 
-  /// Everything that may keep a write from beginning; asked again right before each.
-  /// - Returns: false when it waited: what was read before is to be read again.
-  func mayWrite(_ step: Step) async throws(Stop) -> Bool {
-    try await checkOrders()
-    try await checkGate(step)
-    if let earliest = step.earliest, !hasCome(earliest) {
-      try await pause(step, for: "the earliest time of the step", until: earliest)
-      return false
-    }
-    let now = world.clock.now
-    if let latest = step.latest, max(now, steady) > latest {
-      throw blocked(
-        "too-late", "step \(step.id) had to begin before \(Timestamp.text(latest))",
-        next: "plan again")
-    }
-    guard let name = step.window, var window = world.windows[name] else { return true }
-    if plan.rollbackOf != nil {
-      // Undoing a change of CloudFront ends a bad state and waits for nothing. Undoing one of DNS is a change
-      // of DNS like any other, in its hours; a freeze keeps new changes out, not the way back.
-      guard name == "dns" else { return true }
-      window.freezes = []
-    }
-    // A wall clock that was set during the run is believed only where the elapsed time agrees with it.
-    for time in [now, steady] {
-      guard case .closed(let opens, let because, let isFreeze) = window.state(at: time) else {
-        continue
-      }
-      let next =
-        opens.map {
-          "run the command again at \(Timestamp.text($0))"
-            + (plan.rollbackOf == nil ? "" : ", or have windows.\(name) opened")
-        } ?? "no opening was found within two years; correct windows.\(name)"
-      let doubt =
-        time == now || abs(now.timeIntervalSince(steady)) < 1
-        ? "" : " by the time that went by since the run began; the wall clock has been set"
-      var stop = blocked("window", because + doubt, next: next)
-      stop.until = opens
-      if options.mode == .advance, !isFreeze, opens != nil {
-        stop.exit = .notYet
-        stop.error.exit = .notYet
-      }
-      throw stop
-    }
-    return true
-  }
   /// The lease, and whether a person holds the plan.
   func checkOrders() async throws(Stop) {
     try await keepLease()
@@ -407,10 +364,14 @@ public actor Runner {
     }
   }
   func checkGate(_ step: Step) async throws(Stop) {
+    // The gate of a tool's step stands for the person who runs it.
+    if case .external(let it) = step.action, it.tools != nil, world.tools != nil { return }
     guard let gate = step.gate, try await journalled().gates[step.id] == nil else { return }
-    throw blocked(
+    var stop = blocked(
       "gate", "step \(step.id) waits for an approval: \(gate.reason)",
       next: "edgeferry approve \(options.path) --step \(step.id) --reference TEXT")
+    if case .external(let it) = step.action { stop.error.causes = [it.says] + it.commands }
+    throw stop
   }
   /// The journal as it is now, with what other processes put into it.
   func journalled() async throws(Stop) -> RunState {

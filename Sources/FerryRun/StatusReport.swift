@@ -147,6 +147,8 @@ public enum RunEvent: Sendable {
   case ticket(step: Step, text: String)
   /// A check failed for good, and the run takes everything back by itself.
   case rollingBack(because: String)
+  /// A command of another tool begins.
+  case running(step: Step, command: String)
   case verified(step: Step)
   case skipped(step: Step, because: String)
   /// A write's outcome was unknown or refused as stale, and is being resolved by reading.

@@ -42,13 +42,7 @@ extension Runner {
       try await journal(.applied, step: step)
       return
     }
-    if case .external = step.action {
-      // A person's act: its gate was passed or there is none, and its checks tell whether it was done.
-      while try await !mayWrite(step) {}
-      try await journal(.intended, step: step)
-      try await journal(.applied, step: step)
-      return
-    }
+    if case .external(let it) = step.action { return try await apply(step, it) }
     if let (zone, changes) = step.action.dns {
       return try await apply(step, zone: zone, changes)
     }

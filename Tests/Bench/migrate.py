@@ -330,4 +330,5 @@ def main():
     sys.exit(1 if CHECK and missed else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

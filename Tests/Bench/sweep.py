@@ -128,7 +128,7 @@ class Lab:
 
 
 def custodian(folder, lab):
-    beside = os.path.join(os.path.dirname(EDGEFERRY), "..", "..", ".build-bench", "bin", "custodian")
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".build-bench", "bin", "custodian")
     program = shutil.which("custodian") or (beside if os.path.exists(beside) else None)
     if not program:
         print("  Cloud Custodian is not installed")
@@ -166,7 +166,7 @@ def main():
         show("boto3, 8 accounts x 16 threads", rival, lab.calls())
         BARS.append(("time of the first against boto3", first[0] / rival[0], 1.0))
         BARS.append(("time of the second against boto3", second[0] / rival[0], 0.25))
-        BARS.append(("peak memory of the first, MB", first[2], 60))
+        BARS.append(("peak memory of the first against boto3", first[2] / rival[2], 0.5))
         custodian(folder, lab)
     missed = 0
     for name, value, limit in BARS:

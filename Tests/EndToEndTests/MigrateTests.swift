@@ -214,6 +214,10 @@ struct MigrateEndToEndTests {
       let plan = try scene.ferry.read("plans/move.plan.json")
       #expect(plan["methods"]?.array?.first?["chosen"] == "wildcard-bridge")
       #expect(plan["schedule"]?["exposureSeconds"] == 0 && plan["pointOfNoReturn"] == .null)
+      // Every quota and list of the target was read, by the built binary too (docs/decisions/0008).
+      let risks = plan["risks"]?.array ?? []
+      #expect(risks.isEmpty, "\(risks)")
+      #expect(!planned.talk.contains("not read"), "\(planned.talk)")
       let there = try await scene.apply(planned, "EPRIMARY")
       #expect(there.code == 3, "\(there.talk)")
       #expect(there.error["code"] == "stopped-before")

@@ -277,6 +277,15 @@ struct SweepReportTests {
     #expect(try await accounts(", statuses: [SUSPENDED]") == [])
     // moto's own management account is none of the lab's: a gap, and the rest is swept.
     #expect(try await Set(accounts("")).isSuperset(of: ids))
+    let loud = try await ferry("sweep", "run", "--verbose", extra: variables)
+    let called = PermissionEndToEndTests.called(loud.talk)
+    #expect(
+      called.contains("organizations:ListAccountsForParent")
+        || called.contains("organizations:ListAccounts"), "\(called)")
+    #expect(called.contains("sts:AssumeRole"))
+    let needs = try await ferry("permissions", "sweep", "run", "--output", "json")
+    let odd = called.subtracting(PermissionEndToEndTests.declared(needs))
+    #expect(odd.isEmpty, "\(odd.sorted())")
     await moto.stop()
     await lab.stop()
   }

@@ -446,6 +446,73 @@ struct CutoverRunTests {
     }
   }
 
+  @Test(arguments: [RunOptions.Mode.apply, .advance])
+  func
+    `a step that is late goes on at the next opening with room for a rollback, once the plan is under way`(
+      _ mode: RunOptions.Mode
+    ) async throws
+  {
+    let world = CutoverWorld(onFailure: nil)
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    // The model's world begins on Thursday 2026-01-01 00:00 UTC, and DNS is written between two and three.
+    let window = try ChangeWindow(
+      timeZone: "UTC", allow: ["Thu 00:00-03:00", "Fri 02:00-02:05", "Sat 02:00-03:00"], freeze: [])
+    let midnight = world.clock.now
+    var plan = world.plan
+    plan.steps[2].latest = midnight + 3 * 3600 - 600
+    plan = plan.sealed
+    var options = world.options(mode)
+    options.rollback = nil
+    let run = { [plan, options] in
+      try await world.run(plan, store: store, windows: ["dns": window], options: options)
+    }
+    var outcome = try await run()
+    func come(_ time: Date) {
+      world.clock.advance(seconds: time.timeIntervalSince(world.clock.now))
+    }
+    while outcome.exit == .notYet, let until = outcome.report.until,
+      until < midnight + 3600
+    {
+      come(until)
+      outcome = try await run()
+    }
+    if mode == .advance {
+      // Whoever runs it comes back late: the window is open, and five minutes are left of it.
+      come(midnight + 3 * 3600 - 300)
+      outcome = try await run()
+    }
+    if mode == .apply {
+      #expect(outcome.exit == .done)
+      return
+    }
+    // Friday's opening is too short for it.
+    let saturday = midnight + 2 * 86_400 + 2 * 3600
+    #expect(outcome.exit == .notYet && outcome.error?.code == "too-late")
+    #expect(outcome.report.until == saturday)
+    #expect(world.history == [CutoverWorld.lowered])
+    come(saturday)
+    while outcome.exit == .notYet {
+      outcome = try await run()
+      if let until = outcome.report.until, until > world.clock.now { come(until) }
+    }
+    #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
+    #expect(world.history.count == 3)
+  }
+
+  @Test func `a step that is late is planned again when nothing was written yet`() async throws {
+    let world = CutoverWorld(onFailure: nil)
+    let store = try world.store()
+    defer { KillTests.remove(store.path) }
+    var plan = world.plan
+    plan.steps[0].latest = world.clock.now - 1
+    var options = world.options()
+    options.rollback = nil
+    let outcome = try await world.run(plan.sealed, store: store, options: options)
+    #expect(outcome.exit == .blocked && outcome.error?.code == "too-late")
+    #expect(outcome.error?.next == "plan again" && world.history.isEmpty)
+  }
+
   @Test func `advance on a held plan is blocked also while it waits, and goes on when released`()
     async throws
   {

@@ -6,6 +6,6 @@ public struct HandoverCommand: AsyncParsableCommand {
     commandName: "handover",
     abstract:
       "Say who owns what is live, write the code that takes it over, and watch it for drift.",
-    subcommands: [Detect.self, Emit.self, Check.self])
+    subcommands: [Detect.self, Emit.self, PlanCommand.self, Check.self])
   public init() {}
 }

@@ -68,7 +68,8 @@ extension MigrationPlanner {
         var out = Step(
           id: id, title: title, account: it.account, action: .replace(zone: it.zone.name, change),
           expects: .init(records: [RecordState(change.key, change.from)]), window: "dns",
-          inverse: .replace(zone: it.zone.name, change.inverse), undoes: undoes)
+          gate: .byHand(it.zone), inverse: .replace(zone: it.zone.name, change.inverse),
+          undoes: undoes)
         var check = Step.Check(
           .authoritative, typicalSeconds: policy.propagationSeconds, limitSeconds: 5400)
         check.zone = it.zone.name

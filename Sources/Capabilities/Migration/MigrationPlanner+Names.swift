@@ -164,9 +164,10 @@ extension MigrationPlanner {
           id: "support-\(Self.plain(alias))\(tail)", title: "AWS Support moves \(alias)",
           account: target,
           action: .external(
-            says:
-              "Open a case with AWS Support: move the alternate domain name \(alias) from \(move.it.id) (account \(source)) to the copy (account \(target)).",
-            commands: []), window: nil,
+            .init(
+              says:
+                "Open a case with AWS Support: move the alternate domain name \(alias) from \(move.it.id) (account \(source)) to the copy (account \(target)).",
+              commands: [])), window: nil,
           gate: .init(reason: "a case with AWS Support for \(alias)"),
           checks: [check, PlanBuilder.deployed(move.id)])
         step.parts = part(move)

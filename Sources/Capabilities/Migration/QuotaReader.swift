@@ -71,60 +71,51 @@ struct QuotaReader: Sendable {
 
   // MARK: Counting
 
+  /// A list that is counted. Values rather than closures in an array: Swift 6.3 gives garbage back for what such a closure
+  /// with a typed error returns (docs/decisions/0008).
+  private enum Counting: Sendable {
+    case distributions, policies
+    case kind(ResourceKind, AccountQuota)
+
+    var call: String {
+      switch self {
+      case .distributions: "ListDistributions"
+      case .policies: "ListContinuousDeploymentPolicies"
+      case .kind(_, let quota): "List \(quota.rawValue)"
+      }
+    }
+    func counted(by client: ResourceClient) async throws(FerryError) -> [AccountQuota: Int] {
+      switch self {
+      case .distributions:
+        let found = try await client.distributionCounts()
+        return [.distributions: found.all, .stagingDistributions: found.staging]
+      case .policies: return [.policies: try await client.policyCount()]
+      case .kind(let kind, let quota): return [quota: try await client.count(kind)]
+      }
+    }
+  }
+
   private func counts(_ wanted: Set<AccountQuota>, _ out: inout QuotaScene)
     async throws(FerryError) -> [AccountQuota: Int]
   {
     let client = ResourceClient(CloudFrontClient(transport))
-    typealias Counted = Result<[AccountQuota: Int], FerryError>
-    var reads:
-      [(call: String, count: @Sendable () async throws(FerryError) -> [AccountQuota: Int])] =
-        []
+    var lists: [Counting] = []
     if wanted.contains(.distributions) || wanted.contains(.stagingDistributions) {
-      reads.append(
-        (
-          "ListDistributions",
-          { () async throws(FerryError) in
-            let found = try await client.distributionCounts()
-            return [.distributions: found.all, .stagingDistributions: found.staging]
-          }
-        ))
+      lists.append(.distributions)
     }
-    if wanted.contains(.policies) {
-      reads.append(
-        (
-          "ListContinuousDeploymentPolicies",
-          { () async throws(FerryError) in [.policies: try await client.policyCount()] }
-        ))
-    }
+    if wanted.contains(.policies) { lists.append(.policies) }
     for kind in Carrier.order {
-      guard let quota = kind.quota, wanted.contains(quota) else { continue }
-      reads.append(
-        (
-          "List \(quota.rawValue)",
-          { () async throws(FerryError) in [quota: try await client.count(kind)] }
-        ))
+      if let quota = kind.quota, wanted.contains(quota) { lists.append(.kind(kind, quota)) }
     }
-    let results = await withTaskGroup(of: (Int, Counted).self) { group in
-      for (index, read) in reads.enumerated() {
-        group.addTask {
-          do throws(FerryError) {
-            return (index, .success(try await read.count()))
-          } catch {
-            return (index, .failure(error))
-          }
-        }
-      }
-      var all: [Int: Counted] = [:]
-      for await (index, result) in group { all[index] = result }
-      return all
+    let results = await TargetReader.each(lists) { list async throws(FerryError) in
+      try await list.counted(by: client)
     }
     // The copy begins with none.
     var counts: [AccountQuota: Int] = [.aliases: 0]
-    for (index, read) in reads.enumerated() {
-      switch results[index] {
-      case .success(let found)?: counts.merge(found) { $1 }
-      case .failure(let error)?: try note(error, read.call, "cloudfront", &out)
-      case nil: break
+    for (list, result) in zip(lists, results) {
+      switch result {
+      case .success(let found): counts.merge(found) { $1 }
+      case .failure(let error): try note(error, list.call, "cloudfront", &out)
       }
     }
     return counts

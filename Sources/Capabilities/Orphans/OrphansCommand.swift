@@ -69,51 +69,6 @@ public struct OrphansCommand: AsyncParsableCommand {
     }
   }
 
-  struct Planning: ParsableArguments, Sendable {
-    @Option(help: "The plan's name; plans/NAME.plan.json is written (default: derived).") var name:
-      String?
-    @Option(name: .customLong("accept-risk"), help: "Accept a risk by its code (repeatable).")
-    var acceptRisk: [String] = []
-
-    func input(
-      _ context: Context, _ inventory: Inventory, names: [AccountID: String], endpoint: String?,
-      derived: String
-    ) -> PlanningInput {
-      var accounts: [String: AccountID] = [:]
-      for account in inventory.accounts {
-        var name = names[account.id] ?? "default"
-        if accounts[name] != nil { name = account.id }
-        accounts[name] = account.id
-      }
-      let lead = context.settings.windows["cloudfront"]?.leadSeconds ?? 0
-      return PlanningInput(
-        capability: "orphans",
-        name: name ?? derived, accounts: accounts, createdAt: context.planningTime,
-        start: context.planningTime + Double(lead),
-        tool: Context.tool, endpoint: endpoint,
-        inventoryDigest: inventory.planningDigest, acceptedRisks: Set(acceptRisk))
-    }
-    func finish(_ pair: PlanPair?, _ context: Context, nothing: String) async throws(FerryError)
-      -> FerryCore.ExitCode
-    {
-      guard var pair else {
-        if context.options.output == .json {
-          try context.say(
-            FerryJSON.document(
-              JSONValue.object(["path": .null, "rollbackPath": .null, "digest": .null])))
-        } else {
-          try context.say("nothing to do: \(nothing)\n")
-        }
-        return .done
-      }
-      if let lead = context.settings.windows["cloudfront"]?.leadSeconds, lead > 0 {
-        pair = pair.beginning(no: pair.plan.schedule.start)
-      }
-      try await context.save(pair.plan, rollback: pair.rollback, images: pair.images)
-      return .done
-    }
-  }
-
   struct PlanCommand: FerryCommand {
     static let uses = AWSUse(InventoryReader.actions, state: .writes)
     static let configuration = CommandConfiguration(
@@ -126,7 +81,7 @@ public struct OrphansCommand: AsyncParsableCommand {
       help: "Leave the staging distributions of removed policies.")
     var keepStaging = false
     @OptionGroup var source: Source
-    @OptionGroup var planning: Planning
+    @OptionGroup var planning: PlanningArguments
     @OptionGroup var global: GlobalOptions
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
@@ -138,7 +93,7 @@ public struct OrphansCommand: AsyncParsableCommand {
       let pair = try RemovalPlanner.plan(
         inventory, report, selection: finding, keepStaging: keepStaging,
         input: planning.input(
-          context, inventory, names: names, endpoint: endpoint, derived: derived))
+          "orphans", context, inventory, names: names, endpoint: endpoint, derived: derived))
       let unknown = report.findings.count { $0.verdict == .unknown }
       if unknown > 0 {
         context.terminal.warn(
@@ -157,7 +112,7 @@ public struct OrphansCommand: AsyncParsableCommand {
     @Argument(help: "The primary distribution's id.") var distribution: String
     @Option(help: "An account of the settings (repeatable; default: all).") var account: [String] =
       []
-    @OptionGroup var planning: Planning
+    @OptionGroup var planning: PlanningArguments
     @OptionGroup var global: GlobalOptions
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
@@ -167,7 +122,7 @@ public struct OrphansCommand: AsyncParsableCommand {
       let pair = try DetachPlanner.detach(
         distribution, inventory,
         input: planning.input(
-          context, inventory, names: names, endpoint: endpoint,
+          "orphans", context, inventory, names: names, endpoint: endpoint,
           derived: "detach-\(distribution.lowercased())"))
       return try await planning.finish(
         pair, context, nothing: "\(safe(distribution)) has no policy attached")
@@ -187,7 +142,7 @@ public struct OrphansCommand: AsyncParsableCommand {
     var plan: String?
     @Option(help: "An account of the settings (repeatable; default: all).") var account: [String] =
       []
-    @OptionGroup var planning: Planning
+    @OptionGroup var planning: PlanningArguments
     @OptionGroup var global: GlobalOptions
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
@@ -223,7 +178,7 @@ public struct OrphansCommand: AsyncParsableCommand {
       let pair = try DetachPlanner.reattach(
         distribution, policyID: policyID ?? "", enable: enable, inventory,
         input: planning.input(
-          context, inventory, names: names, endpoint: endpoint,
+          "orphans", context, inventory, names: names, endpoint: endpoint,
           derived: "reattach-\(distribution.lowercased())"))
       return try await planning.finish(
         pair, context,

@@ -78,7 +78,7 @@ extension Context {
     steps.steps += options.rollback?.steps ?? []
     let clients = try await clients(for: steps)
     let zones = try await zoneEditors(for: steps)
-    let world = World(
+    var world = World(
       clock: clock, windows: settings.windows, zones: zones,
       names: try zones != nil || steps.looksAtDNS ? liveNames() : nil,
       serving: try steps.looksAtEdges ? servingProbe() : nil
@@ -89,6 +89,9 @@ extension Context {
           why: "no credentials at hand belong to it", next: "see edgeferry.yaml")
       }
       return client
+    }
+    if arguments.runCommands {
+      world.tools = LiveTools(folder: workspace.path, environment: environment)
     }
     let progress = Progress(terminal, plan, site: site)
     let outcome = try await Runner.run(plan, store: store, world: world, options: options) {

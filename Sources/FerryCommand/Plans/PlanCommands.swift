@@ -79,6 +79,12 @@ struct RunArguments: ParsableArguments, Sendable {
   @Option(
     name: .customLong("max-wait"), help: "Wait this long at most in all, such as 30m; then exit 3.")
   var maxWait: String?
+  @Flag(
+    name: .customLong("run-commands"),
+    help:
+      "Run the commands of other tools (terraform, aws) that steps name, instead of waiting for a person to."
+  )
+  var runCommands = false
 }
 
 struct ApplyCommand: FerryCommand {
@@ -147,6 +153,10 @@ struct RollbackCommand: FerryCommand {
   @Option(help: "The rollback plan's digest.") var approve: String?
   @Option(name: .customLong("max-wait"), help: "Wait this long at most in all; then exit 3.")
   var maxWait: String?
+  @Flag(
+    name: .customLong("run-commands"),
+    help: "Run the commands of other tools that steps name, instead of waiting for a person to.")
+  var runCommands = false
   @OptionGroup var global: GlobalOptions
 
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
@@ -193,6 +203,7 @@ struct RollbackCommand: FerryCommand {
     try await context.approve(
       rollback, given: approve, name: rollback.name, recorded: false, store: store)
     var arguments = RunArguments()
+    arguments.runCommands = runCommands
     arguments.maxWait = maxWait
     arguments.until = nil
     arguments.approve = approve

@@ -151,6 +151,8 @@ struct ProgressText {
     case .skipped(let step, let because):
       return Told(lines: ["\(safe(step.title)): skipped, \(safe(because))"])
     case .resolving(_, let because): return Told(lines: ["    \(safe(because))"])
+    case .running(_, let command):
+      return Told(lines: ["    running: \(safe(command, limit: 4000))"])
     case .ticket(_, let text):
       return Told(
         lines: ["    a person has to make this change:"]

@@ -51,7 +51,7 @@ extension CutoverPlanner {
       let isLast = index == batches.count - 1
       var step = Step(
         id: id(phase, index), title: title(phase, batch), account: batch.account,
-        action: batch.action, expects: expects(batch), window: "dns", gate: gate(batch.zone),
+        action: batch.action, expects: expects(batch), window: "dns", gate: .byHand(batch.zone),
         wait: isLast ? drain?.wait : nil, inverse: batch.inverse)
       step.checks = [authoritative(batch)]
       if isLast, let check = recursive(batches, zone: batch.zone.name) { step.checks.append(check) }
@@ -151,11 +151,6 @@ extension CutoverPlanner {
   private func expects(_ batch: CutoverBatch) -> Step.Expectation {
     guard batch.changes.count <= Self.readableMax else { return .init() }
     return .init(records: batch.changes.map { RecordState($0.key, $0.from) })
-  }
-  private func gate(_ zone: ZoneSettings) -> Step.Gate? {
-    guard zone.provider == .manual else { return nil }
-    return Step.Gate(
-      reason: "a person changes \(zone.name): hand over the ticket, and approve with its reference")
   }
   /// The servers that could not be verified, once that risk is accepted, and the resolvers that do not keep to TTLs.
   private mutating func noteUnverified() {
@@ -420,5 +415,14 @@ struct LongestDrains: Equatable, Sendable {
       undo = longest(undo, moves[index].undoDrain)
       undoRestored = longest(undoRestored, moves[index].undoRestoredDrain)
     }
+  }
+}
+
+extension Step.Gate {
+  /// What a step that a person carries out waits for; nil for a zone that is written by itself.
+  package static func byHand(_ zone: ZoneSettings) -> Step.Gate? {
+    guard zone.provider == .manual else { return nil }
+    return Step.Gate(
+      reason: "a person changes \(zone.name): hand over the ticket, and approve with its reference")
   }
 }

@@ -7,7 +7,7 @@ public enum CalledActions {
   /// By the service's signing name: those whose action has the call's own name.
   static let plain: [String: Set<String>] = [
     "acm": ["DescribeCertificate", "ListCertificates"],
-    "cloudformation": ["ListStackResources", "ListStacks"],
+    "cloudformation": ["GetTemplate", "ListStackResources", "ListStacks"],
     "cloudfront": cloudFront.union(ResourceKind.spelt.flatMap(\.spelledActions)),
     "cloudfront-keyvaluestore": ["DescribeKeyValueStore", "GetKey", "ListKeys", "UpdateKeys"],
     "iam": [

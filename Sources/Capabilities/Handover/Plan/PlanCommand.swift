@@ -1,0 +1,155 @@
+import ArgumentParser
+import FerryCloudFront
+import FerryCommand
+import FerryCore
+import Foundation
+
+extension HandoverFacts.Tool: ExpressibleByArgument {}
+
+extension HandoverCommand {
+  struct PlanCommand: FerryCommand {
+    static let uses = AWSUse(
+      ClosureActions.configuration + InventoryReader.actions + ["cloudformation:GetTemplate"],
+      state: .writes)
+    static let configuration = CommandConfiguration(
+      commandName: "plan",
+      abstract: "Plan a change of the tool that owns distributions, with nothing replaced.",
+      discussion: """
+        The code goes to --dir when that is new or empty. The steps of other tools are commands, which `apply \
+        --run-commands` runs and judges, or a person. Each step proves that nothing live has changed.
+        """)
+    @Argument(help: "The id of a distribution (repeatable).") var id: [String]
+    @Option(help: "Who owns it: cloudformation, terraform or none.") var from: HandoverFacts.Tool
+    @Option(help: "Who takes over: terraform or cloudformation.") var to: HandoverFacts.Tool
+    @Option(
+      help: "The stack: which of several it comes from, or the one it goes to (default: --name).")
+    var stack: String?
+    @Option(help: "The Terraform state, version 4, that has it.") var tfstate: [String] = []
+    @Option(help: "The folder of the code that takes over.") var dir: String
+    @Option(help: "The account of the settings that has it (default: all are asked).")
+    var account: String?
+    @OptionGroup var planning: PlanningArguments
+    @OptionGroup var global: GlobalOptions
+
+    func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      try formats(.text, .json)
+      let ids = try Emit.ids(id)
+      try checkUsage()
+      let closure = try await Emit.closure(of: ids, account: account, context)
+      let asked = account.map { [$0] } ?? []
+      let (inventory, names, endpoint) = try await context.inventory(
+        file: nil, accounts: asked, includeSecrets: true)
+      let place = try await context.places(accounts: asked).first {
+        $0.account == closure.account.id
+      }
+      guard let place else {
+        throw FerryError(
+          "other-account", exit: .blocked, what: "could not plan the handover",
+          why: "no credentials at hand belong to \(closure.account.id)", next: "see edgeferry.yaml")
+      }
+      var states: [String: HandoverReader.StateFile] = [:]
+      for file in tfstate {
+        states[file] = .init(
+          bytes: try Files.read(file, what: "Terraform state"),
+          folder: URL(fileURLWithPath: file).deletingLastPathComponent().relativePath)
+      }
+      let reader = HandoverReader(
+        ids: ids, from: from, to: to, closure: closure, inventory: inventory, states: states,
+        transport: place.transport, region: place.region)
+      let owner = try reader.owner(stack: from == .cloudformation ? stack : nil)
+      let derived = "handover-\((ids.first ?? "").lowercased())"
+      let code = try code(closure, ids, context)
+
+      var facts = HandoverFacts(
+        account: closure.account.id, things: reader.things, from: from, to: to, code: code,
+        environment: profile(names[closure.account.id], context).map { ["AWS_PROFILE": $0] } ?? [:])
+      if from == .cloudformation, let owner { facts.stack = try await reader.source(owner) }
+      if from == .terraform { facts.state = try reader.state() }
+      var adopted: StackTemplate?
+      var secrets: JSONValue?
+      if to == .cloudformation {
+        facts.stack = try await reader.target(
+          stack ?? planning.name ?? derived, adopts: code.items)
+        let path = context.path(dir)
+        adopted = try StackTemplate(
+          String(
+            decoding: Files.read(path + "/template.json", what: "template"), as: UTF8.self),
+          named: "\(dir)/template.json")
+        if code.hasParameters {
+          let file = path + "/" + HandoverPlanner.File.parameters
+          secrets = try JSONValue.read(
+            Files.read(file, what: "parameters"), what: HandoverPlanner.File.parameters)
+        }
+      }
+      try facts.writeFiles(adopted: adopted, secrets: secrets)
+      let input = planning.input(
+        "handover", context, inventory, names: names, endpoint: endpoint, derived: derived)
+      facts.others = reader.others(besides: owner, adopted: Set(code.items.values))
+      if owner?.resources.contains(where: { $0.type == "AWS::CDK::Metadata" }) == true {
+        facts.notes.append(
+          "stack \(owner?.name ?? "") comes from the CDK: take it out of the app's code, too, before it is deployed again"
+        )
+      }
+      let pair = try HandoverPlanner.plan(facts, input: input)
+      try write(facts, context)
+      return try await planning.finish(pair, context, nothing: "")
+    }
+
+    private func checkUsage() throws(FerryError) {
+      func refuse(_ why: String, _ next: String) -> FerryError {
+        .badInput("bad-usage", what: "could not plan the handover", why: why, next: next)
+      }
+      guard to != .none else {
+        throw refuse("--to none hands it to nobody", "say --to terraform or --to cloudformation")
+      }
+      guard from != to else {
+        throw refuse("it is \(from.rawValue)'s before and after", "name two tools")
+      }
+      guard from != .terraform || tfstate.count == 1 else {
+        throw refuse("--from terraform needs the state that has it", "add --tfstate FILE, once")
+      }
+    }
+    private func profile(_ name: String?, _ context: Context) -> String? {
+      context.settings.accounts.first { $0.name == name }?.profile ?? context.options.profile
+    }
+
+    /// The code of the folder, written first where there is none.
+    private func code(_ closure: Closure, _ ids: [String], _ context: Context)
+      throws(FerryError) -> HandoverFacts.Code
+    {
+      let path = context.path(dir)
+      let isThere = (try? FileManager.default.contentsOfDirectory(atPath: path))?.isEmpty == false
+      if !isThere {
+        guard closure.gaps.isEmpty else {
+          context.warnAboutGaps(closure.gaps)
+          throw FerryError(
+            "incomplete", exit: .blocked, what: "could not write code for the handover",
+            why: "not everything that it refers to was read",
+            next: "allow the reads, then plan again")
+        }
+        let emitted = try EmittedCode(closure, to: to)
+        try CodeFolder.write(emitted.files, to: path)
+        for it in emitted.left {
+          context.terminal.warn("\(it.kind) \(it.id) \(it.path) is not in the code: \(it.reason)")
+        }
+      }
+      return try CodeReader.read(dir, at: path, for: to, ids: ids)
+    }
+    private func write(_ facts: HandoverFacts, _ context: Context) throws(FerryError) {
+      guard !facts.written.isEmpty else { return }
+      let folder = context.path(facts.folder)
+      do {
+        try FileManager.default.createDirectory(
+          atPath: folder, withIntermediateDirectories: true)
+      } catch {
+        throw FerryError(
+          "file-write", what: "could not write \(folder)", why: error.localizedDescription,
+          next: "free space or choose another --dir")
+      }
+      // A stack's own template may hold what nobody else should read.
+      for (file, text) in facts.written {
+        try Files.write(text, to: context.path(file), mode: 0o600)
+      }
+    }
+  }
+}
