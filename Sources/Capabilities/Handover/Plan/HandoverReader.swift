@@ -32,13 +32,14 @@ struct HandoverReader {
   /// The stack that has them all, and nobody else has any.
   /// - Throws: 4 `two-owners`, `other-owner`, `has-owner`, `owner-unknown`, `no-owner`.
   func owner(stack name: String?) throws(FerryError) -> Inventory.Stack? {
-    var terraform: [String: Set<String>] = [:]
-    for (state, file) in states {
-      terraform[state] = try TerraformState.ids(file.bytes, named: state)
+    var held: [HeldState] = []
+    for (state, file) in states.sorted(by: { $0.key < $1.key }) {
+      held.append(try HeldState(file.bytes, at: state))
     }
-    let owners = Ownership(inventory, terraform: terraform, ids: ids)
+    let owners = Ownership(inventory, states: held, ids: ids)
+    let types = Set([ResourceKind.distribution, .continuousDeploymentPolicy].map(\.rawValue))
     var found: Set<String> = []
-    for it in owners.resources {
+    for it in owners.resources where ids.contains(it.id) && types.contains(it.type) {
       let told = it.owners.map(\.text).joined(separator: " and ")
       switch it.verdict {
       case .several:

@@ -9,8 +9,8 @@ extension HandoverFacts.Tool: ExpressibleByArgument {}
 extension HandoverCommand {
   struct PlanCommand: FerryCommand {
     static let uses = AWSUse(
-      ClosureActions.configuration + InventoryReader.actions + ["cloudformation:GetTemplate"],
-      state: .writes)
+      ClosureActions.configuration + InventoryReader.actions + ["cloudformation:GetTemplate"]
+        + Context.objectActions, state: .writes)
     static let configuration = CommandConfiguration(
       commandName: "plan",
       abstract: "Plan a change of the tool that owns distributions, with nothing replaced.",
@@ -50,8 +50,9 @@ extension HandoverCommand {
       var states: [String: HandoverReader.StateFile] = [:]
       for file in tfstate {
         states[file] = .init(
-          bytes: try Files.read(file, what: "Terraform state"),
-          folder: URL(fileURLWithPath: file).deletingLastPathComponent().relativePath)
+          bytes: try await context.bytes(at: file, what: "Terraform state"),
+          folder: Context.isObject(file)
+            ? nil : URL(fileURLWithPath: file).deletingLastPathComponent().relativePath)
       }
       let reader = HandoverReader(
         ids: ids, from: from, to: to, closure: closure, inventory: inventory, states: states,
