@@ -41,6 +41,8 @@ package struct ObjectPlace: Equatable, Sendable {
 extension Context {
   /// The actions that reading an object of S3 needs.
   package static let objectActions = ["s3:GetObject"]
+  /// Whether a place is meant as an object of S3.
+  package static func isObject(_ place: String) -> Bool { ObjectPlace.isOne(place) }
 
   /// A file of this machine or an object `s3://bucket/key`, whole within a limit. An object is read with the current
   /// credentials, whatever accounts the settings name.

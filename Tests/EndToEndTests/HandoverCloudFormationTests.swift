@@ -31,11 +31,13 @@ struct HandoverCloudFormationTests {
     } ?? ["no answer: \(answer.talk)"]
   }
 
-  @Test func `a trio with all it refers to is a template that cfn-lint and moto take`() async throws {
+  @Test func `a trio with all it refers to is a template that cfn-lint and moto take`() async throws
+  {
     try await with(text(HandoverTerraformTests.fixture)) { ferry, lab in
       let before = try await lab.get("/_lab/state", ferry)
       let answer = try await ferry(
-        "handover", "emit", "EWEIGHT1", "--to", "cloudformation", "--out", "code", "--output", "json",
+        "handover", "emit", "EWEIGHT1", "--to", "cloudformation", "--out", "code", "--output",
+        "json",
         extra: lab.variables())
       #expect(answer.code == 0, "\(answer.talk)")
       #expect(
@@ -75,25 +77,28 @@ struct HandoverCloudFormationTests {
       let spoken = try await ferry(
         "handover", "emit", "EHEADER1", "--to", "cloudformation", "--out", "second",
         extra: lab.variables())
-      #expect(spoken.code == 0 && spoken.out.contains("--to cloudformation --stack NAME --dir second"))
+      #expect(
+        spoken.code == 0 && spoken.out.contains("--to cloudformation --stack NAME --dir second"))
       let state = try await ferry(
-        "handover", "emit", "EHEADER1", "--to", "cloudformation", "--out", "third", "--tfstate", "x",
+        "handover", "emit", "EHEADER1", "--to", "cloudformation", "--out", "third", "--tfstate",
+        "x",
         extra: lab.variables())
       #expect(state.code == 64)
     }
   }
 
   @Test func `cfn-lint takes the template of every distribution of the corpus`() async throws {
-    guard let inventory = try HandoverTerraformTests.corpusInventory() else { return }
+    guard let corpus = Shared.folder("corpus/distributions") else { return }
+    let (inventory, ids) = try HandoverTerraformTests.inventory(of: corpus)
+    #expect(ids.count > 50)
     try await with(inventory.canonical) { ferry, lab in
-      let ids =
-        inventory["accounts"]?.array?.first?["distributions"]?.array?.compactMap { $0["id"]?.string }
-        ?? []
-      #expect(ids.count > 50)
       for (index, start) in stride(from: 0, to: ids.count, by: 25).enumerated() {
         let part = Array(ids[start..<min(start + 25, ids.count)])
         let answer = try await ferry.run(
-          ["handover", "emit", "--to", "cloudformation", "--out", "code\(index)", "--output", "json"]
+          [
+            "handover", "emit", "--to", "cloudformation", "--out", "code\(index)", "--output",
+            "json",
+          ]
             + part, extra: lab.variables())
         #expect(answer.code == 0, "\(answer.talk)")
         #expect(answer.json["notExpressed"] == [], "\(answer.json["notExpressed"] ?? .null)")

@@ -170,13 +170,14 @@ struct HandoverTerraformTests {
       headers: ["if-match": other.etag], body: config)
   }
 
-  @Test func `every distribution of the corpus is imported and let go of, and never written`()
+  @Test
+  func `every distribution and policy of the corpus is imported and let go of, and never written`()
     async throws
   {
-    guard let corpus = Shared.folder("corpus/distributions") else { return }
+    guard let corpus = Shared.folder("corpus") else { return }
     let ferry = try Ferry()
     defer { ferry.remove() }
-    let (inventory, ids) = try Self.inventory(of: corpus)
+    let (inventory, ids) = try HandoverCorpus(corpus).inventory
     try ferry.write(inventory.canonical, to: "i.json")
     let file = ferry.folder.appendingPathComponent("i.json").path
     try await ferry.withLab(["--load", file]) { lab in
@@ -199,47 +200,15 @@ struct HandoverTerraformTests {
       #expect(held.count >= ids.count)
       guard let terraform = try TerraformRun(ferry, lab) else { return }
       try await takeOver(terraform, lab, count: held.count)
+      let inSync = try await ferry.run(
+        ["handover", "check", "--tfplan", "plan.json", "--output", "json"] + ids,
+        extra: lab.variables())
+      #expect(inSync.code == 0, "\(inSync.talk)")
+      let checked = inSync.json["resources"]?.array ?? []
+      #expect(checked.count == held.count && checked.allSatisfy { $0["verdict"] == "in-sync" })
       try await letGo(terraform, lab, held)
     }
   }
-  /// All of them in one account, with tags where there are some.
-  static func inventory(of corpus: URL) throws -> (JSONValue, ids: [String]) {
-    var distributions: [JSONValue] = []
-    var aliases: Set<String> = []
-    let names = try FileManager.default.contentsOfDirectory(atPath: corpus.path).sorted()
-    for name in names where name.hasSuffix(".json") && !name.hasSuffix(".tags.json") {
-      func document(_ name: String) throws -> JSONValue {
-        try JSONValue.read(
-          Array(Data(contentsOf: corpus.appendingPathComponent(name))), what: name)
-      }
-      guard case .object(var config) = try document(name) else { continue }
-      // One account holds a name once, and makes a distribution of a reference once.
-      let own = (config["Aliases"]?["Items"]?.array ?? []).filter {
-        aliases.insert($0.string ?? "").inserted
-      }
-      config["Aliases"] = ["Quantity": .int(Int64(own.count)), "Items": .array(own)]
-      config["CallerReference"] = .string(name)
-      var tags: [String: JSONValue] = [:]
-      let beside = name.replacing(".json", with: ".tags.json")
-      if names.contains(beside) {
-        for tag in try document(beside)["Items"]?.array ?? [] {
-          tags[tag["Key"]?.string ?? ""] = tag["Value"] ?? ""
-        }
-      }
-      let number = distributions.count + 100
-      distributions.append([
-        "id": .string("E\(number)"), "domainName": .string("d\(number).cloudfront.net"),
-        "tags": .object(tags), "config": .object(config),
-      ])
-    }
-    return (
-      [
-        "schema": "edgeferry.inventory/1",
-        "accounts": [["id": "111111111111", "distributions": .array(distributions)]],
-      ], distributions.compactMap { $0["id"]?.string }
-    )
-  }
-
   @Test func `a function that is being worked on is named, and is all that a plan would change`()
     async throws
   {

@@ -176,7 +176,7 @@ struct PermissionEndToEndTests {
     "inventory take", "inventory show", "inventory diff", "orphans discover", "orphans plan",
     "orphans detach", "orphans reattach", "migrate export", "migrate plan", "migrate verify",
     "cutover probe", "cutover plan", "cutover verify", "handover detect", "handover emit",
-    "handover check", "sweep run --apply", "sweep report",
+    "handover check", "handover plan", "sweep run --apply", "sweep report",
     "sweep history", "sweep keep", "sweep schedule", "show", "runbook", "export", "status", "hold",
     "release", "approve", "state show", "state export", "state import", "state check", "doctor",
     "permissions", "plugins list", "lab serve", "lab env", "lab load",

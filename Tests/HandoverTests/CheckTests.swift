@@ -180,6 +180,7 @@ struct CheckTests {
       before: Self.primary(["origin": [["origin_id": "a", "quantum": 1]]]),
       after: Self.primary(["origin": [["origin_id": "a", "quantum": 2]]]))
     #expect(try check(strange).resources[0].differences.map(\.path) == ["origin/quantum"])
+    #expect(try !check(strange).text.contains("2"))
     // Terraform's own settings are no part of what is live.
     let own = Planned(
       before: Self.primary(["retain_on_delete": false]),
@@ -196,6 +197,27 @@ struct CheckTests {
     #expect(
       it.resources[0].differences.map(\.path) == ["Origins[a]/CustomHeaders[x-key]/HeaderValue"])
     #expect(!(it.text + JSONValue.of(it).canonical).contains("canary"))
+  }
+  @Test func `code of a function is told by its digest, and an address twice is checked twice`()
+    throws
+  {
+    let type = "aws_cloudfront_function"
+    let it = try check(
+      Planned(
+        type: type, before: ["id": "rewrite", "code": "a"], after: ["id": "rewrite", "code": "b"]),
+      asked: [])
+    #expect(it.resources[0].differences.map(\.code) == [.string(Digest.tagged("b"))])
+    var document = try JSONValue.read(
+      Planned(before: Self.primary(), after: Self.primary()).bytes, what: "plan")
+    let one = document["resource_changes"]?.array ?? []
+    let other = one.map {
+      $0.setting("module.old.x", at: "address").setting(["delete"], at: "change/actions")
+    }
+    document = document.setting(.array(one + other), at: "resource_changes")
+    let account = try Account.whole()
+    let facts = try TerraformPlan(Array(document.canonical.utf8), named: "p").facts(
+      of: Subject.all(in: account), asked: ["EPRIMARY"], etags: [:])
+    #expect(facts.map(\.replaces.isEmpty) == [true, false])
   }
   @Test func `a plan that is old, broken or without the distribution is refused`() throws {
     func code(_ plan: Planned) throws -> FerryError.Code? {

@@ -63,22 +63,25 @@ struct TerraformPlan: Sendable {
       func has(_ change: Change) -> Bool {
         change.type.kind == kind && (change.id == it.importID || change.id == it.id)
       }
-      guard let change = changes.first(where: has) else {
-        guard kind == .distribution, asked.contains(it.id) else { continue }
+      let found = changes.filter(has)
+      if found.isEmpty, kind == .distribution, asked.contains(it.id) {
         throw FerryError(
           "not-in-plan", what: "could not check distribution \(it.id)",
           why: "the plan \(name) neither holds nor imports it",
           next: "plan in the folder whose state has it: edgeferry handover detect \(it.id)")
       }
-      if kind == .distribution, let planned = change.before["etag"]?.string,
-        let live = etags[it.id], planned != live
-      {
-        throw FerryError(
-          "plan-stale", exit: .stale, what: "could not check distribution \(it.id)",
-          why: "it changed since the plan \(name) was made (\(planned) is now \(live))",
-          next: "plan again, without -refresh=false")
+      for change in found {
+        if kind == .distribution, let planned = change.before["etag"]?.string,
+          let live = etags[it.id], planned != live
+        {
+          throw FerryError(
+            "plan-stale", exit: .stale, what: "could not check distribution \(it.id)",
+            why: "it changed since the plan \(name) was made (\(planned) is now \(live))",
+            next: "plan again, without -refresh=false")
+        }
+        let drift = drifts.first { $0.address == change.address }
+        out.append(Self.facts(change, drift, id: it.id))
       }
-      out.append(Self.facts(change, drifts.first(where: has), id: it.id))
     }
     return out
   }
@@ -119,11 +122,9 @@ struct TerraformPlan: Sendable {
       guard let said = codes[path], said != value, !said.contains(JSONValue.mark.canonical) else {
         continue
       }
+      // What it says may be a secret.
       out.append(
-        .init(
-          path: path, code: .string(said.joined(separator: " ")),
-          live: .string(value.joined(separator: " ")),
-          reason: "the plan changes an argument that edgeferry does not know"))
+        .init(path: path, reason: "the plan changes an argument that edgeferry does not know"))
     }
     return out
   }
