@@ -24,7 +24,10 @@ struct HandoverCloudFormationTests {
   /// What cfn-lint has against a template, by rule.
   private func lint(_ ferry: Ferry, _ path: String) async throws -> [String] {
     let answer = try await ferry.run(
-      ["-m", "cfnlint", "--format", "json", "--region", "us-east-1", "--", path],
+      [
+        "-c", "from cfnlint.runner import main; main()", "--format", "json", "--regions",
+        "us-east-1", "--", path,
+      ],
       program: Ferry.python)
     return try JSONValue.read(Array(answer.out.utf8), what: "cfn-lint").array?.map {
       "\($0["Rule"]?["Id"]?.string ?? "?") \($0["Location"]?["Path"]?.canonical ?? "") \($0["Message"]?.string ?? "")"
@@ -46,11 +49,12 @@ struct HandoverCloudFormationTests {
         ])
       let left = answer.json["notExpressed"]?.array ?? []
       // CloudFormation has no types for field-level encryption.
-      #expect(
-        Set(left.compactMap { $0["kind"]?.string }).isSubset(of: [
-          "fieldLevelEncryption", "fieldLevelEncryptionProfile", "field-level-encryption",
-          "field-level-encryption-profile", "function",
-        ]), "\(left)")
+      let kinds = Set(left.compactMap { $0["kind"]?.string })
+      let known: Set = [
+        ResourceKind.fieldLevelEncryption.rawValue,
+        ResourceKind.fieldLevelEncryptionProfile.rawValue,
+      ]
+      #expect(kinds == known, "\(left)")
       #expect(!(answer.out + answer.talk).contains("canary"))
       let place = ferry.folder.appendingPathComponent("code/parameters.secret.json").path
       let mode = try FileManager.default.attributesOfItem(atPath: place)[.posixPermissions] as? Int
@@ -67,7 +71,7 @@ struct HandoverCloudFormationTests {
           import boto3,json,sys
           c=boto3.client('cloudformation',endpoint_url=sys.argv[1],region_name='us-east-1',aws_access_key_id='a',aws_secret_access_key='b')
           body=open('code/template.json').read()
-          print(json.dumps([p['ParameterKey'] for p in c.validate_template(TemplateBody=body)['Parameters']]))
+          print(json.dumps([p['ParameterKey'] for p in c.get_template_summary(TemplateBody=body)['Parameters']]))
           """, moto.url,
         ], program: Ferry.python)
       await moto.stop()
@@ -88,9 +92,15 @@ struct HandoverCloudFormationTests {
   }
 
   @Test func `cfn-lint takes the template of every distribution of the corpus`() async throws {
-    guard let corpus = Shared.folder("corpus/distributions") else { return }
-    let (inventory, ids) = try HandoverTerraformTests.inventory(of: corpus)
+    guard let corpus = Shared.folder("corpus") else { return }
+    let (inventory, ids) = try HandoverCorpus(corpus).inventory
     #expect(ids.count > 50)
+    // Two samples of documentation are so themselves: a behaviour to an origin that is not there, and a certificate in
+    // IAM without a support method.
+    let known = [
+      "E3057 [\"Resources\",\"D140Distribution\"",
+      "E3021 [\"Resources\",\"ExampleCommentDistribution\"",
+    ]
     try await with(inventory.canonical) { ferry, lab in
       for (index, start) in stride(from: 0, to: ids.count, by: 25).enumerated() {
         let part = Array(ids[start..<min(start + 25, ids.count)])
@@ -101,8 +111,12 @@ struct HandoverCloudFormationTests {
           ]
             + part, extra: lab.variables())
         #expect(answer.code == 0, "\(answer.talk)")
-        #expect(answer.json["notExpressed"] == [], "\(answer.json["notExpressed"] ?? .null)")
-        #expect(try await lint(ferry, "code\(index)/template.json") == [])
+        let left = (answer.json["notExpressed"]?.array ?? []).compactMap { $0["reason"]?.string }
+        #expect(left.allSatisfy { $0.contains("no type") }, "\(left)")
+        let linted = try await lint(ferry, "code\(index)/template.json")
+        for it in linted where !known.contains(where: it.hasPrefix) {
+          Issue.record("\(it)")
+        }
       }
     }
   }

@@ -77,10 +77,14 @@ extension StackKind {
     if kind == .publicKey, let reference = it.callerReference {
       members["CallerReference"] = .string(reference)
     }
-    if case .object(let certificate)? = members["ViewerCertificate"],
-      certificate["CloudFrontDefaultCertificate"] == true
-    {
-      members["ViewerCertificate"] = ["CloudFrontDefaultCertificate": true]
+    if case .object(var certificate)? = members["ViewerCertificate"] {
+      // One of the three and no other.
+      if certificate["CloudFrontDefaultCertificate"] == true {
+        certificate = ["CloudFrontDefaultCertificate": true]
+      } else {
+        certificate["CloudFrontDefaultCertificate"] = nil
+      }
+      members["ViewerCertificate"] = .object(certificate)
     }
     return .object(members)
   }
