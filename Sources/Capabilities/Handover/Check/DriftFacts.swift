@@ -19,6 +19,8 @@ struct DriftFacts: Equatable, Sendable {
   var differences: [Difference] = []
   /// Why the tool would make another one in its place, or delete it.
   var replaces: [String] = []
+  /// Paths whose value in the code nobody can know before it runs.
+  var notCompared: [String] = []
 }
 
 extension DriftFacts {

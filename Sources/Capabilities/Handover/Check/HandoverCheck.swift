@@ -25,6 +25,8 @@ struct HandoverCheck: Codable, Equatable, Sendable {
     var address: String
     var verdict: Verdict
     var differences: [Difference]
+    /// What the code gives only when it runs.
+    var notCompared: [String]
   }
   var schema = "edgeferry.handover-check/1"
   var complete: Bool
@@ -45,7 +47,7 @@ struct HandoverCheck: Codable, Equatable, Sendable {
         ? .replace : it.differences.isEmpty ? .inSync : isPending ? .promotePending : .drift
       return Item(
         id: it.id, account: closure.account.id, type: it.kind.rawValue, address: it.address,
-        verdict: verdict, differences: differences)
+        verdict: verdict, differences: differences, notCompared: it.notCompared)
     }
   }
 
@@ -68,6 +70,11 @@ struct HandoverCheck: Codable, Equatable, Sendable {
         }
         out += "    why:  \(safe(difference.reason))\n"
       }
+    }
+    let unknown = resources.flatMap { it in it.notCompared.map { "\(it.address) \($0)" } }
+    if !unknown.isEmpty {
+      out += "\nnot compared, since only a run can tell: "
+      out += unknown.map { safe($0) }.joined(separator: ", ") + "\n"
     }
     if !complete { out += "\nnot everything was read; see the warnings\n" }
     return out

@@ -76,6 +76,8 @@ enum StackCodec {
     func value(_ written: JSONValue) -> JSONValue?
     /// A path of the document that was not understood.
     func isUnknown(_ path: String)
+    /// What stands there then; nil for nothing.
+    var mark: JSONValue? { get }
   }
 
   // MARK: Writing
@@ -143,6 +145,7 @@ enum StackCodec {
       let path = [place, it.path].filter { !$0.isEmpty }.joined(separator: "/")
       guard let value = code.value(raw), value != .null else {
         code.isUnknown(path)
+        if let mark = code.mark, !it.path.isEmpty { out = out.setting(mark, at: it.path) }
         continue
       }
       var read = plain(value, it, with: code, at: path)
@@ -158,7 +161,7 @@ enum StackCodec {
       items.compactMap { item in
         let found = code.value(item)
         if found == nil { code.isUnknown(path) }
-        return found
+        return found ?? code.mark
       }
     }
     func objects(_ items: [JSONValue], _ inside: [StackProperty]) -> JSONValue {

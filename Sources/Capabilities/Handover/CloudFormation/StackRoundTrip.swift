@@ -65,17 +65,13 @@ final class StackReading: StackCodec.Reading {
   let logical: [String: Subject]
   let parameters: [String: String]
   private(set) var unknown: [String] = []
+  var mark: JSONValue?
 
   init(logical: [String: Subject], parameters: [String: String]) {
     self.logical = logical
     self.parameters = parameters
   }
   func isUnknown(_ path: String) { unknown.append(path) }
-  /// What was unknown since it was last asked.
-  func takeUnknown() -> [String] {
-    defer { unknown = [] }
-    return unknown
-  }
 
   func value(_ written: JSONValue) -> JSONValue? {
     guard case .object(let members) = written, members.count == 1,
