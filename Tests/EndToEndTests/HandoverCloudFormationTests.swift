@@ -5,7 +5,7 @@ import Testing
 
 /// `handover emit --to cloudformation` from outside: on the lab, with cfn-lint and moto as judges of the template.
 struct HandoverCloudFormationTests {
-  private func with(_ inventory: String, _ body: (Ferry, RunningLab) async throws -> Void)
+  func with(_ inventory: String, _ body: (Ferry, RunningLab) async throws -> Void)
     async throws
   {
     let ferry = try Ferry()
@@ -118,6 +118,47 @@ struct HandoverCloudFormationTests {
           Issue.record("\(it)")
         }
       }
+    }
+  }
+}
+
+extension HandoverCloudFormationTests {
+  @Test func `a template is checked against what is live, by the list that is beside it`()
+    async throws
+  {
+    try await with(text(HandoverTerraformTests.fixture)) { ferry, lab in
+      let made = try await ferry(
+        "handover", "emit", "EWEIGHT1", "--to", "cloudformation", "--out", "code",
+        extra: lab.variables())
+      #expect(made.code == 0, "\(made.talk)")
+      func check(_ file: String) async throws -> Ferry.Answer {
+        try await ferry(
+          "handover", "check", "EWEIGHT1", "--template", file, "--output", "json",
+          extra: lab.variables())
+      }
+      let same = try await check("code/template.json")
+      #expect(same.code == 0, "\(same.out) \(same.talk)")
+      #expect(same.json["resources"]?.array?.allSatisfy { $0["verdict"] == "in-sync" } == true)
+      #expect(!(same.out + same.talk).contains("canary"))
+
+      let place = ferry.folder.appendingPathComponent("code/template.json").path
+      try ferry.write(
+        text(place).replacing("PriceClass_100", with: "PriceClass_200"), to: "code/template.json")
+      let drift = try await check("code/template.json")
+      #expect(drift.code == 2, "\(drift.talk)")
+      let primary = drift.json["resources"]?.array?.first { $0["id"] == "EWEIGHT1" }
+      #expect(primary?["verdict"] == "drift")
+      #expect(primary?["differences"]?.array?.first?["path"] == "PriceClass")
+
+      try ferry.write("Resources:\n  Topic: { Type: 'AWS::SNS::Topic' }\n", to: "other.yaml")
+      let other = try await check("other.yaml")
+      #expect(other.code == 1 && other.error["code"] == "not-in-template", "\(other.talk)")
+      try ferry.write("- no\n", to: "odd.yaml")
+      #expect(try await check("odd.yaml").code == 64)
+      let both = try await ferry(
+        "handover", "check", "EWEIGHT1", "--template", "odd.yaml", "--tfplan", "x",
+        extra: lab.variables())
+      #expect(both.code == 64)
     }
   }
 }
