@@ -16,7 +16,9 @@ public struct External: Codable, Equatable, Sendable {
     self.says = says
     self.tools = tools
     self.done = done
-    commands = tools.map(\.line)
+    commands = tools.flatMap { tool in
+      [tool.line] + [tool.proves.map { "# must say: \($0.says)" }].compactMap { $0 }
+    }
   }
 }
 
@@ -81,6 +83,20 @@ public struct ToolProof: Codable, Equatable, Sendable {
     self.kind = kind
     self.only = only.sorted()
     self.also = also
+  }
+
+  /// What it must say, in words.
+  public var says: String {
+    let names = only.joined(separator: ", ")
+    return switch kind {
+    case .terraformImports: "imports of \(names) as they stand, and nothing else"
+    case .terraformForgets: "forgets \(names), and does nothing else"
+    case .stackRetains:
+      "changes of attributes and metadata of \(names) alone, no replacement\(also.map { "; \($0.joined(separator: ", ")) may come and go" } ?? "")"
+    case .stackImports: "imports of \(names), and nothing else"
+    case .stackReleases:
+      "removes \(names), all retained, and does nothing else\(also.map { "; \($0.joined(separator: ", ")) may come and go" } ?? "")"
+    }
   }
 
   /// What speaks against it, a line each; none when it holds.

@@ -113,7 +113,11 @@ struct ToolTests {
     defer { scene.end() }
     let blocked = try await scene.run(told: false)
     #expect(blocked.exit == .blocked && blocked.error?.code == "gate")
-    #expect(blocked.error?.causes == ["Import it.", "tool make", "tool show", "tool apply"])
+    #expect(
+      blocked.error?.causes == [
+        "Import it.", "tool make", "tool show",
+        "# must say: imports of a.x as they stand, and nothing else", "tool apply",
+      ])
     try scene.store.append(
       RecordDraft(.gate, plan: scene.plan.digest, step: "adopt", at: scene.world.clock.now),
       under: nil)

@@ -70,12 +70,16 @@ struct HandoverPlannerTests {
     #expect(released?.checks.first?.region == "eu-west-1")
     // What is proven is exactly what is executed.
     let retain = Self.commands(Self.step("retain", pair.plan))
-    #expect(retain.count == 6 && retain[1].contains("create-change-set"))
+    #expect(retain.count == 7 && retain[1].contains("create-change-set"))
     #expect(retain[1].contains("--template-body file://code/handover/retaining.template.json"))
     #expect(retain[1].contains("--parameters ParameterKey=Stage,UsePreviousValue=true"))
-    #expect(retain.allSatisfy { $0.hasPrefix("AWS_PROFILE=prod aws cloudformation ") })
+    #expect(
+      retain.allSatisfy {
+        $0.hasPrefix("AWS_PROFILE=prod aws cloudformation ") || $0.hasPrefix("# must say")
+      })
     let adopt = Self.commands(Self.step("adopt", pair.plan))
-    #expect(adopt.map { $0.split(separator: " ")[3] } == ["init", "plan", "show", "apply"])
+    let words = adopt.filter { !$0.hasPrefix("#") }.map { $0.split(separator: " ")[3] }
+    #expect(words == ["init", "plan", "show", "apply"])
     let back = Self.commands(Self.step("unrelease", pair.rollback))
     #expect(
       back[1].contains("--change-set-type IMPORT") && back[1].contains("returning.template.json"))
@@ -117,9 +121,9 @@ struct HandoverPlannerTests {
     #expect(pair.rollback.steps.map(\.id) == ["unedit-code", "unrelease", "unadopt"])
     let adopt = Self.commands(Self.step("adopt", pair.plan))
     #expect(adopt[1].contains("--change-set-type IMPORT --template-body file://code/template.json"))
-    #expect(adopt[5].contains("wait stack-import-complete --stack-name shop"))
+    #expect(adopt.last?.contains("wait stack-import-complete --stack-name shop") == true)
     let release = Self.commands(Self.step("release", pair.plan))
-    #expect(release.allSatisfy { $0.contains("terraform -chdir=old ") })
+    #expect(release.allSatisfy { $0.hasPrefix("#") || $0.contains("terraform -chdir=old ") })
     guard case .external(let edit)? = Self.step("edit-code", pair.plan)?.action else {
       Issue.record("no edit")
       return
@@ -139,7 +143,7 @@ struct HandoverPlannerTests {
       Issue.record("no release")
       return
     }
-    #expect(it.tools == nil && it.commands.count == 4)
+    #expect(it.tools == nil && it.commands.count == 5)
   }
 
   @Test func `an existing stack keeps all that it has, its parameters too`() throws {

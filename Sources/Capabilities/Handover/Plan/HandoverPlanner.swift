@@ -57,6 +57,7 @@ struct HandoverPlanner {
         ? Step.Check(.unchanged, policy: thing.id, value: thing.etag)
         : Step.Check(.unchanged, distribution: thing.id, value: thing.etag)
       check.modified = thing.modified.isEmpty ? nil : thing.modified
+      check.limitSeconds = 60
       return check
     }
   }

@@ -77,6 +77,8 @@ extension HandoverPlanner {
         ? Step.Check(kind, policy: thing.id) : Step.Check(kind, distribution: thing.id)
       check.stack = stack.reference
       check.region = stack.region
+      // About what a change set of this kind takes.
+      check.typicalSeconds = 120
       check.limitSeconds = 900
       return check
     }

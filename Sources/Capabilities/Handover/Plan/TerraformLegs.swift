@@ -87,7 +87,10 @@ extension HandoverPlanner {
       // Nobody knows where the code of a state in S3 is, so a person runs them there.
       return state.folder == nil
         ? step(
-          id, title, .external(External(says: says, commands: commands.map(\.line))),
+          id, title,
+          .external(
+            External(
+              says: says, commands: External(says: says, tools: commands, done: nil).commands)),
           gate: "a person runs the commands where the code of \(state.name) is, and approves",
           undoes: undoes)
         : tools(id, title, says, commands, undoes: undoes)
