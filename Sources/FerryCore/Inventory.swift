@@ -150,6 +150,8 @@ public struct Inventory: Codable, Equatable, Sendable {
     public var region: String
     public var status: String
     public var resources: [Resource]
+    /// In JSON's form; an inventory that was taken has none, a lab may be given one.
+    public var template: JSONValue?
     public init(
       id: String, name: String, region: String, status: String, resources: [Resource]
     ) {

@@ -67,6 +67,10 @@ public struct Behaviours: Equatable, Sendable {
   /// - Source: 300 in the guide to Signature Version 4, 900 for S3; CloudFront's own is not documented.
   public var skewToleranceSeconds = 300.0
 
+  /// Whether CloudFormation imports continuous-deployment policies.
+  /// - Source: yes: the type's schema has the handlers; no: AWS's list of importable types of 2023.
+  public var importsPolicies = true
+
   public init() {}
 
   /// Takes one value; false for one that the key does not know.
@@ -121,6 +125,7 @@ public struct Behaviours: Equatable, Sendable {
     (
       "deleted-stack-by-physical-id", "no|yes", choice("no", "yes", \.findsDeletedStackByPhysicalID)
     ),
+    ("import-cd-policy", "allow|refuse", choice("refuse", "allow", \.importsPolicies)),
     (
       "max-items", "100|NUMBER",
       { it, text in

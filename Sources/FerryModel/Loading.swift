@@ -74,7 +74,7 @@ extension CloudFrontModel {
             .init(
               logicalID: $0.logicalId, type: $0.type, physicalID: $0.physicalId,
               status: $0.status)
-          }))
+          }, template: it.template))
     }
   }
 

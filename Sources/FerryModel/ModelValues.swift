@@ -77,7 +77,7 @@ public struct ModelPolicy: Equatable, Sendable {
   }
 }
 
-/// A CloudFormation stack, read-only in the model.
+/// A CloudFormation stack.
 public struct ModelStack: Equatable, Sendable {
   public struct Resource: Equatable, Sendable {
     public var logicalID: String
@@ -92,6 +92,34 @@ public struct ModelStack: Equatable, Sendable {
   public var status: String
   public var created: Date
   public var resources: [Resource]
+  var template: JSONValue = ["Resources": [:]]
+  var changeSets: [ModelChangeSet] = []
+  /// When a change of it is over, and what its status is then.
+  var settles: (at: Date, status: String)?
+
+  /// Without a template there is one of its resources, each without properties.
+  init(
+    id: String, name: String, region: String, status: String, created: Date,
+    resources: [Resource], template: JSONValue? = nil
+  ) {
+    self.id = id
+    self.name = name
+    self.region = region
+    self.status = status
+    self.created = created
+    self.resources = resources
+    let bare = resources.map { ($0.logicalID, ["Type": .string($0.type)] as JSONValue) }
+    self.template = template ?? ["Resources": .object(Dictionary(bare) { $1 })]
+  }
+  mutating func settle(_ now: Date) {
+    guard let settles, now >= settles.at else { return }
+    status = settles.status
+    self.settles = nil
+  }
+  public static func == (one: ModelStack, other: ModelStack) -> Bool {
+    one.id == other.id && one.status == other.status && one.resources == other.resources
+      && one.template == other.template
+  }
   public var isDeleted: Bool { status == "DELETE_COMPLETE" }
 }
 
