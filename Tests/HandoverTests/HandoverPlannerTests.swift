@@ -163,6 +163,18 @@ struct HandoverPlannerTests {
       Self.commands(Self.step("unadopt", pair.rollback))[1].contains("original.template.json"))
   }
 
+  @Test func `outputs in the template of the code are refused beforehand`() throws {
+    var facts = Self.facts(.none, .cloudformation, stack: try Self.stack(id: nil))
+    let error = #expect(throws: FerryError.self) {
+      try facts.writeFiles(
+        adopted: StackTemplate([
+          "Resources": ["New": ["Type": "X"]], "Outputs": ["O": ["Value": "x"]],
+        ]),
+        secrets: nil)
+    }
+    #expect(error?.code == "outputs-changed" && error?.exit == .blocked)
+  }
+
   @Test func `what would have two owners is a risk that has to be accepted`() throws {
     let pair = try Self.plan(
       Self.facts(.none, .terraform, others: ["P1 belongs to stack x (Policy)"]))

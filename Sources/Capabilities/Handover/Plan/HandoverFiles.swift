@@ -23,6 +23,14 @@ extension HandoverFacts {
       put(File.imports, StackCode.text(.array(list)))
     }
     if let stack, to == .cloudformation, let adopted {
+      guard adopted.body["Outputs"]?.object?.isEmpty ?? true else {
+        throw FerryError(
+          "outputs-changed", exit: .blocked, what: "could not plan the handover",
+          why: "the template of the code has Outputs, and an import takes no change of them",
+          next:
+            "take Outputs out of \(code.folder)/template.json, and update the stack with them afterwards"
+        )
+      }
       if stack.id == nil {
         put(File.emptied, StackCode.text(StackEdits.emptied.body))
       } else {

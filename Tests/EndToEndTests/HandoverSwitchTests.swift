@@ -1,0 +1,224 @@
+import FerryCore
+import FerryTestSupport
+import Foundation
+import Testing
+
+/// From a stack to Terraform and on to another stack: the real AWS CLI and the real Terraform on the lab, by plans alone.
+struct HandoverSwitchTests {
+  private static let stackID = "arn:aws:cloudformation:us-east-1:111111111111:stack/shop/1"
+  /// A stack that owns a trio, with things of its own that refer to it.
+  private static let stack = """
+    {"id":"\(stackID)","name":"shop","region":"us-east-1","status":"CREATE_COMPLETE","resources":[
+    {"logicalId":"Site","type":"AWS::CloudFront::Distribution","physicalId":"EWEIGHT1","status":"CREATE_COMPLETE"},
+    {"logicalId":"Next","type":"AWS::CloudFront::Distribution","physicalId":"EWEIGHT2","status":"CREATE_COMPLETE"},
+    {"logicalId":"Canary","type":"AWS::CloudFront::ContinuousDeploymentPolicy","physicalId":"cdp-weight","status":"CREATE_COMPLETE"},
+    {"logicalId":"Name","type":"AWS::SSM::Parameter","physicalId":"site-name","status":"CREATE_COMPLETE"}],
+    "template":{"Parameters":{"Stage":{"Type":"String","Default":"prod"}},"Resources":{
+    "Site":{"Type":"AWS::CloudFront::Distribution","Properties":{"DistributionConfig":{"Enabled":true,"ContinuousDeploymentPolicyId":{"Ref":"Canary"}}}},
+    "Next":{"Type":"AWS::CloudFront::Distribution","Properties":{"DistributionConfig":{"Enabled":true,"Staging":true}}},
+    "Canary":{"Type":"AWS::CloudFront::ContinuousDeploymentPolicy","Properties":{"ContinuousDeploymentPolicyConfig":{"Enabled":true,"StagingDistributionDnsNames":[{"Fn::GetAtt":["Next","DomainName"]}]}}},
+    "Name":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":{"Fn::GetAtt":["Site","DomainName"]}}}},
+    "Outputs":{"Id":{"Value":{"Ref":"Site"}}}}}
+    """
+
+  private struct Scene {
+    let ferry: Ferry
+    let lab: RunningLab
+    let variables: [String: String]
+
+    /// nil where a tool is missing.
+    init?() async throws {
+      let ferry = try Ferry()
+      guard let rc = try ClientTests.terraformConfig(ferry), ClientTests.onPath("terraform") != nil
+      else {
+        print("skipped: no terraform with a mirror of the provider hashicorp/aws")
+        ferry.remove()
+        return nil
+      }
+      self.ferry = ferry
+      let fixture = text(HandoverTerraformTests.fixture).replacing(
+        #""id": "111111111111","#,
+        with: #""id": "111111111111", "stacks": [\#(HandoverSwitchTests.stack)],"#)
+      try ferry.write(fixture, to: "i.json")
+      lab = try await RunningLab(
+        ferry,
+        ["--propagation", "0s", "--load", ferry.folder.appendingPathComponent("i.json").path])
+      // The AWS CLI of the tests, by its name.
+      let bin = ferry.folder.appendingPathComponent("bin")
+      try FileManager.default.createDirectory(at: bin, withIntermediateDirectories: true)
+      try ferry.write("#!/bin/sh\nexec \(Ferry.python) -m awscli \"$@\"\n", to: "bin/aws")
+      chmod(bin.appendingPathComponent("aws").path, 0o755)
+      let around = ClientTests.around(ferry, lab)
+      variables = around.merging([
+        "TF_CLI_CONFIG_FILE": rc, "CHECKPOINT_DISABLE": "1",
+        "PATH": bin.path + ":" + (around["PATH"] ?? ""),
+      ]) { $1 }
+    }
+    func run(_ words: String...) async throws -> Ferry.Answer {
+      try await ferry.run(words + ["--output", "json"], extra: variables)
+    }
+    func apply(_ name: String, _ more: String...) async throws -> Ferry.Answer {
+      let digest = try ferry.read("plans/\(name).plan.json")["digest"]?.string ?? ""
+      return try await ferry.run(
+        ["apply", name, "--approve", digest, "--run-commands", "--output", "json"] + more,
+        extra: variables)
+    }
+    func rollBack(_ name: String) async throws -> Ferry.Answer {
+      let digest = try ferry.read("plans/\(name).rollback.plan.json")["digest"]?.string ?? ""
+      return try await ferry.run(
+        ["rollback", name, "--approve", digest, "--run-commands", "--output", "json"],
+        extra: variables)
+    }
+    /// Everything live, without what changes by itself.
+    func live() async throws -> JSONValue { try await lab.get("/_lab/state", ferry) }
+    /// Physical ids that a stack holds.
+    func held(_ stack: String) async throws -> Set<String> {
+      let answer = try await ferry.run(
+        ["-m", "awscli", "cloudformation", "list-stack-resources", "--stack-name", stack],
+        extra: variables, program: Ferry.python)
+      return Set(
+        (answer.json["StackResourceSummaries"]?.array ?? []).compactMap {
+          $0["PhysicalResourceId"]?.string
+        })
+    }
+    func end() async {
+      await lab.stop()
+      ferry.remove()
+    }
+  }
+  private func with(_ body: (Scene) async throws -> Void) async throws {
+    guard let scene = try await Scene() else { return }
+    do {
+      try await body(scene)
+    } catch {
+      await scene.end()
+      throw error
+    }
+    await scene.end()
+  }
+  private static let trio: Set = ["EWEIGHT1", "EWEIGHT2", "cdp-weight"]
+
+  @Test
+  func `a stack's trio goes to Terraform and on to a new stack, and nothing live ever changes`()
+    async throws
+  {
+    try await with { scene in
+      let before = try await scene.live()
+      let planned = try await scene.run(
+        "handover", "plan", "EWEIGHT1", "--from", "cloudformation", "--to", "terraform", "--dir",
+        "code", "--name", "over")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let there = try await scene.apply("over")
+      #expect(there.code == 0, "\(there.talk)")
+      #expect(try await scene.live() == before)
+      #expect(try await scene.held(Self.stackID) == ["site-name"])
+      let owner = try await scene.run(
+        "handover", "detect", "EWEIGHT1", "--tfstate", "code/terraform.tfstate")
+      let site = owner.json["resources"]?.array?.first { $0["id"] == "EWEIGHT1" }
+      #expect(site?["owners"]?.array?.map { $0["kind"] } == ["terraform"], "\(owner.out)")
+
+      // Whoever deletes the old stack now deletes nothing of it.
+      let deleted = try await scene.ferry.run(
+        ["-m", "awscli", "cloudformation", "delete-stack", "--stack-name", Self.stackID],
+        extra: scene.variables, program: Ferry.python)
+      #expect(deleted.code == 0, "\(deleted.talk)")
+      #expect(try await scene.live() == before)
+      let first = text(scene.ferry.folder.appendingPathComponent("code/distributions.tf").path)
+
+      // On to a stack of its own, by Terraform's own removed blocks.
+      let second = try await scene.run(
+        "handover", "plan", "EWEIGHT1", "--from", "terraform", "--to", "cloudformation",
+        "--tfstate",
+        "code/terraform.tfstate", "--dir", "stack", "--stack", "front", "--name", "on")
+      #expect(second.code == 0, "\(second.talk)")
+      let gate = try await scene.apply("on")
+      #expect(gate.code == 4 && gate.error["code"] == "gate", "\(gate.talk)")
+      #expect(try await scene.held("front").isSuperset(of: Self.trio))
+      // The person of the gate: the blocks go, the removed blocks come.
+      let code = scene.ferry.folder.appendingPathComponent("code")
+      for file in try FileManager.default.contentsOfDirectory(atPath: code.path)
+      where file.hasSuffix(".tf") && !["versions.tf", "variables.tf"].contains(file) {
+        try FileManager.default.removeItem(at: code.appendingPathComponent(file))
+      }
+      try FileManager.default.copyItem(
+        at: scene.ferry.folder.appendingPathComponent("stack/handover/removed.tf"),
+        to: code.appendingPathComponent("removed.tf"))
+      let approved = try await scene.run(
+        "approve", "on", "--step", "edit-code", "--reference", "C1")
+      #expect(approved.code == 0, "\(approved.talk)")
+      let done = try await scene.apply("on")
+      #expect(done.code == 0, "\(done.talk)")
+      #expect(try await scene.live() == before)
+      #expect(!text(code.appendingPathComponent("terraform.tfstate").path).contains("\"managed\""))
+      let same = try await scene.run(
+        "handover", "check", "EWEIGHT1", "--template", "stack/template.json")
+      #expect(same.code == 0, "\(same.out)")
+      // And back in Terraform's words it is what it was.
+      let again = try await scene.run(
+        "handover", "emit", "EWEIGHT1", "--to", "terraform", "--out", "again")
+      #expect(again.code == 0, "\(again.talk)")
+      #expect(
+        text(scene.ferry.folder.appendingPathComponent("again/distributions.tf").path) == first)
+      for answer in [planned, there, second, gate, done, same] {
+        #expect(!(answer.out + answer.talk).contains("canary"))
+      }
+    }
+  }
+
+  @Test func `a handover is taken back from wherever it stopped, and the stack is as it was`()
+    async throws
+  {
+    try await with { scene in
+      let before = try await scene.live()
+      let held = try await scene.held(Self.stackID)
+      let planned = try await scene.run(
+        "handover", "plan", "EWEIGHT1", "--from", "cloudformation", "--to", "terraform", "--dir",
+        "code", "--name", "over")
+      #expect(planned.code == 0, "\(planned.talk)")
+      for until in ["adopt", "release", nil] {
+        let there =
+          if let until { try await scene.apply("over", "--until", until) } else {
+            try await scene.apply("over")
+          }
+        #expect(there.code == (until == nil ? 0 : 3), "\(there.talk)")
+        let back = try await scene.rollBack("over")
+        #expect(back.code == 0, "\(until ?? "end") \(back.talk)")
+        #expect(try await scene.live() == before)
+        #expect(try await scene.held(Self.stackID) == held)
+      }
+    }
+  }
+
+  @Test func `a stack that would change more than it is for stops before anything is let go`()
+    async throws
+  {
+    try await with { scene in
+      let planned = try await scene.run(
+        "handover", "plan", "EWEIGHT1", "--from", "cloudformation", "--to", "terraform", "--dir",
+        "code", "--name", "over")
+      #expect(planned.code == 0, "\(planned.talk)")
+      // Somebody works on the stack meanwhile: its template has another property than the plan's.
+      try scene.ferry.write(
+        text(scene.ferry.folder.appendingPathComponent("code/handover/original.template.json").path)
+          .replacing("\"Enabled\" : true", with: "\"Enabled\" : false"), to: "t.json")
+      let aws = ["-m", "awscli", "cloudformation"]
+      let place = ["--stack-name", Self.stackID, "--change-set-name", "other"]
+      let made = try await scene.ferry.run(
+        aws + ["create-change-set", "--template-body", "file://t.json"] + place,
+        extra: scene.variables, program: Ferry.python)
+      #expect(made.code == 0, "\(made.talk)")
+      let shown = try await scene.ferry.run(
+        aws + ["describe-change-set"] + place, extra: scene.variables, program: Ferry.python)
+      let proof = ToolProof(.stackRetains, only: ["Site", "Next", "Canary"])
+      #expect(!proof.objections(shown.json).isEmpty, "\(shown.out)")
+      // The same in the plan's own change set.
+      let retaining = "code/handover/retaining.template.json"
+      let path = scene.ferry.folder.appendingPathComponent(retaining).path
+      try scene.ferry.write(
+        text(path).replacing("\"Staging\" : true", with: "\"Staging\" : false"), to: retaining)
+      let stale = try await scene.apply("over")
+      #expect(stale.code == 5, "\(stale.talk)")
+      #expect(try await scene.held(Self.stackID).isSuperset(of: Self.trio))
+    }
+  }
+}
