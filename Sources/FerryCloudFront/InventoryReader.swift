@@ -267,7 +267,7 @@ public struct InventoryReader: Sendable {
         for stack in try await client.stacks() {
           do throws(FerryError) {
             let resources = try await client.resources(stack: stack.id)
-              .filter { $0.type.hasPrefix("AWS::CloudFront::") }
+              .filter { $0.type.hasPrefix("AWS::CloudFront::") || $0.type == "AWS::CDK::Metadata" }
             guard !resources.isEmpty else { continue }
             out.append(
               Inventory.Stack(

@@ -12,11 +12,13 @@ struct HandoverSwitchTests {
     {"logicalId":"Site","type":"AWS::CloudFront::Distribution","physicalId":"EWEIGHT1","status":"CREATE_COMPLETE"},
     {"logicalId":"Next","type":"AWS::CloudFront::Distribution","physicalId":"EWEIGHT2","status":"CREATE_COMPLETE"},
     {"logicalId":"Canary","type":"AWS::CloudFront::ContinuousDeploymentPolicy","physicalId":"cdp-weight","status":"CREATE_COMPLETE"},
-    {"logicalId":"Name","type":"AWS::SSM::Parameter","physicalId":"site-name","status":"CREATE_COMPLETE"}],
+    {"logicalId":"Name","type":"AWS::SSM::Parameter","physicalId":"site-name","status":"CREATE_COMPLETE"},
+    {"logicalId":"CDKMetadata","type":"AWS::CDK::Metadata","physicalId":"cdk-1","status":"CREATE_COMPLETE"}],
     "template":{"Parameters":{"Stage":{"Type":"String","Default":"prod"}},"Resources":{
     "Site":{"Type":"AWS::CloudFront::Distribution","Properties":{"DistributionConfig":{"Enabled":true,"ContinuousDeploymentPolicyId":{"Ref":"Canary"}}}},
     "Next":{"Type":"AWS::CloudFront::Distribution","Properties":{"DistributionConfig":{"Enabled":true,"Staging":true}}},
     "Canary":{"Type":"AWS::CloudFront::ContinuousDeploymentPolicy","Properties":{"ContinuousDeploymentPolicyConfig":{"Enabled":true,"StagingDistributionDnsNames":[{"Fn::GetAtt":["Next","DomainName"]}]}}},
+    "CDKMetadata":{"Type":"AWS::CDK::Metadata"},
     "Name":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":{"Fn::GetAtt":["Site","DomainName"]}}}},
     "Outputs":{"Id":{"Value":{"Ref":"Site"}}}}}
     """
@@ -108,10 +110,12 @@ struct HandoverSwitchTests {
         "handover", "plan", "EWEIGHT1", "--from", "cloudformation", "--to", "terraform", "--dir",
         "code", "--name", "over")
       #expect(planned.code == 0, "\(planned.talk)")
+      let notes = try scene.ferry.read("plans/over.plan.json")["notes"]?.canonical ?? ""
+      #expect(notes.contains("comes from the CDK"), "\(notes)")
       let there = try await scene.apply("over")
       #expect(there.code == 0, "\(there.talk)")
       #expect(try await scene.live() == before)
-      #expect(try await scene.held(Self.stackID) == ["site-name"])
+      #expect(try await scene.held(Self.stackID) == ["site-name", "cdk-1"])
       let owner = try await scene.run(
         "handover", "detect", "EWEIGHT1", "--tfstate", "code/terraform.tfstate")
       let site = owner.json["resources"]?.array?.first { $0["id"] == "EWEIGHT1" }

@@ -46,8 +46,14 @@ struct StackEmitTests {
       #expect(it["DeletionPolicy"] == "Retain" && it["UpdateReplacePolicy"] == "Retain", "\(id)")
       #expect(id.allSatisfy { $0.isLetter || $0.isNumber })
     }
-    // What has no type keeps its id, and is told.
-    #expect(left.contains { $0.kind == "field-level-encryption" || $0.reason.contains("no type") })
+    let encrypted = resources.first {
+      $0.value["Type"] == "AWS::CloudFront::FieldLevelEncryptionConfig"
+    }
+    #expect(
+      encrypted.map {
+        behaviour?["FieldLevelEncryptionId"] == ["Fn::GetAtt": [.string($0.key), "Id"]]
+      }
+        == true)
     #expect(left.contains { $0.path == "Tags/aws:owner" })
     #expect(left.allSatisfy { $0.reason != RoundTrip.unexplained }, "\(left)")
     #expect(code.notes.contains { $0.contains("after a promote") })

@@ -73,7 +73,8 @@ extension CloudFrontModel {
         resources: [], template: ["Resources": [:]])
     }
     guard stack.settles == nil else {
-      throw Self.invalidStack("Stack:\(stack.id) is in \(stack.status) state and can not be updated.")
+      throw Self.invalidStack(
+        "Stack:\(stack.id) is in \(stack.status) state and can not be updated.")
     }
     guard !stack.changeSets.contains(where: { $0.name == name }) else {
       throw Refusal(400, "AlreadyExistsException", "ChangeSet \(name) already exists")
@@ -141,7 +142,8 @@ extension CloudFrontModel {
           && it.resources.contains { $0.physicalID == named && $0.type == type }
       }
       if let owner {
-        throw Self.invalidStack("Resource \(named) of type \(type) already exists in stack \(owner.id)")
+        throw Self.invalidStack(
+          "Resource \(named) of type \(type) already exists in stack \(owner.id)")
       }
       let account = accounts[call.account] ?? Account()
       let isThere =
@@ -151,7 +153,8 @@ extension CloudFrontModel {
         default: true
         }
       guard isThere else {
-        throw Self.invalidStack("Resource of type '\(type)' with identifier '\(named)' was not found.")
+        throw Self.invalidStack(
+          "Resource of type '\(type)' with identifier '\(named)' was not found.")
       }
     }
   }

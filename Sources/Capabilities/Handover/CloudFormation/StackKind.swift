@@ -40,6 +40,12 @@ struct StackKind: Sendable {
     .init(
       type: "RealtimeLogConfig", kind: .realtimeLogConfig, identifier: "Arn",
       properties: realtimeLogConfig),
+    .init(
+      type: "FieldLevelEncryptionConfig", kind: .fieldLevelEncryption, identifier: "Arn",
+      properties: fieldLevelEncryption),
+    .init(
+      type: "FieldLevelEncryptionProfile", kind: .fieldLevelEncryptionProfile, identifier: "Arn",
+      properties: fieldLevelEncryptionProfile),
   ]
   static func of(_ kind: ResourceKind) -> StackKind? { all.first { $0.kind == kind } }
   static func of(_ type: String) -> StackKind? {
@@ -59,13 +65,19 @@ extension StackKind {
       return ["Fn::Sub": .string("origin-access-identity/cloudfront/${\(id)}")]
     case (.function, "arn"): return get("FunctionARN")
     case (.keyValueStore, "arn"), (.realtimeLogConfig, "arn"): return get("Arn")
+    // `Ref` gives their ARN.
+    case (.fieldLevelEncryption, "id"), (.fieldLevelEncryptionProfile, "id"): return get("Id")
     case (_, "id"): return ["Ref": .string(id)]
     default: return nil
     }
   }
   /// The value of its identifier.
   func identity(of it: Subject) -> String {
-    kind == .function ? it.exports["arn"] ?? it.id : it.importID
+    switch kind {
+    case .function, .fieldLevelEncryption, .fieldLevelEncryptionProfile:
+      it.exports["arn"] ?? it.id
+    default: it.importID
+    }
   }
   private var takesTags: Bool { properties.contains { $0.name == "Tags" } }
 
@@ -74,7 +86,9 @@ extension StackKind {
     guard case .object(var members) = it.document else { return it.document }
     let tags = it.tags.filter { takesTags && !$0.key.lowercased().hasPrefix("aws:") }
     members["Tags"] = tags.isEmpty ? nil : .object(tags.mapValues(JSONValue.string))
-    if kind == .publicKey, let reference = it.callerReference {
+    if [.publicKey, .fieldLevelEncryption, .fieldLevelEncryptionProfile].contains(kind),
+      let reference = it.callerReference
+    {
       members["CallerReference"] = .string(reference)
     }
     if case .object(var certificate)? = members["ViewerCertificate"] {
@@ -140,7 +154,9 @@ extension Inventory.Account {
     case .monitoringSubscription:
       resources.contains { $0.kind == kind && $0.id == id } ? [:] : nil
     default:
-      resources.first { $0.kind == kind && [$0.id, $0.name, $0.arn].contains(id) }.map { it in
+      resources.first {
+        $0.kind == kind && ([$0.id, $0.name, $0.arn].contains(id) || id.hasSuffix("/\($0.id)"))
+      }.map { it in
         var out = ["Id": it.id]
         if let arn = it.arn {
           out["Arn"] = arn

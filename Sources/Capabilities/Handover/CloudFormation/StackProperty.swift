@@ -117,7 +117,7 @@ enum StackCodec {
     case .wrapped(let isCounted): return counted(found.items.map(scalar), isCounted)
     case .items(let inside):
       let items = found.items.map { write($0, inside, with: code) }
-      return items.isEmpty ? nil : .array(items)
+      return items.isEmpty && !it.always ? nil : .array(items)
     case .wrappedItems(let inside, let isCounted):
       return counted(found.items.map { write($0, inside, with: code) }, isCounted)
     case .object(let inside):

@@ -103,7 +103,8 @@ final class StackReading: StackCodec.Reading {
   /// What `Ref` gives.
   private func reference(_ it: Subject) -> String? {
     switch it.resource.kind {
-    case .function, .realtimeLogConfig: it.exports["arn"]
+    case .function, .realtimeLogConfig, .fieldLevelEncryption, .fieldLevelEncryptionProfile:
+      it.exports["arn"]
     case .keyValueStore: it.importID
     default: it.id
     }

@@ -10,7 +10,8 @@ extension StackKind {
     .value("SmoothStreaming"), .value("CachePolicyId", names: .cachePolicy),
     .value("OriginRequestPolicyId", names: .originRequestPolicy),
     .value("ResponseHeadersPolicyId", names: .responseHeadersPolicy), .value("MinTTL"),
-    .value("DefaultTTL"), .value("MaxTTL"), .value("FieldLevelEncryptionId"),
+    .value("DefaultTTL"), .value("MaxTTL"),
+    .value("FieldLevelEncryptionId", names: .fieldLevelEncryption),
     .value("RealtimeLogConfigArn", names: .realtimeLogConfig),
     .list("TrustedKeyGroups", names: .keyGroup, switched: "Enabled"),
     .list("TrustedSigners", switched: "Enabled"),
@@ -242,6 +243,45 @@ extension StackKind {
     .object(
       "PublicKeyConfig", "",
       [.value("CallerReference"), .value("Name"), .value("EncodedKey"), .value("Comment")])
+  ]
+  static let fieldLevelEncryption: [StackProperty] = [
+    .value("CallerReference"), .value("Comment"),
+    .object(
+      "ContentTypeProfileConfig",
+      [
+        .value("ForwardWhenContentTypeIsUnknown"),
+        .items(
+          "ContentTypeProfiles", nil,
+          [
+            .value("ContentType"), .value("Format"),
+            .init(
+              name: "ProfileId", path: "ProfileId", form: .scalar,
+              names: .fieldLevelEncryptionProfile, always: true),
+          ]),
+      ]),
+    .object(
+      "QueryArgProfileConfig",
+      [
+        .value("ForwardWhenQueryArgProfileIsUnknown"),
+        .init(
+          name: "QueryArgProfiles", path: "QueryArgProfiles",
+          form: .items([
+            .value("QueryArg"), .value("ProfileId", names: .fieldLevelEncryptionProfile),
+          ]), always: true),
+      ]),
+  ]
+  static let fieldLevelEncryptionProfile: [StackProperty] = [
+    .object(
+      "FieldLevelEncryptionProfileConfig", "",
+      [
+        .value("CallerReference"), .value("Name"), .value("Comment"),
+        .items(
+          "EncryptionEntities", nil,
+          [
+            .value("ProviderId"), .value("PublicKeyId", names: .publicKey),
+            .list("FieldPatterns"),
+          ]),
+      ])
   ]
   static let realtimeLogConfig: [StackProperty] = [
     .value("Name"), .value("SamplingRate"), .list("Fields"),

@@ -69,7 +69,7 @@ extension Subject {
       account.distributions.map { ($0.id, label(of: $0)) }, uniquingKeysWith: { first, _ in first })
     for it in account.resources {
       guard let resource = ResourceType.of(it.kind) else { continue }
-      out.append(self.resource(it, resource, names: names))
+      out.append(self.resource(it, resource, names: names, account: account.id))
     }
     return out
   }
@@ -108,8 +108,13 @@ extension Subject {
   }
 
   private static func resource(
-    _ it: Inventory.Resource, _ resource: ResourceType, names: [String: String]
+    _ it: Inventory.Resource, _ resource: ResourceType, names: [String: String],
+    account: AccountID
   ) -> Subject {
+    /// - Source: Service Authorization Reference, resource types of CloudFront.
+    func arn(_ type: String, _ id: String) -> String {
+      "arn:aws:cloudfront::\(account):\(type)/\(id)"
+    }
     var members = it.config?.object ?? [:]
     let reference = members.removeValue(forKey: "CallerReference")?.string
     var out = Subject(
@@ -157,7 +162,10 @@ extension Subject {
       members["DistributionId"] = .string(it.id)
       out.label = names[it.id] ?? it.id
     case .fieldLevelEncryption:
+      out.exports["arn"] = out.exports["arn"] ?? arn("field-level-encryption-config", it.id)
       out.label = members["Comment"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? it.id
+    case .fieldLevelEncryptionProfile:
+      out.exports["arn"] = out.exports["arn"] ?? arn("field-level-encryption-profile", it.id)
     default: break
     }
     out.document = .object(members)
