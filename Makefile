@@ -75,7 +75,7 @@ sanitize: setup-test ## the tests under AddressSanitizer (leaks too) and ThreadS
 	    $(SWIFT) test --skip-build --disable-xctest --sanitize=$$kind --scratch-path .build-$$kind $$part || exit 1; \
 	  done; done
 
-valgrind: release setup-test ## the DNS commands under memcheck
+valgrind: release setup-test ## commands of every group under memcheck
 	$(call install_tools,$(MEMCHECK_TOOLS),memory check)
 	@Tests/Support/valgrind.sh $(RELEASE) "$(PYTHON)"
 
