@@ -193,6 +193,33 @@ struct HandoverSwitchTests {
     }
   }
 
+  @Test
+  func `a stack that is there takes over what nobody owns, keeps what it has, and gives it back`()
+    async throws
+  {
+    try await with { scene in
+      let before = try await scene.live()
+      let held = try await scene.held(Self.stackID)
+      let planned = try await scene.run(
+        "handover", "plan", "EHEADER1", "--from", "none", "--to", "cloudformation", "--dir", "code",
+        "--stack", "shop", "--name", "into")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let there = try await scene.apply("into")
+      #expect(there.code == 0, "\(there.talk)")
+      #expect(try await scene.live() == before)
+      let now = try await scene.held(Self.stackID)
+      #expect(now.isSuperset(of: held.union(["EHEADER1", "EHEADER2", "cdp-header"])), "\(now)")
+      // What it has now is nobody else's to take.
+      let again = try await scene.run(
+        "handover", "plan", "EHEADER1", "--from", "none", "--to", "terraform", "--dir", "tf")
+      #expect(again.code == 4 && again.error["code"] == "has-owner", "\(again.talk)")
+      let back = try await scene.rollBack("into")
+      #expect(back.code == 0, "\(back.talk)")
+      #expect(try await scene.held(Self.stackID) == held)
+      #expect(try await scene.live() == before)
+    }
+  }
+
   @Test func `a stack that would change more than it is for stops before anything is let go`()
     async throws
   {

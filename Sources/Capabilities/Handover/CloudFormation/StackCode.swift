@@ -86,11 +86,11 @@ struct StackCode: Sendable {
           Dictionary(managed.map { ($0.id, JSONValue.string($0.name)) }) { $1 })
       ]
     }
-    if !writing.secrets.isEmpty {
-      parameters = writing.secrets.map(\.name)
+    if !writing.secrets.all.isEmpty {
+      parameters = writing.secrets.all.map(\.name)
       body["Parameters"] = .object(
         Dictionary(
-          writing.secrets.map {
+          writing.secrets.all.map {
             (
               $0.name,
               [
@@ -106,8 +106,8 @@ struct StackCode: Sendable {
       .init(path: Self.templateFile, text: Self.text(template.body)),
       .init(path: Self.importsFile, text: Self.text(.array(imports))),
     ]
-    if !writing.secrets.isEmpty {
-      let values = writing.secrets.map { it -> JSONValue in
+    if !writing.secrets.all.isEmpty {
+      let values = writing.secrets.all.map { it -> JSONValue in
         ["ParameterKey": .string(it.name), "ParameterValue": .string(it.value)]
       }
       files.append(
@@ -150,7 +150,7 @@ struct StackCode: Sendable {
     return (bytes.map { String(decoding: $0, as: UTF8.self) } ?? value.canonical) + "\n"
   }
   /// `www_example_com` as a logical id: letters and digits alone.
-  private static func camel(_ name: String) -> String {
+  fileprivate static func camel(_ name: String) -> String {
     name.split(separator: "_").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
   }
 }
@@ -161,27 +161,13 @@ private final class StackWriting: StackCodec.Writing {
     var kind: ResourceKind
     var value: String
   }
-  struct Secret {
-    var name: String
-    var header: String
-    var value: String
-  }
   var references: [Named: JSONValue] = [:]
-  var secrets: [Secret] = []
-  private var names = UniqueNames()
+  var secrets = HeaderSecrets()
 
   func reference(_ kind: ResourceKind, _ value: String) -> JSONValue? {
     references[.init(kind: kind, value: value)]
   }
-  /// The same header with the same value is one parameter, however many origins send it.
   func parameter(_ header: String, _ secret: String) -> JSONValue {
-    let known = secrets.first {
-      $0.header.lowercased() == header.lowercased() && $0.value == secret
-    }
-    if let known { return ["Ref": .string(known.name)] }
-    let name = names.name(from: header, in: "parameter", or: "header").split(separator: "_")
-      .map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
-    secrets.append(.init(name: name, header: header, value: secret))
-    return ["Ref": .string(name)]
+    ["Ref": .string(secrets.name(of: header, secret, spelled: StackCode.camel))]
   }
 }

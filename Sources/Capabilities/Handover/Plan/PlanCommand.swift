@@ -38,8 +38,9 @@ extension HandoverCommand {
       try checkUsage()
       let closure = try await Emit.closure(of: ids, account: account, context)
       let asked = account.map { [$0] } ?? []
-      let (inventory, names, endpoint) = try await context.inventory(
+      var (inventory, names, endpoint) = try await context.inventory(
         file: nil, accounts: asked, includeSecrets: true)
+      inventory.accounts.removeAll { $0.id != closure.account.id }
       let place = try await context.places(accounts: asked).first {
         $0.account == closure.account.id
       }
@@ -54,13 +55,20 @@ extension HandoverCommand {
         transport: place.transport, region: place.region)
       let owner = try reader.owner(stack: from == .cloudformation ? stack : nil)
       let derived = "handover-\((ids.first ?? "").lowercased())"
+      // What cannot let go is told before any code is written.
+      var source: HandoverFacts.Stack?
+      if from == .cloudformation, let owner {
+        source = try await reader.source(owner)
+        _ = try source?.edits.released()
+      }
+      let state = from == .terraform ? try reader.state() : nil
       let code = try code(closure, ids, context)
 
       var facts = HandoverFacts(
         account: closure.account.id, things: reader.things, from: from, to: to, code: code,
         environment: profile(names[closure.account.id], context).map { ["AWS_PROFILE": $0] } ?? [:])
-      if from == .cloudformation, let owner { facts.stack = try await reader.source(owner) }
-      if from == .terraform { facts.state = try reader.state() }
+      facts.stack = source
+      facts.state = state
       var adopted: StackTemplate?
       var secrets: JSONValue?
       if to == .cloudformation {

@@ -80,8 +80,8 @@ struct TerraformCode: Sendable {
       blocks[Self.importsFile] = Self.imports(imports)
     }
     blocks["versions.tf"] = Self.versions
-    if !writing.secrets.isEmpty {
-      blocks["variables.tf"] = writing.secrets.map { it in
+    if !writing.secrets.all.isEmpty {
+      blocks["variables.tf"] = writing.secrets.all.map { it in
         HCLBlock(
           "variable", [it.name],
           [
@@ -89,11 +89,11 @@ struct TerraformCode: Sendable {
             ("type", .reference("string")), ("sensitive", .bool(true)),
           ])
       }
-      variables = writing.secrets.map(\.name)
+      variables = writing.secrets.all.map(\.name)
     }
     files = blocks.map { File(path: $0.key, text: HCLBlock.text($0.value)) } + writing.files
-    if !writing.secrets.isEmpty {
-      let pairs = writing.secrets.map { HCLValue.Pair(key: $0.name, value: .string($0.value)) }
+    if !writing.secrets.all.isEmpty {
+      let pairs = writing.secrets.all.map { HCLValue.Pair(key: $0.name, value: .string($0.value)) }
       files.append(
         File(
           path: Self.secretsFile,
@@ -214,17 +214,11 @@ private final class CodeWriting: Codec.Writing {
     var kind: ResourceKind
     var value: String
   }
-  struct Secret {
-    var name: String
-    var header: String
-    var value: String
-  }
   var addresses: [Named: String] = [:]
   var files: [TerraformCode.File] = []
-  var secrets: [Secret] = []
+  var secrets = HeaderSecrets()
   /// The name of the resource that is being written.
   var place = ""
-  private var names = UniqueNames()
 
   func reference(_ kind: ResourceKind, _ value: String) -> String? {
     addresses[.init(kind: kind, value: value)]
@@ -234,15 +228,5 @@ private final class CodeWriting: Codec.Writing {
     files.append(.init(path: path, text: content))
     return path
   }
-  /// The same header with the same value is one variable, however many origins send it.
-  func variable(_ header: String, _ secret: String) -> String {
-    if let known = secrets.first(where: {
-      $0.header.lowercased() == header.lowercased() && $0.value == secret
-    }) {
-      return known.name
-    }
-    let name = names.name(from: header, in: "var", or: "header")
-    secrets.append(.init(name: name, header: header, value: secret))
-    return name
-  }
+  func variable(_ header: String, _ secret: String) -> String { secrets.name(of: header, secret) }
 }
