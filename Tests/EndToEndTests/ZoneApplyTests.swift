@@ -179,6 +179,12 @@ struct ZoneApplyTests {
         "change-resource-record-sets", "--hosted-zone-id", id, "--change-batch",
         "file://" + ferry.folder.appendingPathComponent("batch.json").path)
       #expect(set.code == 0, "\(set.talk)")
+      // Before that the name servers may still answer nothing, and a plan refuses that.
+      var change = set.json["ChangeInfo"]
+      while let id = change?["Id"]?.string, change?["Status"] != "INSYNC" {
+        change = try await cli("get-change", "--id", id).json["ChangeInfo"]
+      }
+      #expect(change?["Status"] == "INSYNC")
       // Without its alias moved, the name is the source's still; the DNS half is what is asked here.
       let dns = lab.ready["dns"]?.string ?? ""
       try settings(ferry, "provider: route53, nameservers: [\"\(dns)\"]")
