@@ -28,6 +28,8 @@ public struct Record: Codable, Equatable, Sendable {
     case armed
     /// A check failed for good and the run takes everything back by itself.
     case undoing
+    /// The plan was rehearsed: `reference` is the report's digest, `broken` of `seeds` worlds saw a rule broken.
+    case rehearsed
   }
   public struct Body: Codable, Equatable, Sendable {
     public var action: String?
@@ -49,6 +51,9 @@ public struct Record: Codable, Equatable, Sendable {
     public var exit: Int32?
     /// The command that the operator needs next, when it is another than the same again.
     public var next: String?
+    /// Of a rehearsal: worlds, and those in which a rule was broken.
+    public var seeds: Int?
+    public var broken: Int?
     /// When the last authoritative server had the change, rounded up to a second.
     public var changedAt: Date?
     /// How long ago that was when it was written down.
@@ -117,6 +122,8 @@ public struct RunState: Equatable, Sendable {
   public var undoing: String?
   /// The digest of the rollback plan that it does that with.
   public var rollback: String?
+  /// The last rehearsal.
+  public var rehearsal: Record.Body?
   /// How the last run ended, when it did not finish.
   public var stop: Record.Body?
   public var stoppedStep: String?
@@ -146,6 +153,7 @@ public struct RunState: Equatable, Sendable {
     }
     switch record.kind {
     case .approved: approved = true
+    case .rehearsed: rehearsal = record.body
     case .armed: rollback = record.body.reference
     case .undoing: undoing = record.body.reason ?? ""
     case .changed:

@@ -85,6 +85,10 @@ struct RunArguments: ParsableArguments, Sendable {
       "Run the commands of other tools (terraform, aws) that steps name, instead of waiting for a person to."
   )
   var runCommands = false
+  @Option(
+    name: .customLong("accept-rehearsal"),
+    help: "Run it although its last rehearsal broke a rule: that report's digest, sha256:….")
+  var acceptRehearsal: String?
 }
 
 struct ApplyCommand: FerryCommand {
@@ -104,6 +108,8 @@ struct ApplyCommand: FerryCommand {
     let (plan, _) = try context.plan(argument.plan)
     try refuseRollback(plan)
     let store = try context.stateStore()
+    try await context.checkRehearsal(
+      of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
     try await context.approve(
       plan, given: arguments.approve, name: plan.name, recorded: false, store: store)
     return try await context.execute(
@@ -134,6 +140,8 @@ struct AdvanceCommand: FerryCommand {
     try formats(.text, .json)
     let (plan, _) = try context.plan(argument.plan)
     let store = try context.stateStore()
+    try await context.checkRehearsal(
+      of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
     try await context.approve(
       plan, given: arguments.approve, name: plan.name, recorded: true, store: store)
     return try await context.execute(
@@ -206,6 +214,7 @@ struct RollbackCommand: FerryCommand {
     arguments.runCommands = runCommands
     arguments.maxWait = maxWait
     arguments.until = nil
+    arguments.acceptRehearsal = nil
     arguments.approve = approve
     return try await context.execute(
       rollback, store: store, named: argument.plan, mode: .apply, arguments: arguments,
