@@ -97,6 +97,8 @@ public struct RunState: Equatable, Sendable {
     public var hadEffect = false
     public var resource: String?
     public var readBack: String?
+    /// The digest of the config before the last write.
+    var before: String?
     /// The sequence of the last record that changed the world.
     public var effectSequence: Int64 = 0
     public var verifiedSequence: Int64 = 0
@@ -169,6 +171,7 @@ public struct RunState: Equatable, Sendable {
       step?.hadEffect = true
       step?.effectSequence = record.sequence
       step?.resource = record.body.resource
+      step?.before = record.body.image
     case .applied:
       step?.phase = .applied
       step?.appliedAt = record.at

@@ -22,6 +22,7 @@ enum Rule: String, Codable, CaseIterable, Sendable {
   case overwroteRival = "overwrote-somebody-else"
   case goal = "goal-not-reached"
   case notRestored = "not-restored"
+  case falseStale = "stale-without-reason"
   case wrongEnd = "ended-wrong"
   case neverEnds = "never-ends"
 
@@ -36,6 +37,7 @@ enum Rule: String, Codable, CaseIterable, Sendable {
     case .overwroteRival: "a change that somebody else made is gone"
     case .goal: "the run ended as done, and the world is not what the plan says"
     case .notRestored: "the rollback ended as done, and the world is not as it was"
+    case .falseStale: "the run took the world for changed, and nobody else had changed it"
     case .wrongEnd: "the run ended otherwise than a run may"
     case .neverEnds: "the run had not ended after a year"
     }
@@ -148,7 +150,8 @@ struct Fingerprint: Equatable, Sendable {
   }
 
   /// How the world differs from what it was; nil for not at all. What had to be made anew has another id.
-  func difference(from before: Fingerprint) -> String? {
+  /// - Parameter isWhole: false where something was done that cannot be undone: then only names are compared.
+  func difference(from before: Fingerprint, isWhole: Bool) -> String? {
     for (key, value) in before.records.sorted(by: { $0.key.name < $1.key.name })
     where records[key] != value {
       return
@@ -157,11 +160,12 @@ struct Fingerprint: Equatable, Sendable {
     if let extra = records.keys.first(where: { before.records[$0] == nil }) {
       return "\(extra.name) \(extra.rrtype.rawValue) is there still"
     }
+    if aliases != before.aliases { return "an alias is not where it was" }
+    guard isWhole else { return nil }
     for (account, kinds) in before.counts.sorted(by: { $0.key < $1.key })
     where counts[account] != kinds {
       return "account \(account) has \(Self.text(counts[account])) and had \(Self.text(kinds))"
     }
-    if aliases != before.aliases { return "an alias is not where it was" }
     for (id, config) in configs.sorted(by: { $0.key < $1.key }) {
       if let was = before.configs[id], was != config { return "\(id) is not configured as it was" }
     }

@@ -61,7 +61,7 @@ struct Play: Sendable {
         let began = branch.now
         if await drive(back, branch, isRollback: true) == .done {
           rollback = (scene.plan.steps[place].id, branch.now - began)
-          finish(branch, before, wasUndone: true)
+          await finish(branch, before, wasUndone: true)
         }
         violations = broken(branch, seed)
       }
@@ -71,11 +71,11 @@ struct Play: Sendable {
     switch end {
     case .done:
       let seconds = stage.now
-      finish(stage, before, wasUndone: false)
+      await finish(stage, before, wasUndone: false)
       return result(seed, .done, seconds, stage, rollback, violations)
     case .rolledBack:
       ending = .rolledBack
-      finish(stage, before, wasUndone: true)
+      await finish(stage, before, wasUndone: true)
     case .notBegun: ending = .notBegun
     case .reached, .never: ending = .broken
     case .stuck(let why, let exit):
@@ -119,7 +119,7 @@ struct Play: Sendable {
     guard let back = scene.rollback else { return .stopped }
     switch await drive(back, stage, isRollback: true) {
     case .done:
-      finish(stage, before, wasUndone: true)
+      await finish(stage, before, wasUndone: true)
       return .rolledBack
     case .notBegun: return .notBegun
     case .stuck(let says, let code):
@@ -128,7 +128,7 @@ struct Play: Sendable {
         stage.broke(.wrongEnd, "the rollback ended with \(code.rawValue): \(says)")
         return .broken
       }
-      finish(stage, before, wasUndone: nil)
+      await finish(stage, before, wasUndone: nil)
       return .stopped
     default:
       stage.broke(.neverEnds, "the rollback")
@@ -136,8 +136,17 @@ struct Play: Sendable {
     }
   }
 
+  /// Steps of the plan whose effect no rollback takes back.
+  private func lasting(_ stage: Stage) async -> [String] {
+    guard let records = try? await stage.store.records(plan: scene.plan.digest) else { return [] }
+    let state = RunState(records)
+    return scene.plan.steps.filter {
+      $0.action != .observe && state.steps[$0.id]?.hadEffect == true
+    }.map(\.id)
+  }
+
   /// Looks at the world that a run left behind.
-  private func finish(_ stage: Stage, _ before: Fingerprint, wasUndone: Bool?) {
+  private func finish(_ stage: Stage, _ before: Fingerprint, wasUndone: Bool?) async {
     stage.clock.advance(seconds: 3600)
     stage.settle()
     if scene.plan.schedule.exposureSeconds == 0, stage.viewers.compliantSeconds > 0,
@@ -158,8 +167,9 @@ struct Play: Sendable {
     }
     switch wasUndone {
     case true?:
-      if let difference = Fingerprint(stage).difference(from: before) {
-        stage.broke(.notRestored, difference)
+      let lasting = await lasting(stage)
+      if let it = Fingerprint(stage).difference(from: before, isWhole: lasting.isEmpty) {
+        stage.broke(.notRestored, it)
       }
     case false?:
       if let missed = missed(stage) { stage.broke(.goal, missed) }
@@ -242,7 +252,9 @@ struct Play: Sendable {
       case .blocked:
         guard let end = await unblock(plan, stage, outcome) else { continue }
         return end
-      case .stale: return .stuck(outcome.report.reason ?? "", .stale)
+      case .stale:
+        if stage.rival == nil { stage.broke(.falseStale, outcome.report.reason ?? "") }
+        return .stuck(outcome.report.reason ?? "", .stale)
       default:
         stage.broke(
           .wrongEnd, "exit \(outcome.exit.rawValue): \(outcome.report.reason ?? "")")
