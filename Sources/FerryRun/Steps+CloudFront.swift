@@ -122,6 +122,11 @@ extension Runner {
     }
   }
 
+  /// Whether it is what the undone step deleted: a list that lags may still show it.
+  func isDeleted(_ id: String, before step: Step) -> Bool {
+    step.undoes.flatMap { original?.steps[$0] }.map { $0.hadEffect && $0.resource == id } ?? false
+  }
+
   /// Looks for what an earlier attempt of a create made.
   private func readCreated(_ step: Step, _ client: CloudFrontClient) async throws(Stop) -> Reading {
     switch step.action {
@@ -137,7 +142,10 @@ extension Runner {
               try await client.policies(marker: asked)
             })
         else { return .absent }
-        if let made = page.items.first(where: { $0.config.configDigest == wanted.configDigest }) {
+        let alike = page.items.first {
+          $0.config.configDigest == wanted.configDigest && !isDeleted($0.id, before: step)
+        }
+        if let made = alike {
           return .goal(
             Effect(resource: made.id, readBack: made.config, outputs: ["id": made.id]))
         }

@@ -22,6 +22,7 @@ enum Rule: String, Codable, CaseIterable, Sendable {
   case overwroteRival = "overwrote-somebody-else"
   case goal = "goal-not-reached"
   case notRestored = "not-restored"
+  case unfinished = "unfinished"
   case falseStale = "stale-without-reason"
   case wrongEnd = "ended-wrong"
   case neverEnds = "never-ends"
@@ -37,9 +38,10 @@ enum Rule: String, Codable, CaseIterable, Sendable {
     case .overwroteRival: "a change that somebody else made is gone"
     case .goal: "the run ended as done, and the world is not what the plan says"
     case .notRestored: "the rollback ended as done, and the world is not as it was"
+    case .unfinished: "nothing went wrong in the world, and the run was not done in the end"
     case .falseStale: "the run took the world for changed, and nobody else had changed it"
     case .wrongEnd: "the run ended otherwise than a run may"
-    case .neverEnds: "the run had not ended after a year"
+    case .neverEnds: "the run had not ended after sixty days"
     }
   }
 }

@@ -30,7 +30,7 @@ struct Play: Sendable {
   let scene: Scene
   let hazards: [Hazard]
   /// A run that has not ended by then never does.
-  static let longest = 366 * 86_400.0
+  static let longest = 60 * 86_400.0
   private static let livesMax = 4000
 
   private enum End: Equatable {
@@ -57,6 +57,7 @@ struct Play: Sendable {
       end = await drive(scene.plan, stage, until: scene.plan.steps[place + 1].id)
       if end == .reached, let back = scene.rollback {
         let branch = stage.copy()
+        let told = stage.story?.count ?? 0
         branch.tell("person", "decides to take everything back (in a copy of the world)")
         let began = branch.now
         if await drive(back, branch, isRollback: true) == .done {
@@ -64,6 +65,7 @@ struct Play: Sendable {
           await finish(branch, before, wasUndone: true)
         }
         violations = broken(branch, seed)
+        stage.append(branch, since: told)
       }
     }
     if end == .reached { end = await drive(scene.plan, stage) }
@@ -74,11 +76,13 @@ struct Play: Sendable {
       await finish(stage, before, wasUndone: false)
       return result(seed, .done, seconds, stage, rollback, violations)
     case .rolledBack:
+      if stage.fate.hazards.isEmpty { stage.broke(.unfinished, "it took everything back") }
       ending = .rolledBack
       await finish(stage, before, wasUndone: true)
     case .notBegun: ending = .notBegun
     case .reached, .never: ending = .broken
     case .stuck(let why, let exit):
+      if stage.fate.hazards.isEmpty { stage.broke(.unfinished, why) }
       stage.tell("person", "decides to take everything back: \(why)")
       ending = await takeBack(stage, before, because: why, exit)
     }
@@ -252,6 +256,7 @@ struct Play: Sendable {
       case .blocked:
         guard let end = await unblock(plan, stage, outcome) else { continue }
         return end
+      case .interrupted: return .never
       case .stale:
         if stage.rival == nil { stage.broke(.falseStale, outcome.report.reason ?? "") }
         return .stuck(outcome.report.reason ?? "", .stale)

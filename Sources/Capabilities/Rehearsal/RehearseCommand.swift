@@ -93,13 +93,16 @@ public struct RehearseCommand: FerryCommand {
     var images: [String: String] = [:]
     if let store = try context.existingStateStore() {
       for step in plan.steps + (rollback?.steps ?? []) {
-        let digest: String
+        let digests: [String]
         switch step.action {
-        case .createDistribution(let image, _, _, _), .createPolicy(let image, _): digest = image
-        case .create(let draft): digest = draft.image
+        case .createDistribution(let image, _, _, _), .createPolicy(let image, _):
+          digests = [image]
+        case .create(let draft): digests = [draft.image] + [draft.content].compactMap { $0 }
         default: continue
         }
-        if let image = try await store.image(digest) { images[digest] = image }
+        for digest in digests {
+          if let image = try await store.image(digest) { images[digest] = image }
+        }
       }
     }
     var terms = Scene.Terms()

@@ -32,6 +32,7 @@ final class Stage: @unchecked Sendable {
 
   private(set) var judge: Judge
   private var step: Step?
+  private var waitingFor = ""
   private(set) var story: [Line]?
   private(set) var rival: (distribution: String, comment: String)?
 
@@ -59,6 +60,7 @@ final class Stage: @unchecked Sendable {
       "seed",
       fate.hazards.isEmpty
         ? "nothing goes wrong" : fate.hazards.map(\.rawValue).sorted().joined(separator: ", "))
+    tell("viewers", "ask for \(scene.hosts.map(\.name).joined(separator: ", "))")
     for host in viewers.dropBroken(&caches, zones, model) {
       tell("viewers", "\(host.name) is not served even now, and is left out")
     }
@@ -82,6 +84,7 @@ final class Stage: @unchecked Sendable {
     changesAt = it.changesAt
     judge = it.judge
     step = it.step
+    waitingFor = it.waitingFor
     story = it.story
     rival = it.rival
   }
@@ -98,6 +101,14 @@ final class Stage: @unchecked Sendable {
 
   func tell(_ who: String, _ says: @autoclosure () -> String) {
     lock.withLock { if story != nil { story?.append(Line(at: now, who: who, says: says())) } }
+  }
+  /// Adds what was told in a copy of this world.
+  func append(_ copy: Stage, since count: Int) {
+    lock.withLock {
+      for line in copy.story?.dropFirst(count) ?? [] {
+        story?.append(Line(at: line.at, who: "copy: " + line.who, says: line.says))
+      }
+    }
   }
   func setRollback(_ isRollback: Bool) { lock.withLock { judge.isRollback = isRollback } }
   func broke(_ rule: Rule, at: Double? = nil, _ because: String) {
@@ -148,7 +159,13 @@ final class Stage: @unchecked Sendable {
       case .resolving(let it, let because): tell("run", "\(it.id): \(because)")
       case .rollingBack(let because): tell("run", "takes everything back: \(because)")
       case .ticket(let it, _): tell("run", "\(it.id): shows a person the change")
-      case .applied, .waiting, .observed, .running: break
+      case .waiting(let it, let what, _, _, let lastSeen):
+        let says = "\(it.id) waits for \(what)"
+        if waitingFor != says {
+          waitingFor = says
+          tell("run", lastSeen.isEmpty ? says : "\(says); last seen: \(lastSeen)")
+        }
+      case .applied, .observed, .running: break
       }
     }
   }
@@ -220,6 +237,11 @@ final class Stage: @unchecked Sendable {
         service == "kms"
         ? request.operation.hasPrefix("Put")
         : service != "monitoring" && request.method != "GET" && request.method != "HEAD"
+      if Task.isCancelled {
+        throw FerryError(
+          "interrupted", exit: .interrupted, what: "could not go on with the rehearsal",
+          why: "it was interrupted", next: "run the command again")
+      }
       if let answer = try before(request, isWrite: isWrite) { return answer }
       if let answer = statements(request) {
         try after(request.operation, isWrite: isWrite)

@@ -151,6 +151,7 @@ struct Viewers: Sendable {
       var next = min(end, turns.first?.at ?? end)
       let total = caches.reduce(0) { $0 + $1.kind.share }
       var failing = 0.0
+      var served: Set<String> = []
       var isCompliant = false
       var because: String?
       for index in hosts.indices {
@@ -170,7 +171,7 @@ struct Viewers: Sendable {
             if refusing > 0 {
               because = because ?? "\(hosts[index].name) is refused at \(refusing) of \(pops) edges"
             }
-            for id in answers[index] { if let id { lastServed[id] = now } }
+            served.formUnion(answers[index].compactMap { $0 })
           case .elsewhere: break
           case .broken(let why):
             share = 1
@@ -193,7 +194,7 @@ struct Viewers: Sendable {
           outages.append((now, next, because))
         }
       }
-      for id in Set(lastServed.filter { $0.value == now }.keys) { lastServed[id] = next }
+      for id in served { lastServed[id] = next }
       now = next
     }
   }
