@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from markdown_it import MarkdownIt
 
 GROUPS = [
-    ("Start", ["README.md", "docs/tutorials/*.md"]),
+    ("Start", ["README.md", "docs/installing.md", "docs/tutorials/*.md"]),
     ("Commands", ["docs/commands/README.md", "docs/commands/*.md"]),
     ("Reference", ["docs/*.md"]),
     ("Examples", ["docs/examples/*.md", "runbooks/*.md"]),
@@ -34,7 +34,7 @@ STYLE = """
 body { margin: 0; color: var(--ink); background: var(--paper); font: 16px/1.55 system-ui, sans-serif; display: flex; }
 a { color: var(--link); }
 nav { flex: 0 0 16rem; padding: 1.5rem 1rem; border-right: 1px solid var(--line); font-size: .9rem; height: 100vh; position: sticky; top: 0; overflow-y: auto; }
-nav h2 { font-size: .75rem; text-transform: uppercase; letter-spacing: .06em; margin: 1.2rem 0 .3rem; }
+nav h2 { font-size: .75rem; text-transform: uppercase; letter-spacing: .06em; margin: 1.2rem 0 .3rem; border: 0; }
 nav ul { list-style: none; margin: 0; padding: 0; }
 nav a { display: block; padding: .12rem .4rem; text-decoration: none; border-radius: .25rem; }
 nav a[aria-current] { background: var(--soft); font-weight: 600; }
