@@ -15,6 +15,8 @@ stage=$folder/stage
 rm -rf "$stage" "$folder/debian"
 ZSH_COMPLETIONS=zsh/vendor-completions "$here/install.sh" "$binary" "$manual" /usr "$stage" >/dev/null
 docs=$stage/usr/share/doc/edgeferry
+version=$("$binary" --version)
+maintainer="edgeferry maintainers <maintainers@edgeferry.invalid>"
 
 # Debian's own shape: dpkg knows the files, licences are in one file, man pages and the changelog are packed.
 rm "$docs/installed"
@@ -26,7 +28,8 @@ rm "$docs/installed"
   done
 } > "$docs/copyright"
 rm -r "$docs/licences" "$docs/LICENSE"
-mv "$docs/CHANGELOG.md" "$docs/changelog"
+printf 'edgeferry (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' \
+  "$version" "$maintainer" "$(LC_ALL=C date -u -R -d "@${SOURCE_DATE_EPOCH:-$(date +%s)}")" > "$docs/changelog"
 gzip -9n "$docs/changelog" "$stage"/usr/share/man/man1/*.1
 
 # dpkg-shlibdeps wants a source package's control file beside it.
@@ -35,14 +38,13 @@ printf 'Source: edgeferry\n\nPackage: edgeferry\nArchitecture: any\n' > "$folder
 libraries=$(cd "$folder" && dpkg-shlibdeps --ignore-missing-info -O "$stage/usr/bin/edgeferry" 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
 [ -n "$libraries" ] || { echo "deb: dpkg-shlibdeps names no library" >&2; exit 1; }
 
-version=$("$binary" --version)
 architecture=$(dpkg --print-architecture)
 mkdir -p "$stage/DEBIAN"
 cat > "$stage/DEBIAN/control" <<CONTROL
 Package: edgeferry
 Version: $version
 Architecture: $architecture
-Maintainer: edgeferry maintainers <maintainers@edgeferry.invalid>
+Maintainer: $maintainer
 Installed-Size: $(du -sk --apparent-size --exclude=DEBIAN "$stage" | cut -f1)
 Depends: $libraries, ca-certificates
 Section: net

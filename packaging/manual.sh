@@ -11,7 +11,8 @@ here=$(dirname "$(realpath "$0")")
 rm -rf "$folder/man1" "$folder/licences"
 mkdir -p "$folder/licences"
 python3 "$here/manual.py" "$binary" "$folder/man1"
-for shell in bash zsh fish; do "$binary" --generate-completion-script "$shell" > "$folder/edgeferry.$shell"; done
+# Bash's is read and never run: the line that names a shell is left out.
+for shell in bash zsh fish; do "$binary" --generate-completion-script "$shell" | sed '1{/^#!/d}' > "$folder/edgeferry.$shell"; done
 
 # Linked in; everything else is a library of the system, whose package brings its own.
 shopt -s nullglob
@@ -24,5 +25,6 @@ done
 # The standard library, Dispatch and Foundation come with the toolchain.
 toolchain=$(dirname "$(realpath "$(command -v "${SWIFT:-swift}")")")/../share/swift/LICENSE.txt
 install -m 644 "$toolchain" "$folder/licences/swift.txt"
+install -m 644 "$here/vendored.txt" "$folder/licences/vendored.txt"
 pages=("$folder"/man1/*) licences=("$folder"/licences/*)
 echo "manual: ${#pages[@]} man pages, completions for bash, zsh and fish, ${#licences[@]} licences in $folder"
