@@ -276,7 +276,7 @@ def main():
     binary, folder = os.path.abspath(sys.argv[1]), Path(sys.argv[2])
     root = Path(sys.argv[3] if len(sys.argv) > 3 else Path(__file__).resolve().parent.parent)
     if folder.exists() and any(folder.iterdir()) and not (folder / "style.css").exists():
-        sys.exit(f"docs: {folder} holds something else than a site")
+        sys.exit(f"docs: {folder} holds something else than a site: remove it, or choose another folder")
     site = Site(binary, folder, root)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
