@@ -1,16 +1,16 @@
 import FerryCore
 
 /// A kind of CloudFront's as Terraform knows it.
-struct ResourceType: Sendable {
-  var kind: ResourceKind
+package struct ResourceType: Sendable {
+  package var kind: ResourceKind
   /// `aws_cloudfront_cache_policy`.
-  var type: String
+  package var type: String
   /// The file that it is written to: one per concern.
-  var file: String
-  var arguments: [TerraformArgument]
+  package var file: String
+  package var arguments: [TerraformArgument]
 
   /// In the order in which a file holds them.
-  static let all: [ResourceType] = [
+  package static let all: [ResourceType] = [
     .init(
       kind: .distribution, type: "aws_cloudfront_distribution", file: "distributions.tf",
       arguments: distribution),
@@ -66,8 +66,8 @@ struct ResourceType: Sendable {
   ]
   private static let byKind = Dictionary(uniqueKeysWithValues: all.map { ($0.kind, $0) })
   private static let byType = Dictionary(uniqueKeysWithValues: all.map { ($0.type, $0) })
-  static func of(_ kind: ResourceKind) -> ResourceType? { byKind[kind] }
-  static func named(_ type: String) -> ResourceType? { byType[type] }
+  package static func of(_ kind: ResourceKind) -> ResourceType? { byKind[kind] }
+  package static func named(_ type: String) -> ResourceType? { byType[type] }
 
   // Source of all that follows: `terraform providers schema` of hashicorp/aws 5.100.
 

@@ -1,14 +1,14 @@
 import FerryCore
 
 /// Reads the HCL that `HCLBlock.text` writes; anything else is an error, never a guess.
-struct HCLReader {
+package struct HCLReader {
   private let text: [Unicode.Scalar]
   private var place = 0
 
   private init(_ text: String) { self.text = Array(text.unicodeScalars) }
 
   /// - Throws: `unreadable-code` (1) with the line.
-  static func read(_ text: String, named name: String) throws(FerryError) -> [HCLBlock] {
+  package static func read(_ text: String, named name: String) throws(FerryError) -> [HCLBlock] {
     var reader = HCLReader(text)
     do {
       let body = try reader.body(until: nil)
@@ -19,7 +19,9 @@ struct HCLReader {
     }
   }
   /// A file of values: `name = "text"` lines.
-  static func values(_ text: String, named name: String) throws(FerryError) -> [HCLValue.Pair] {
+  package static func values(_ text: String, named name: String) throws(FerryError) -> [HCLValue
+    .Pair]
+  {
     var reader = HCLReader(text)
     do {
       return try reader.body(until: nil).attributes

@@ -3,14 +3,14 @@ import FerryCore
 /// How CloudFormation calls a kind of CloudFront's, and names one of it.
 ///
 /// - Source: the types' schemas in the CloudFormation registry: `primaryIdentifier`; return values of `Ref` and `Fn::GetAtt`.
-struct StackKind: Sendable {
-  var type: String
-  var kind: ResourceKind
+package struct StackKind: Sendable {
+  package var type: String
+  package var kind: ResourceKind
   /// The property that an import names it by.
-  var identifier: String
-  var properties: [StackProperty]
+  package var identifier: String
+  package var properties: [StackProperty]
 
-  static let all: [StackKind] = [
+  package static let all: [StackKind] = [
     .init(type: "Distribution", kind: .distribution, identifier: "Id", properties: distribution),
     .init(
       type: "ContinuousDeploymentPolicy", kind: .continuousDeploymentPolicy, identifier: "Id",
@@ -47,17 +47,17 @@ struct StackKind: Sendable {
       type: "FieldLevelEncryptionProfile", kind: .fieldLevelEncryptionProfile, identifier: "Arn",
       properties: fieldLevelEncryptionProfile),
   ]
-  static func of(_ kind: ResourceKind) -> StackKind? { all.first { $0.kind == kind } }
-  static func of(_ type: String) -> StackKind? {
+  package static func of(_ kind: ResourceKind) -> StackKind? { all.first { $0.kind == kind } }
+  package static func of(_ type: String) -> StackKind? {
     all.first { "AWS::CloudFront::\($0.type)" == type }
   }
 }
 
 extension StackKind {
-  var fullType: String { "AWS::CloudFront::\(type)" }
+  package var fullType: String { "AWS::CloudFront::\(type)" }
 
   /// What stands for an attribute of a thing of the template; nil for what has no function.
-  func reference(_ attribute: String, to id: String) -> JSONValue? {
+  package func reference(_ attribute: String, to id: String) -> JSONValue? {
     func get(_ name: String) -> JSONValue { ["Fn::GetAtt": [.string(id), .string(name)]] }
     switch (kind, attribute) {
     case (.distribution, "domain_name"): return get("DomainName")
@@ -72,7 +72,7 @@ extension StackKind {
     }
   }
   /// The value of its identifier.
-  func identity(of it: Subject) -> String {
+  package func identity(of it: Subject) -> String {
     switch kind {
     case .function, .fieldLevelEncryption, .fieldLevelEncryptionProfile:
       it.exports["arn"] ?? it.id
@@ -82,7 +82,7 @@ extension StackKind {
   private var takesTags: Bool { properties.contains { $0.name == "Tags" } }
 
   /// The document that the properties stand for: with its tags, and without what CloudFront assumes by itself.
-  func document(of it: Subject) -> JSONValue {
+  package func document(of it: Subject) -> JSONValue {
     guard case .object(var members) = it.document else { return it.document }
     let tags = it.tags.filter { takesTags && !$0.key.lowercased().hasPrefix("aws:") }
     members["Tags"] = tags.isEmpty ? nil : .object(tags.mapValues(JSONValue.string))
@@ -103,7 +103,7 @@ extension StackKind {
     return .object(members)
   }
   /// Of what the document says, what the type has no property for.
-  func left(of it: Subject) -> [NotExpressed] {
+  package func left(of it: Subject) -> [NotExpressed] {
     var out = it.tags.keys.sorted().compactMap { key -> NotExpressed? in
       let isAWS = key.lowercased().hasPrefix("aws:")
       guard isAWS || !takesTags else { return nil }
@@ -132,20 +132,18 @@ extension StackKind {
 }
 
 extension Inventory.Account {
-  /// The resources of a stack that are of this closure, by logical id.
-  func moved(in stack: Inventory.Stack) -> [String: StackEdits.Moved] {
-    var out: [String: StackEdits.Moved] = [:]
+  /// The resources of a stack that are of this closure: logical ids, and what names each to CloudFormation.
+  package func held(in stack: Inventory.Stack) -> [String: String] {
+    var out: [String: String] = [:]
     for it in stack.resources where it.status != "DELETE_COMPLETE" {
-      guard let kind = StackKind.of(it.type), let attributes = attributes(kind.kind, it.physicalId)
+      guard let kind = StackKind.of(it.type), attributes(kind.kind, it.physicalId) != nil
       else { continue }
-      out[it.logicalId] = .init(
-        physicalID: it.physicalId, attributes: attributes,
-        identifier: [kind.identifier: it.physicalId])
+      out[it.logicalId] = it.physicalId
     }
     return out
   }
   /// What `Fn::GetAtt` gives of a thing of the closure; nil for what is not in it.
-  private func attributes(_ kind: ResourceKind, _ id: String) -> [String: String]? {
+  package func attributes(_ kind: ResourceKind, _ id: String) -> [String: String]? {
     switch kind {
     case .distribution:
       distributions.first { $0.id == id }.map { ["Id": id, "DomainName": $0.domainName] }

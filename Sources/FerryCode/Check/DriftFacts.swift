@@ -1,26 +1,26 @@
 import FerryCore
 
 /// Where code and what is live say different things about one resource, whatever tool the code is for.
-struct DriftFacts: Equatable, Sendable {
-  struct Difference: Equatable, Sendable {
+package struct DriftFacts: Equatable, Sendable {
+  package struct Difference: Equatable, Sendable {
     /// Of CloudFront's document, with slashes; items of a list by what names them: `Origins[api]/DomainName`.
-    var path: String
+    package var path: String
     /// What the code says; nil where it says nothing.
-    var code: JSONValue?
-    var live: JSONValue?
+    package var code: JSONValue?
+    package var live: JSONValue?
     /// Why they differ or cannot be compared, where the tool says so.
-    var reason: String?
+    package var reason: String?
   }
-  var kind: ResourceKind
+  package var kind: ResourceKind
   /// As CloudFront knows it.
-  var id: String
+  package var id: String
   /// The code's own name of it: a Terraform address, a logical id.
-  var address: String
-  var differences: [Difference] = []
+  package var address: String
+  package var differences: [Difference] = []
   /// Why the tool would make another one in its place, or delete it.
-  var replaces: [String] = []
+  package var replaces: [String] = []
   /// Paths whose value in the code nobody can know before it runs.
-  var notCompared: [String] = []
+  package var notCompared: [String] = []
 }
 
 extension DriftFacts {
@@ -28,7 +28,7 @@ extension DriftFacts {
   private static let names = ["Id", "ErrorCode", "HeaderName", "EventType", "Header"]
 
   /// Every value that says something by its path; a list of plain values is one value, sorted.
-  static func leaves(_ document: JSONValue) -> [String: JSONValue] {
+  package static func leaves(_ document: JSONValue) -> [String: JSONValue] {
     var out: [String: JSONValue] = [:]
     func visit(_ value: JSONValue, _ path: String) {
       switch value {
@@ -58,7 +58,7 @@ extension DriftFacts {
   }
 
   /// The paths at which two documents of CloudFront's differ, sorted.
-  static func between(code: JSONValue, live: JSONValue) -> [Difference] {
+  package static func between(code: JSONValue, live: JSONValue) -> [Difference] {
     let code = leaves(code)
     let live = leaves(live)
     /// What is false says nothing, but beside what is true it is an answer.
@@ -74,7 +74,7 @@ extension DriftFacts {
     }
   }
   /// CloudFront's floats have single precision: the provider reads 0.05 as 0.05000000074505806.
-  static func isSame(_ one: JSONValue?, _ other: JSONValue?) -> Bool {
+  package static func isSame(_ one: JSONValue?, _ other: JSONValue?) -> Bool {
     if one == other { return true }
     guard let one = one?.double, let other = other?.double else { return false }
     return Float(one) == Float(other)

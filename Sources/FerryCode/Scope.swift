@@ -3,12 +3,12 @@ import FerryCore
 
 /// What ids of distributions and policies stand for: a distribution brings the rest of its trio along, and all that
 /// these refer to.
-struct Scope: Equatable, Sendable {
-  var distributions: Set<String>
-  var policies: Set<String>
+package struct Scope: Equatable, Sendable {
+  package var distributions: Set<String>
+  package var policies: Set<String>
 
   /// - Parameter ids: empty for everything.
-  init(_ ids: [String], in account: Inventory.Account) {
+  package init(_ ids: [String], in account: Inventory.Account) {
     guard !ids.isEmpty else {
       distributions = Set(account.distributions.map(\.id))
       policies = Set(account.continuousDeploymentPolicies.map(\.id))
@@ -29,7 +29,7 @@ struct Scope: Equatable, Sendable {
   }
 
   /// What its distributions name, and what belongs to them without being named.
-  func references(in account: Inventory.Account) -> [Reference] {
+  package func references(in account: Inventory.Account) -> [Reference] {
     account.distributions.filter { distributions.contains($0.id) }.flatMap { it in
       Reference.all(in: it.config, of: .distribution).filter {
         $0.kind != .continuousDeploymentPolicy
@@ -40,7 +40,7 @@ struct Scope: Equatable, Sendable {
 
 extension ResourceKind {
   /// The end of CloudFormation's name of the type; nil where it has none.
-  var cloudFormationType: String? {
+  package var cloudFormationType: String? {
     switch self {
     case .distribution: "::Distribution"
     case .continuousDeploymentPolicy: "::ContinuousDeploymentPolicy"
@@ -63,7 +63,7 @@ extension ResourceKind {
 
 extension Inventory.Resource {
   /// The id in the ARN of a key value store, by which CloudFormation knows it.
-  var storeID: String? {
+  package var storeID: String? {
     kind == .keyValueStore ? arn?.split(separator: "/").last.map(String.init) : nil
   }
 }

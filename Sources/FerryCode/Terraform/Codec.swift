@@ -1,9 +1,9 @@
 import FerryCore
 
 /// Writes documents as blocks and reads blocks as documents, by one table.
-enum Codec {
+package enum Codec {
   /// What code needs from its surroundings: addresses, files and variables.
-  protocol Writing: AnyObject {
+  package protocol Writing: AnyObject {
     /// The address of a thing by what names it, or nil for one that the code does not hold.
     func reference(_ kind: ResourceKind, _ value: String) -> String?
     /// - Returns: the path of a file with that content.
@@ -12,14 +12,16 @@ enum Codec {
     func variable(_ header: String, _ secret: String) -> String
   }
   /// The way back.
-  protocol Reading {
+  package protocol Reading {
     func value(of reference: String) -> JSONValue?
     func content(of path: String) -> String?
   }
 
   // MARK: Writing
 
-  static func write(_ document: JSONValue, _ arguments: [TerraformArgument], with code: any Writing)
+  package static func write(
+    _ document: JSONValue, _ arguments: [TerraformArgument], with code: any Writing
+  )
     -> (attributes: [HCLValue.Pair], blocks: [HCLBlock])
   {
     var attributes: [HCLValue.Pair] = []
@@ -97,7 +99,7 @@ enum Codec {
   }
 
   /// Structures whose being there says something, whatever is in them.
-  static let presence: Set = [
+  package static let presence: Set = [
     "ContentTypeOptions", "XSSProtection", "FrameOptions", "ReferrerPolicy", "CorsConfig",
     "StrictTransportSecurity", "ContentSecurityPolicy",
   ]
@@ -105,7 +107,9 @@ enum Codec {
   // MARK: Reading
 
   /// The document that code stands for, with what the provider assumes where nothing is written.
-  static func read(_ block: HCLBlock, _ arguments: [TerraformArgument], with code: any Reading)
+  package static func read(
+    _ block: HCLBlock, _ arguments: [TerraformArgument], with code: any Reading
+  )
     -> JSONValue
   {
     var out = JSONValue.object([:])
@@ -162,7 +166,7 @@ enum Codec {
   }
 
   /// A document with the provider's defaults where it says nothing, so that both sides of a comparison do.
-  static func filled(_ document: JSONValue, _ arguments: [TerraformArgument]) -> JSONValue {
+  package static func filled(_ document: JSONValue, _ arguments: [TerraformArgument]) -> JSONValue {
     var out = document
     for it in arguments {
       let found = out.at(it.path)
@@ -188,7 +192,7 @@ enum Codec {
   // MARK: Comparing
 
   /// Every leaf that says something by its path. The order of plain values in a list says nothing.
-  static func leaves(_ document: JSONValue) -> [String: JSONValue] {
+  package static func leaves(_ document: JSONValue) -> [String: JSONValue] {
     var out: [String: JSONValue] = [:]
     func visit(_ value: JSONValue, _ path: String) {
       switch value {
@@ -214,7 +218,7 @@ enum Codec {
     return out
   }
   /// The paths at which two documents say different things, sorted.
-  static func differences(_ one: JSONValue, _ other: JSONValue) -> [String] {
+  package static func differences(_ one: JSONValue, _ other: JSONValue) -> [String] {
     let one = leaves(one)
     let other = leaves(other)
     return Set(one.keys).union(other.keys).filter { one[$0] != other[$0] }.sorted()

@@ -73,7 +73,7 @@ extension StackKind {
       name: "Members", path: "Members", form: .wrappedItems([.value("OriginId")], counted: true),
       always: true), .value("SelectionCriteria"),
   ]
-  static let distribution: [StackProperty] = [
+  package static let distribution: [StackProperty] = [
     .object(
       "DistributionConfig", "",
       [
@@ -119,7 +119,7 @@ extension StackKind {
     .init(name: "Tags", path: "Tags", form: .tags),
   ]
 
-  static let continuousDeploymentPolicy: [StackProperty] = [
+  package static let continuousDeploymentPolicy: [StackProperty] = [
     .object(
       "ContinuousDeploymentPolicyConfig", "",
       [
@@ -139,7 +139,7 @@ extension StackKind {
           ]),
       ])
   ]
-  static let originAccessControl: [StackProperty] = [
+  package static let originAccessControl: [StackProperty] = [
     .object(
       "OriginAccessControlConfig", "",
       [
@@ -147,7 +147,7 @@ extension StackKind {
         .value("SigningBehavior"), .value("SigningProtocol"),
       ])
   ]
-  static let originAccessIdentity: [StackProperty] = [
+  package static let originAccessIdentity: [StackProperty] = [
     .object(
       "CloudFrontOriginAccessIdentityConfig", "",
       [.init(name: "Comment", path: "Comment", form: .scalar, always: true)])
@@ -161,7 +161,7 @@ extension StackKind {
     choice("HeadersConfig", "HeaderBehavior", "Headers"),
     choice("QueryStringsConfig", "QueryStringBehavior", "QueryStrings"),
   ]
-  static let cachePolicy: [StackProperty] = [
+  package static let cachePolicy: [StackProperty] = [
     .object(
       "CachePolicyConfig", "",
       [
@@ -172,13 +172,13 @@ extension StackKind {
           [.value("EnableAcceptEncodingGzip"), .value("EnableAcceptEncodingBrotli")] + choices),
       ])
   ]
-  static let originRequestPolicy: [StackProperty] = [
+  package static let originRequestPolicy: [StackProperty] = [
     .object("OriginRequestPolicyConfig", "", [.value("Name"), .value("Comment")] + choices)
   ]
   private static func wrapped(_ name: String) -> StackProperty {
     .init(name: name, path: name, form: .wrapped(counted: false))
   }
-  static let responseHeadersPolicy: [StackProperty] = [
+  package static let responseHeadersPolicy: [StackProperty] = [
     .object(
       "ResponseHeadersPolicyConfig", "",
       [
@@ -221,7 +221,7 @@ extension StackKind {
           form: .wrappedItems([.value("Header")], counted: false)),
       ])
   ]
-  static let function: [StackProperty] = [
+  package static let function: [StackProperty] = [
     .value("Name"), .value("FunctionCode", "Code"),
     .object(
       "FunctionConfig", "",
@@ -231,20 +231,20 @@ extension StackKind {
           "KeyValueStoreAssociations", nil, [.value("KeyValueStoreARN", names: .keyValueStore)]),
       ]), .init(name: "Tags", path: "Tags", form: .tags),
   ]
-  static let keyValueStore: [StackProperty] = [
+  package static let keyValueStore: [StackProperty] = [
     .value("Name"), .value("Comment"), .init(name: "Tags", path: "Tags", form: .tags),
   ]
-  static let keyGroup: [StackProperty] = [
+  package static let keyGroup: [StackProperty] = [
     .object(
       "KeyGroupConfig", "",
       [.value("Name"), .value("Comment"), .list("Items", "", names: .publicKey, always: true)])
   ]
-  static let publicKey: [StackProperty] = [
+  package static let publicKey: [StackProperty] = [
     .object(
       "PublicKeyConfig", "",
       [.value("CallerReference"), .value("Name"), .value("EncodedKey"), .value("Comment")])
   ]
-  static let fieldLevelEncryption: [StackProperty] = [
+  package static let fieldLevelEncryption: [StackProperty] = [
     .value("CallerReference"), .value("Comment"),
     .object(
       "ContentTypeProfileConfig",
@@ -270,7 +270,7 @@ extension StackKind {
           ]), always: true),
       ]),
   ]
-  static let fieldLevelEncryptionProfile: [StackProperty] = [
+  package static let fieldLevelEncryptionProfile: [StackProperty] = [
     .object(
       "FieldLevelEncryptionProfileConfig", "",
       [
@@ -283,7 +283,7 @@ extension StackKind {
           ]),
       ])
   ]
-  static let realtimeLogConfig: [StackProperty] = [
+  package static let realtimeLogConfig: [StackProperty] = [
     .value("Name"), .value("SamplingRate"), .list("Fields"),
     .items(
       "EndPoints", nil,
@@ -294,7 +294,7 @@ extension StackKind {
           [.value("RoleArn", "RoleARN"), .value("StreamArn", "StreamARN")]),
       ]),
   ]
-  static let monitoringSubscription: [StackProperty] = [
+  package static let monitoringSubscription: [StackProperty] = [
     .value("DistributionId", names: .distribution),
     .object(
       "MonitoringSubscription", "",
@@ -303,7 +303,7 @@ extension StackKind {
           "RealtimeMetricsSubscriptionConfig", [.value("RealtimeMetricsSubscriptionStatus")])
       ]),
   ]
-  static let vpcOrigin: [StackProperty] = [
+  package static let vpcOrigin: [StackProperty] = [
     .object(
       "VpcOriginEndpointConfig", "",
       [

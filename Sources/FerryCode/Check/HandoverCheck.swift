@@ -3,8 +3,8 @@ import FerryCore
 import FerryReport
 
 /// Whether code and what is live say the same: `edgeferry.handover-check/1`.
-struct HandoverCheck: Codable, Equatable, Sendable {
-  enum Verdict: String, Codable, Sendable {
+package struct HandoverCheck: Codable, Equatable, Sendable {
+  package enum Verdict: String, Codable, Sendable {
     case inSync = "in-sync"
     /// All that differs is what the staging distribution has: one side waits for a promote or for its code.
     case promotePending = "promote-pending"
@@ -12,29 +12,29 @@ struct HandoverCheck: Codable, Equatable, Sendable {
     /// The tool would make another one in its place, or delete it.
     case replace
   }
-  struct Difference: Codable, Equatable, Sendable {
-    var path: String
-    var code: JSONValue?
-    var live: JSONValue?
-    var reason: String
+  package struct Difference: Codable, Equatable, Sendable {
+    package var path: String
+    package var code: JSONValue?
+    package var live: JSONValue?
+    package var reason: String
   }
-  struct Item: Codable, Equatable, Sendable {
-    var id: String
-    var account: AccountID
-    var type: String
-    var address: String
-    var verdict: Verdict
-    var differences: [Difference]
+  package struct Item: Codable, Equatable, Sendable {
+    package var id: String
+    package var account: AccountID
+    package var type: String
+    package var address: String
+    package var verdict: Verdict
+    package var differences: [Difference]
     /// What the code gives only when it runs.
-    var notCompared: [String]
+    package var notCompared: [String]
   }
-  var schema = "edgeferry.handover-check/1"
-  var complete: Bool
-  var gaps: [Inventory.Gap]
-  var resources: [Item]
+  package var schema = "edgeferry.handover-check/1"
+  package var complete: Bool
+  package var gaps: [Inventory.Gap]
+  package var resources: [Item]
 
   /// - Parameter closure: what is live: the distributions, their staging distributions and policies.
-  init(_ facts: [DriftFacts], closure: Closure) {
+  package init(_ facts: [DriftFacts], closure: Closure) {
     complete = closure.gaps.isEmpty
     gaps = closure.gaps
     let promotes = Promotes(closure.account)
@@ -51,12 +51,12 @@ struct HandoverCheck: Codable, Equatable, Sendable {
     }
   }
 
-  var exit: ExitCode {
+  package var exit: ExitCode {
     if resources.contains(where: { $0.verdict == .replace }) { return .blocked }
     return resources.contains { $0.verdict == .drift } ? .found : .done
   }
 
-  var text: String {
+  package var text: String {
     var out = table(
       [["TYPE", "ID", "ADDRESS", "VERDICT"]]
         + resources.map { [$0.type, safe($0.id), safe($0.address), $0.verdict.rawValue] })
@@ -87,23 +87,20 @@ struct HandoverCheck: Codable, Equatable, Sendable {
 ///   from the staging distribution, and disables the policy; while a policy is attached only these may differ.
 private struct Promotes {
   private struct Pair {
-    var staging: [String: JSONValue]
+    package var staging: [String: JSONValue]
     /// The primary has everything that its staging distribution has, as after a promote.
-    var isPromoted: Bool
+    package var isPromoted: Bool
   }
   private var pairs: [String: Pair] = [:]
   /// Policies whose primary is as after a promote.
   private var promoted: Set<String> = []
 
-  static let members: Set = [
-    "CacheBehaviors", "Comment", "CustomErrorResponses", "DefaultCacheBehavior",
-    "DefaultRootObject", "Logging", "OriginGroups", "Origins", "Restrictions",
-  ]
+  static let members = Set(Promote.carried)
   private static func member(_ path: String) -> String {
     String(path.prefix { $0 != "/" && $0 != "[" })
   }
 
-  init(_ account: Inventory.Account) {
+  package init(_ account: Inventory.Account) {
     let subjects = Subject.all(in: account)
     func leaves(_ id: String) -> [String: JSONValue] {
       guard let it = subjects.first(where: { $0.resource.kind == .distribution && $0.id == id })
@@ -143,10 +140,11 @@ private struct Promotes {
       ? "live is ahead: it is what the staging distribution has, as after a promote; the code follows"
       : nil
   }
-  func isPending(_ it: DriftFacts.Difference, of facts: DriftFacts) -> Bool {
+  package func isPending(_ it: DriftFacts.Difference, of facts: DriftFacts) -> Bool {
     side(it, of: facts) != nil
   }
-  func judged(_ it: DriftFacts.Difference, of facts: DriftFacts) -> HandoverCheck.Difference {
+  package func judged(_ it: DriftFacts.Difference, of facts: DriftFacts) -> HandoverCheck.Difference
+  {
     func shown(_ value: JSONValue?) -> JSONValue? {
       guard let value else { return nil }
       if it.path.hasSuffix("HeaderValue") { return "‹redacted›" }

@@ -1,8 +1,12 @@
 /// A value as HCL writes it, as far as emitted code needs it.
-indirect enum HCLValue: Equatable, Sendable {
-  struct Pair: Equatable, Sendable {
-    var key: String
-    var value: HCLValue
+package indirect enum HCLValue: Equatable, Sendable {
+  package struct Pair: Equatable, Sendable {
+    package var key: String
+    package var value: HCLValue
+    package init(key: String, value: HCLValue) {
+      self.key = key
+      self.value = value
+    }
   }
   case string(String)
   /// As it is written: `3`, `0.05`.
@@ -17,15 +21,15 @@ indirect enum HCLValue: Equatable, Sendable {
 }
 
 /// A block: `type "label" { … }`.
-struct HCLBlock: Equatable, Sendable {
-  var type: String
-  var labels: [String]
-  var attributes: [HCLValue.Pair]
-  var blocks: [HCLBlock]
+package struct HCLBlock: Equatable, Sendable {
+  package var type: String
+  package var labels: [String]
+  package var attributes: [HCLValue.Pair]
+  package var blocks: [HCLBlock]
   /// What stands above it, a line each.
-  var comment: [String]
+  package var comment: [String]
 
-  init(
+  package init(
     _ type: String, _ labels: [String] = [], _ attributes: [(String, HCLValue)] = [],
     blocks: [HCLBlock] = [], comment: [String] = []
   ) {
@@ -35,16 +39,16 @@ struct HCLBlock: Equatable, Sendable {
     self.blocks = blocks
     self.comment = comment
   }
-  func attribute(_ name: String) -> HCLValue? { attributes.first { $0.key == name }?.value }
+  package func attribute(_ name: String) -> HCLValue? { attributes.first { $0.key == name }?.value }
   /// `aws_cloudfront_function.rewrite`; with `data.` before it for a data source.
-  var address: String { ((type == "data" ? ["data"] : []) + labels).joined(separator: ".") }
+  package var address: String { ((type == "data" ? ["data"] : []) + labels).joined(separator: ".") }
 }
 
 // MARK: Writing
 
 extension HCLBlock {
   /// Blocks one after the other, in the form that `terraform fmt` leaves alone.
-  static func text(_ blocks: [HCLBlock]) -> String {
+  package static func text(_ blocks: [HCLBlock]) -> String {
     blocks.map { $0.lines(indent: "").joined(separator: "\n") + "\n" }.joined(separator: "\n")
   }
 
@@ -64,9 +68,9 @@ extension HCLBlock {
   }
 }
 
-enum HCLText {
+package enum HCLText {
   /// Attributes a line each, the signs of neighbouring lines under one another.
-  static func pairs(_ pairs: [HCLValue.Pair], indent: String) -> [String] {
+  package static func pairs(_ pairs: [HCLValue.Pair], indent: String) -> [String] {
     var out: [String] = []
     var run: [(key: String, value: String)] = []
     func flush() {
@@ -111,7 +115,7 @@ enum HCLText {
   }
 
   /// - Source: HCL native syntax specification, identifiers; here of ASCII alone.
-  static func isName(_ text: String) -> Bool {
+  package static func isName(_ text: String) -> Bool {
     guard let first = text.unicodeScalars.first, first.isASCII,
       first.properties.isAlphabetic || first == "_"
     else { return false }
@@ -120,11 +124,11 @@ enum HCLText {
         && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || "_-".contains(Character($0)))
     }
   }
-  static func quoted(_ text: String) -> String { "\"\(escaped(text))\"" }
+  package static func quoted(_ text: String) -> String { "\"\(escaped(text))\"" }
 
   /// Nothing in it ends the string, begins a template, or steers or reorders what a reader sees.
   /// - Source: HCL native syntax specification, quoted templates.
-  static func escaped(_ text: String) -> String {
+  package static func escaped(_ text: String) -> String {
     var out = ""
     var before: Unicode.Scalar?
     for scalar in text.unicodeScalars {

@@ -3,8 +3,8 @@ import FerryCore
 /// One property of a type of CloudFormation's and the member of CloudFront's document that it stands for.
 ///
 /// The same table writes templates and reads them back, so nothing can be written one way and understood another.
-struct StackProperty: Sendable {
-  indirect enum Form: Sendable {
+package struct StackProperty: Sendable {
+  package indirect enum Form: Sendable {
     case scalar
     /// A number here, a string to CloudFront.
     case numeral
@@ -22,22 +22,22 @@ struct StackProperty: Sendable {
     /// A value that only a parameter may have; its name is that of the member.
     case secret(namedBy: String)
   }
-  var name: String
+  package var name: String
   /// Names of members with slashes; empty for the document itself.
-  var path: String
-  var form: Form
-  var names: ResourceKind?
+  package var path: String
+  package var form: Form
+  package var names: ResourceKind?
   /// Written even where it is empty.
-  var always = false
+  package var always = false
   /// The flag that is true exactly where something is written.
-  var switched: String?
+  package var switched: String?
 
-  static func value(_ name: String, _ path: String? = nil, names: ResourceKind? = nil)
+  package static func value(_ name: String, _ path: String? = nil, names: ResourceKind? = nil)
     -> StackProperty
   {
     .init(name: name, path: path ?? name, form: .scalar, names: names)
   }
-  static func list(
+  package static func list(
     _ name: String, _ path: String? = nil, names: ResourceKind? = nil, switched: String? = nil,
     always: Bool = false
   ) -> StackProperty {
@@ -45,18 +45,18 @@ struct StackProperty: Sendable {
       name: name, path: path ?? name, form: .list, names: names, always: always,
       switched: switched)
   }
-  static func items(_ name: String, _ path: String? = nil, _ inside: [StackProperty])
+  package static func items(_ name: String, _ path: String? = nil, _ inside: [StackProperty])
     -> StackProperty
   {
     .init(name: name, path: path ?? name, form: .items(inside))
   }
-  static func object(
+  package static func object(
     _ name: String, _ path: String, always: Bool = false, switched: String? = nil,
     _ inside: [StackProperty]
   ) -> StackProperty {
     .init(name: name, path: path, form: .object(inside), always: always, switched: switched)
   }
-  static func object(
+  package static func object(
     _ name: String, always: Bool = false, switched: String? = nil, _ inside: [StackProperty]
   ) -> StackProperty {
     object(name, name, always: always, switched: switched, inside)
@@ -64,14 +64,14 @@ struct StackProperty: Sendable {
 }
 
 /// Writes documents as properties and reads properties as documents, by one table.
-enum StackCodec {
-  protocol Writing: AnyObject {
+package enum StackCodec {
+  package protocol Writing: AnyObject {
     /// What stands for a thing of the template by what names it; nil for one that is not in it.
     func reference(_ kind: ResourceKind, _ value: String) -> JSONValue?
     func parameter(_ header: String, _ secret: String) -> JSONValue
   }
   /// A value with the functions in it worked out.
-  protocol Reading: AnyObject {
+  package protocol Reading: AnyObject {
     /// nil where nobody can know before it runs.
     func value(_ written: JSONValue) -> JSONValue?
     /// A path of the document that was not understood.
@@ -82,7 +82,7 @@ enum StackCodec {
 
   // MARK: Writing
 
-  static func write(_ document: JSONValue, _ table: [StackProperty], with code: any Writing)
+  package static func write(_ document: JSONValue, _ table: [StackProperty], with code: any Writing)
     -> JSONValue
   {
     var out: [String: JSONValue] = [:]
@@ -136,7 +136,7 @@ enum StackCodec {
 
   // MARK: Reading
 
-  static func read(
+  package static func read(
     _ written: JSONValue, _ table: [StackProperty], with code: any Reading, at place: String = ""
   ) -> JSONValue {
     var out = JSONValue.object([:])

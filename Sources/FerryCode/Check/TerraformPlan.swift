@@ -3,16 +3,16 @@ import FerryCore
 /// What `terraform show -json` says of a saved plan, as far as it is about CloudFront.
 ///
 /// - Source: Terraform's documentation, "JSON Output Format", format 1.
-struct TerraformPlan: Sendable {
+package struct TerraformPlan: Sendable {
   private struct Change: Sendable {
-    var type: ResourceType
-    var address: String
-    var actions: [String]
+    package var type: ResourceType
+    package var address: String
+    package var actions: [String]
     /// As it is, refreshed; as the code has it.
-    var before: JSONValue
-    var after: JSONValue
-    var replacePaths: [String]
-    var id: String? { before["id"]?.string }
+    package var before: JSONValue
+    package var after: JSONValue
+    package var replacePaths: [String]
+    package var id: String? { before["id"]?.string }
   }
   private var changes: [Change] = []
   /// What differs from the state that the plan began with, whatever the code says.
@@ -20,7 +20,7 @@ struct TerraformPlan: Sendable {
   private let name: String
 
   /// - Throws: `.badInput` (64) `bad-terraform-plan` for what is no whole plan in format 1.
-  init(_ bytes: [UInt8], named name: String) throws(FerryError) {
+  package init(_ bytes: [UInt8], named name: String) throws(FerryError) {
     self.name = name
     let root = try JSONValue.read(bytes, what: "plan \(name)")
     func refuse(_ why: String) -> FerryError {
@@ -54,7 +54,7 @@ struct TerraformPlan: Sendable {
   /// What the plan says of each of the subjects that it holds.
   /// - Throws: `not-in-plan` (1) for a distribution asked for that it does not hold; `plan-stale` (5) for one that
   ///   changed since.
-  func facts(of subjects: [Subject], asked: [String], etags: [String: String])
+  package func facts(of subjects: [Subject], asked: [String], etags: [String: String])
     throws(FerryError) -> [DriftFacts]
   {
     var out: [DriftFacts] = []
@@ -130,10 +130,10 @@ struct TerraformPlan: Sendable {
   }
 
   /// CloudFront's document of a resource's values.
-  static func document(_ values: JSONValue, _ arguments: [TerraformArgument]) -> JSONValue {
+  package static func document(_ values: JSONValue, _ arguments: [TerraformArgument]) -> JSONValue {
     struct Nothing: Codec.Reading {
-      func value(of reference: String) -> JSONValue? { nil }
-      func content(of path: String) -> String? { nil }
+      package func value(of reference: String) -> JSONValue? { nil }
+      package func content(of path: String) -> String? { nil }
     }
     return Codec.read(block(values, arguments), arguments, with: Nothing())
   }

@@ -1,16 +1,25 @@
 import FerryCore
 
 /// A template of CloudFormation beside what is live.
-struct TemplateFacts {
-  var template: StackTemplate
+package struct TemplateFacts {
+  package var template: StackTemplate
   /// Values of parameters: those of a file, and otherwise the defaults.
-  var parameters: [String: String]
+  package var parameters: [String: String]
   /// Logical ids, and what names the thing to CloudFormation.
-  var known: [String: String]
-  var name: String
+  package var known: [String: String]
+  package var name: String
+
+  package init(
+    template: StackTemplate, parameters: [String: String], known: [String: String], name: String
+  ) {
+    self.template = template
+    self.parameters = parameters
+    self.known = known
+    self.name = name
+  }
 
   /// - Throws: `not-in-template` (1) for a distribution asked for that it does not hold.
-  func facts(of subjects: [Subject], asked: [String]) throws(FerryError) -> [DriftFacts] {
+  package func facts(of subjects: [Subject], asked: [String]) throws(FerryError) -> [DriftFacts] {
     var logical: [String: Subject] = [:]
     for (id, resource) in template.resources {
       guard let kind = StackKind.of(resource["Type"]?.string ?? "") else { continue }

@@ -2,46 +2,52 @@ import FerryCore
 import Foundation
 
 /// A thing of the account that the code holds.
-struct Subject: Sendable {
-  var resource: ResourceType
+package struct Subject: Sendable {
+  package var resource: ResourceType
   /// CloudFront's id, or the name of what is known by name.
-  var id: String
+  package var id: String
   /// What Terraform's `import` block names it by.
-  var importID: String
+  package var importID: String
   /// What its name in the code is made from.
-  var label: String
+  package var label: String
   /// Its config with what belongs to it elsewhere: tags, code, the name of a function.
-  var document: JSONValue
+  package var document: JSONValue
   /// Attributes that other code may refer to, as the provider reads them.
-  var exports: [String: String]
+  package var exports: [String: String]
   /// Another resource changes it until code follows: a primary with a policy.
-  var isPrimaryWithPolicy = false
+  package var isPrimaryWithPolicy = false
   /// A policy whose weight is no sum of a few powers of two.
-  var hasInexactWeight: Bool {
+  package var hasInexactWeight: Bool {
     guard
       case .double(let it)? = document.at("TrafficConfig/SingleWeightConfig/Weight")
     else { return false }
     return (it * 1024).rounded() != it * 1024
   }
   /// What it was made with once; Terraform keeps it itself.
-  var callerReference: String?
+  package var callerReference: String?
   /// Tags as they are, whatever a tool can have.
-  var tags: [String: String] = [:]
+  package var tags: [String: String] = [:]
   /// What cannot be written and is already known.
-  var left: [NotExpressed] = []
+  package var left: [NotExpressed] = []
 }
 
 /// Something of the live configuration that the code does not say, and why.
-struct NotExpressed: Codable, Hashable, Sendable {
-  var kind: String
-  var id: String
-  var path: String
-  var reason: String
+package struct NotExpressed: Codable, Hashable, Sendable {
+  package var kind: String
+  package var id: String
+  package var path: String
+  package var reason: String
+  package init(kind: String, id: String, path: String, reason: String) {
+    self.kind = kind
+    self.id = id
+    self.path = path
+    self.reason = reason
+  }
 }
 
 extension Subject {
   /// Everything of an account that Terraform has a resource for, in the order of the files.
-  static func all(in account: Inventory.Account) -> [Subject] {
+  package static func all(in account: Inventory.Account) -> [Subject] {
     var out: [Subject] = []
     let primaries = Dictionary(
       account.distributions.compactMap { it in it.policyID.map { ($0, it) } },

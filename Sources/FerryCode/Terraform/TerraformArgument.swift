@@ -3,8 +3,8 @@ import FerryCore
 /// One argument of the provider's schema and the member of CloudFront's document that it stands for.
 ///
 /// The same table writes code and reads it back, so nothing can be written one way and understood another.
-struct TerraformArgument: Sendable {
-  indirect enum Form: Sendable {
+package struct TerraformArgument: Sendable {
+  package indirect enum Form: Sendable {
     case scalar
     /// A number to Terraform, a string to CloudFront.
     case numeral
@@ -21,30 +21,30 @@ struct TerraformArgument: Sendable {
     /// A value that only a variable may have; its name is that of the member.
     case secret(namedBy: String)
   }
-  var name: String
+  package var name: String
   /// Names of members with slashes; empty for the document itself.
-  var path: String
-  var form: Form
+  package var path: String
+  package var form: Form
   /// What the provider assumes where nothing is written.
-  var fallback: JSONValue?
+  package var fallback: JSONValue?
   /// Written even where it says no more than the provider's own default.
-  var always = false
+  package var always = false
   /// What kind of thing the value names.
-  var names: ResourceKind?
+  package var names: ResourceKind?
   /// The flag that is true exactly where something is written.
-  var switched: String?
+  package var switched: String?
 
-  static func value(
+  package static func value(
     _ name: String, _ path: String, or fallback: JSONValue? = nil, always: Bool = false,
     names: ResourceKind? = nil
   ) -> TerraformArgument {
     TerraformArgument(
       name: name, path: path, form: .scalar, fallback: fallback, always: always, names: names)
   }
-  static func numeral(_ name: String, _ path: String) -> TerraformArgument {
+  package static func numeral(_ name: String, _ path: String) -> TerraformArgument {
     TerraformArgument(name: name, path: path, form: .numeral)
   }
-  static func list(
+  package static func list(
     _ name: String, _ path: String = "", always: Bool = false, names: ResourceKind? = nil,
     member: String? = nil, switched: String? = nil
   ) -> TerraformArgument {
@@ -52,19 +52,19 @@ struct TerraformArgument: Sendable {
       name: name, path: path, form: .list(member: member), always: always, names: names,
       switched: switched)
   }
-  static func block(
+  package static func block(
     _ name: String, _ path: String, always: Bool = false, switched: String? = nil,
     _ inside: TerraformArgument...
   ) -> TerraformArgument {
     TerraformArgument(
       name: name, path: path, form: .block(inside), always: always, switched: switched)
   }
-  static func blocks(_ name: String, _ path: String, _ inside: [TerraformArgument])
+  package static func blocks(_ name: String, _ path: String, _ inside: [TerraformArgument])
     -> TerraformArgument
   {
     TerraformArgument(name: name, path: path, form: .blocks(inside))
   }
-  static func blocks(_ name: String, _ path: String, _ inside: TerraformArgument...)
+  package static func blocks(_ name: String, _ path: String, _ inside: TerraformArgument...)
     -> TerraformArgument
   {
     blocks(name, path, inside)
@@ -73,7 +73,7 @@ struct TerraformArgument: Sendable {
 
 extension JSONValue {
   /// The value at a path of members; the document itself for an empty one.
-  func at(_ path: String) -> JSONValue? {
+  package func at(_ path: String) -> JSONValue? {
     var here = self
     for name in path.split(separator: "/") {
       guard let next = here[String(name)] else { return nil }
@@ -82,7 +82,7 @@ extension JSONValue {
     return here
   }
   /// The same with a member set; for an empty path the members of an object are added.
-  func setting(_ value: JSONValue, at path: String) -> JSONValue {
+  package func setting(_ value: JSONValue, at path: String) -> JSONValue {
     var members = object ?? [:]
     let name = String(path.prefix { $0 != "/" })
     guard !name.isEmpty else {
@@ -94,9 +94,9 @@ extension JSONValue {
     return .object(members)
   }
   /// The items of a list, with `Items` around them or without.
-  var items: [JSONValue] { array ?? self["Items"]?.array ?? [] }
+  package var items: [JSONValue] { array ?? self["Items"]?.array ?? [] }
   /// Whether it says nothing: empty, false or made of such alone.
-  var isBlank: Bool {
+  package var isBlank: Bool {
     switch self {
     case .null, .bool(false), .string(""): true
     case .array(let items): items.isEmpty

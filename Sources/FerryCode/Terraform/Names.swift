@@ -1,8 +1,9 @@
 import FerryCore
 
 /// Names that a person can read, each given once in its scope.
-struct UniqueNames {
+package struct UniqueNames {
   private var taken: [String: Set<String>] = [:]
+  package init() {}
 
   /// - Source: Terraform's reserved names of variables; a resource may have any.
   private static let reserved: Set = [
@@ -10,10 +11,12 @@ struct UniqueNames {
   ]
 
   /// Keeps a name from being given.
-  mutating func take(_ name: String, in scope: String) { taken[scope, default: []].insert(name) }
+  package mutating func take(_ name: String, in scope: String) {
+    taken[scope, default: []].insert(name)
+  }
 
   /// A name made from a text: letters, digits and underscores, at most 60.
-  mutating func name(from text: String, in scope: String, or empty: String) -> String {
+  package mutating func name(from text: String, in scope: String, or empty: String) -> String {
     var words: [String] = [""]
     var isInWord = false
     for scalar in text.unicodeScalars {

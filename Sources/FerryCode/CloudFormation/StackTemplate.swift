@@ -1,13 +1,20 @@
 import FerryCore
 import Yams
 
-/// A template of CloudFormation, JSON or YAML, in the JSON form: `!Ref X` is `{"Ref": "X"}`.
-struct StackTemplate: Equatable, Sendable {
-  var body: JSONValue
+/// What `handover emit` writes beside a template, and is looked for there.
+package enum StackFiles {
+  package static let template = "template.json"
+  package static let imports = "resources-to-import.json"
+  package static let parameters = "parameters.secret.json"
+}
 
-  init(_ body: JSONValue) { self.body = body }
+/// A template of CloudFormation, JSON or YAML, in the JSON form: `!Ref X` is `{"Ref": "X"}`.
+package struct StackTemplate: Equatable, Sendable {
+  package var body: JSONValue
+
+  package init(_ body: JSONValue) { self.body = body }
   /// - Throws: `.badInput` (64) `bad-template` for what is neither.
-  init(_ text: String, named name: String) throws(FerryError) {
+  package init(_ text: String, named name: String) throws(FerryError) {
     func refuse(_ why: String) -> FerryError {
       .badInput(
         "bad-template", what: "could not read the template \(name)", why: why,
@@ -30,8 +37,8 @@ struct StackTemplate: Equatable, Sendable {
     guard body["Resources"]?.object?.isEmpty == false else { throw refuse("it has no Resources") }
   }
 
-  var resources: [String: JSONValue] { body["Resources"]?.object ?? [:] }
-  var parameters: [String] { (body["Parameters"]?.object ?? [:]).keys.sorted() }
+  package var resources: [String: JSONValue] { body["Resources"]?.object ?? [:] }
+  package var parameters: [String] { (body["Parameters"]?.object ?? [:]).keys.sorted() }
 
   private static func value(_ node: Node, depth: Int) throws -> JSONValue {
     guard depth < 100 else {

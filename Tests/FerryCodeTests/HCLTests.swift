@@ -2,7 +2,7 @@ import FerryCore
 import FerryTestSupport
 import Testing
 
-@testable import Handover
+@testable import FerryCode
 
 struct HCLTests {
   @Test(
