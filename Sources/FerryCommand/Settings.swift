@@ -38,6 +38,7 @@ public struct Settings: Sendable {
   public var idleAfterSeconds = 30 * 86_400
   /// How long a moved distribution must have had no request before it is disabled.
   public var keepSourceSeconds = 86_400
+  package var promotion = PromotionTerms()
   package var sweep = SweepRules()
   package var organization: OrganizationScope?
   package var notify: NotifySettings?
@@ -185,6 +186,7 @@ struct SettingsReader {
     if let seconds = span(root["polling"]?["deployed"]) { out.deployedPollSeconds = seconds }
     if let seconds = span(root["migrate"]?["keepSource"]) { out.keepSourceSeconds = Int(seconds) }
     if let seconds = span(root["orphans"]?["idleAfter"]) { out.idleAfterSeconds = Int(seconds) }
+    if let promote = root["promote"] { out.promotion = try promotion(promote) }
     if let sweep = root["sweep"] {
       out.sweep = try self.sweep(sweep)
       out.organization = try organization(sweep["organization"], accounts: out.accounts)
@@ -193,6 +195,30 @@ struct SettingsReader {
     if let rehearsal = root["rehearsal"], !["advised", "required"].contains(rehearsal.string ?? "")
     {
       throw refuse("rehearsal is \"advised\" or \"required\"", at: rehearsal)
+    }
+    return out
+  }
+
+  private func promotion(_ node: Node) throws(FerryError) -> PromotionTerms {
+    var out = PromotionTerms()
+    if let seconds = span(node["window"]) {
+      // CloudWatch keeps points of one minute for 15 days.
+      guard (60...86_400).contains(seconds) else {
+        throw refuse("promote.window is 1m to 1d", at: node["window"] ?? node)
+      }
+      out.windowSeconds = Int(seconds)
+    }
+    if let it = node["minRequests"] {
+      guard let number = it.int, number > 0 else {
+        throw refuse("promote.minRequests is a whole number above 0", at: it)
+      }
+      out.minRequests = number
+    }
+    if let it = node["maxErrorRateIncrease"] {
+      guard let number = it.float, (0...100).contains(number) else {
+        throw refuse("promote.maxErrorRateIncrease is 0 to 100, in percentage points", at: it)
+      }
+      out.maxErrorRateIncrease = number
     }
     return out
   }

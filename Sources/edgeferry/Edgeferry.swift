@@ -7,6 +7,7 @@ import Lab
 import Migration
 import Operations
 import Orphans
+import Promotion
 import Sweeps
 
 /// The whole command line. A capability is registered by one line here.
@@ -17,6 +18,7 @@ struct Edgeferry: RootCommand {
     MigrateCommand.self,
     CutoverCommand.self,
     HandoverCommand.self,
+    PromoteCommand.self,
     SweepCommand.self,
     DoctorCommand.self,
     PermissionsCommand.self,
