@@ -18,7 +18,8 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 /// Every capability: a folder under Sources/Capabilities, a subcommand, a page under docs/commands.
 let capabilities = [
-  "Inventories", "Orphans", "Migration", "Cutover", "Handover", "Sweeps", "Rehearsal", "Operations",
+  "Inventories", "Orphans", "Migration", "Cutover", "Handover", "Promotion", "Sweeps", "Rehearsal",
+  "Operations",
   "Lab",
 ]
 
@@ -44,12 +45,14 @@ let modules: [Module] = [
   Module(
     name: "FerryRun", uses: ["FerryCore", "FerryCloudFront", grdb], testsUse: ["FerryModel"]),
   Module(name: "FerryReport", uses: ["FerryCore"]),
+  // Code of Terraform and CloudFormation beside what is live.
+  Module(name: "FerryCode", uses: ["FerryCore", "FerryCloudFront", "FerryReport", yams]),
   // What every command shares: options, settings, sessions, output.
   Module(
     name: "FerryCommand",
     uses: [
-      "FerryCore", "FerryCloudFront", "FerryAWS", "FerryHTTP", "FerryDNS", "FerryZones", "FerryRun",
-      "FerryReport", argumentParser, yams, logging,
+      "FerryCore", "FerryCloudFront", "FerryCode", "FerryAWS", "FerryHTTP", "FerryDNS",
+      "FerryZones", "FerryRun", "FerryReport", argumentParser, yams, logging,
     ]),
 ]
 
@@ -88,7 +91,8 @@ let package = Package(
         .target(
           name: name,
           dependencies: [
-            "FerryCore", "FerryCloudFront", "FerryCommand", "FerryHTTP", "FerryDNS", "FerryZones",
+            "FerryCore", "FerryCloudFront", "FerryCode", "FerryCommand", "FerryHTTP", "FerryDNS",
+            "FerryZones",
             "FerryModel", "FerryReport", "FerryRun", "COpenSSL", argumentParser, yams,
           ], path: "Sources/Capabilities/\(name)", swiftSettings: strict),
         .testTarget(

@@ -114,6 +114,21 @@ public struct CloudFrontClient: Sendable {
         ]))
   }
 
+  /// Copies the staging distribution's config over the primary's and disables the policy between them.
+  /// - Parameter ifMatch: the newest ETags of both, `PRIMARY, STAGING`.
+  /// - Returns: the primary.
+  /// - Source: API reference of UpdateDistributionWithStagingConfig.
+  public func promote(_ id: String, staging: String, ifMatch: String)
+    async throws(FerryError) -> Distribution
+  {
+    let operation = "UpdateDistributionWithStagingConfig"
+    let answer = try await call(
+      operation, method: "PUT", path: "/distribution/\(percentEncoded(id))/promote-staging-config",
+      query: [.init("StagingDistributionId", staging)],
+      headers: ["if-match": ifMatch])
+    return try Self.distribution(answer, operation: operation)
+  }
+
   /// One that holds an alias which is the name asked for, or over or under it; ids of others are partly masked.
   public struct ConflictingAlias: Equatable, Sendable {
     public var alias: String

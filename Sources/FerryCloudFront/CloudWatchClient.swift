@@ -27,23 +27,68 @@ public struct CloudWatchClient: Sendable {
   public func requests(
     of ids: [String], from start: Date, to end: Date, periodSeconds: Int = 60
   ) async throws(FerryError) -> [String: [Count]] {
+    let found = try await series(
+      [Metric(name: "Requests", statistic: "Sum")], of: ids, from: start, to: end,
+      periodSeconds: periodSeconds)
+    return found.mapValues { $0.first ?? [] }
+  }
+
+  /// Requests and 5xx answers of each distribution, from minutes of which both are known.
+  ///
+  /// A rate is of one minute's requests, so errors are added up minute by minute: a mean of rates would count a quiet
+  /// minute as much as a busy one.
+  /// - Parameter ids: at most 100 are asked about.
+  /// - Returns: no entry for a distribution without such a minute.
+  /// - Source: the page named above: 5xxErrorRate is "the percentage of all viewer requests for which the response's
+  ///   HTTP status code is 5xx".
+  public func errorCounts(of ids: [String], from start: Date, to end: Date)
+    async throws(FerryError) -> [String: RequestCount]
+  {
+    let found = try await series(
+      [
+        Metric(name: "Requests", statistic: "Sum"),
+        Metric(name: "5xxErrorRate", statistic: "Average"),
+      ], of: ids, from: start, to: end, periodSeconds: 60)
+    var out: [String: RequestCount] = [:]
+    for (id, both) in found where both.count == 2 {
+      let percent = Dictionary(
+        both[1].map { ($0.at, $0.requests) }, uniquingKeysWith: { first, _ in first })
+      // Metrics count by whole minutes: one that began before the start holds requests of before.
+      for minute in both[0] where minute.at >= start {
+        guard let rate = percent[minute.at] else { continue }
+        out[id, default: RequestCount()].requests += minute.requests
+        out[id, default: RequestCount()].errors += minute.requests * rate / 100
+      }
+    }
+    return out
+  }
+
+  private struct Metric {
+    var name: String
+    var statistic: String
+  }
+  /// By id, one series for each metric, in their order.
+  private func series(
+    _ metrics: [Metric], of ids: [String], from start: Date, to end: Date, periodSeconds: Int
+  ) async throws(FerryError) -> [String: [[Count]]] {
     var form = ["StartTime": Timestamp.text(start), "EndTime": Timestamp.text(end)]
     form["ScanBy"] = "TimestampAscending"
-    let ids = ids.prefix(100)
-    for (index, id) in ids.enumerated() {
+    let ids = Array(ids.prefix(100))
+    let asked = ids.flatMap { id in metrics.map { (id: id, metric: $0) } }
+    for (index, it) in asked.enumerated() {
       let query = "MetricDataQueries.member.\(index + 1)"
       form["\(query).Id"] = "q\(index)"
-      form["\(query).MetricStat.Stat"] = "Sum"
+      form["\(query).MetricStat.Stat"] = it.metric.statistic
       form["\(query).MetricStat.Period"] = "\(max(60, periodSeconds))"
       let metric = "\(query).MetricStat.Metric"
       form["\(metric).Namespace"] = "AWS/CloudFront"
-      form["\(metric).MetricName"] = "Requests"
+      form["\(metric).MetricName"] = it.metric.name
       form["\(metric).Dimensions.member.1.Name"] = "DistributionId"
-      form["\(metric).Dimensions.member.1.Value"] = id
+      form["\(metric).Dimensions.member.1.Value"] = it.id
       form["\(metric).Dimensions.member.2.Name"] = "Region"
       form["\(metric).Dimensions.member.2.Value"] = "Global"
     }
-    var out = Dictionary(ids.map { ($0, [Count]()) }, uniquingKeysWith: { first, _ in first })
+    var out = [[Count]](repeating: [], count: asked.count)
     var token: String?
     repeat {
       form["NextToken"] = token
@@ -52,7 +97,7 @@ public struct CloudWatchClient: Sendable {
       let result = root.first("GetMetricDataResult")
       for series in result?.first("MetricDataResults")?.all("member") ?? [] {
         let index = Int(series.text(at: "Id")?.dropFirst() ?? "") ?? -1
-        guard ids.indices.contains(index) else { continue }
+        guard asked.indices.contains(index) else { continue }
         let times = series.first("Timestamps")?.all("member").map(\.text) ?? []
         let values = series.first("Values")?.all("member").map(\.text) ?? []
         guard times.count == values.count else {
@@ -63,7 +108,7 @@ public struct CloudWatchClient: Sendable {
           else {
             throw CloudFrontClient.unreadable("GetMetricData", "a value or a time is none")
           }
-          out[ids[index], default: []].append(Count(at: at, requests: requests))
+          out[index].append(Count(at: at, requests: requests))
         }
       }
       let next = result?.text(at: "NextToken").flatMap { $0.isEmpty ? nil : $0 }
@@ -73,7 +118,12 @@ public struct CloudWatchClient: Sendable {
       }
       token = next
     } while token != nil
-    return out.mapValues { $0.sorted { $0.at < $1.at } }
+    var byID: [String: [[Count]]] = [:]
+    for (index, id) in ids.enumerated() {
+      let from = index * metrics.count
+      byID[id] = out[from..<(from + metrics.count)].map { $0.sorted { $0.at < $1.at } }
+    }
+    return byID
   }
 }
 

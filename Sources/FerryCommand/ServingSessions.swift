@@ -8,9 +8,13 @@ extension Context {
   /// Connects to `edge.port` with `edge.caFile`, which EDGEFERRY_EDGE_PORT and EDGEFERRY_EDGE_CA override; names
   /// resolve by the settings' resolvers, or else by the system.
   ///
+  /// - Parameter headers: sent with each request, besides its own.
   /// - Throws: `bad-edge-port` or `bad-ca` (64).
-  public func servingProbe() throws(FerryError) -> EdgeProbe {
+  public func servingProbe(headers: [(name: String, value: String)] = []) throws(FerryError)
+    -> EdgeProbe
+  {
     var options = EdgeProbe.Options(caFile: edgeCAFile, port: settings.edgePort)
+    options.headers = headers
     if let text = environment["EDGEFERRY_EDGE_PORT"], !text.isEmpty {
       guard let port = UInt16(text), port > 0 else {
         throw .badInput(

@@ -40,6 +40,7 @@ public struct Settings: Sendable {
   public var keepSourceSeconds = 86_400
   /// Whether a plan that was never rehearsed may not be applied.
   public var requiresRehearsal = false
+  package var promotion = PromotionTerms()
   package var sweep = SweepRules()
   package var organization: OrganizationScope?
   package var notify: NotifySettings?
@@ -187,6 +188,7 @@ struct SettingsReader {
     if let seconds = span(root["polling"]?["deployed"]) { out.deployedPollSeconds = seconds }
     if let seconds = span(root["migrate"]?["keepSource"]) { out.keepSourceSeconds = Int(seconds) }
     if let seconds = span(root["orphans"]?["idleAfter"]) { out.idleAfterSeconds = Int(seconds) }
+    if let promote = root["promote"] { out.promotion = try promotion(promote) }
     if let sweep = root["sweep"] {
       out.sweep = try self.sweep(sweep)
       out.organization = try organization(sweep["organization"], accounts: out.accounts)
@@ -197,6 +199,30 @@ struct SettingsReader {
         throw refuse("rehearsal is \"advised\" or \"required\"", at: rehearsal)
       }
       out.requiresRehearsal = rehearsal.string == "required"
+    }
+    return out
+  }
+
+  private func promotion(_ node: Node) throws(FerryError) -> PromotionTerms {
+    var out = PromotionTerms()
+    if let seconds = span(node["window"]) {
+      // CloudWatch keeps points of one minute for 15 days.
+      guard (60...86_400).contains(seconds) else {
+        throw refuse("promote.window is 1m to 1d", at: node["window"] ?? node)
+      }
+      out.windowSeconds = Int(seconds)
+    }
+    if let it = node["minRequests"] {
+      guard let number = it.int, number > 0 else {
+        throw refuse("promote.minRequests is a whole number above 0", at: it)
+      }
+      out.minRequests = number
+    }
+    if let it = node["maxErrorRateIncrease"] {
+      guard let number = it.float, (0...100).contains(number) else {
+        throw refuse("promote.maxErrorRateIncrease is 0 to 100, in percentage points", at: it)
+      }
+      out.maxErrorRateIncrease = number
     }
     return out
   }

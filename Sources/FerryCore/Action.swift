@@ -30,6 +30,11 @@ public enum Action: Equatable, Sendable {
   /// `cloudfront.moveAlias`: takes an alias from one distribution to another in one call
   /// (UpdateDomainAssociation).
   case moveAlias(alias: String, from: String, to: String)
+  /// `cloudfront.promote`: the primary takes its staging distribution's config but for what it keeps
+  /// (`Promote.kept`), and the policy between them is disabled; one call.
+  case promote(distribution: String, staging: String)
+  /// `cloudfront.restoreConfig`: those elements of a distribution's config as in a saved image, and no other.
+  case restoreConfig(distribution: String, image: String, members: [String])
   /// `s3.putBucketPolicy`, `kms.putKeyPolicy`: statements added and removed, all others kept.
   case editStatements(PolicyStatements)
   /// `external`: a command of another tool, or a person's act; the step's checks say whether it was done.
@@ -51,6 +56,8 @@ public enum Action: Equatable, Sendable {
     case .create: "cloudfront.create"
     case .delete: "cloudfront.delete"
     case .moveAlias: "cloudfront.moveAlias"
+    case .promote: "cloudfront.promote"
+    case .restoreConfig: "cloudfront.restoreConfig"
     case .editStatements(let edit): edit.service.type
     case .external: "external"
     case .observe: "observe"
@@ -74,8 +81,8 @@ public enum Action: Equatable, Sendable {
     case .setEnabled(_, let from, let to):
       [ConfigEdit(path: "Enabled", from: "\(from)", to: "\(to)")]
     case .create(let draft): draft.set
-    case .deleteDistribution, .deletePolicy, .replace, .batch, .delete, .moveAlias, .editStatements,
-      .external, .observe:
+    case .deleteDistribution, .deletePolicy, .replace, .batch, .delete, .moveAlias, .promote,
+      .restoreConfig, .editStatements, .external, .observe:
       []
     }
   }
@@ -86,6 +93,7 @@ extension Action: Codable {
     case type, distribution, policy, set, from, to, image, callerReference, tags
     case zone, changes
     case kind, id, alias
+    case staging, members
   }
   public init(from decoder: any Decoder) throws {
     let box = try decoder.container(keyedBy: Key.self)
@@ -134,6 +142,15 @@ extension Action: Codable {
         alias: try box.decode(String.self, forKey: .alias),
         from: try box.decode(String.self, forKey: .from),
         to: try box.decode(String.self, forKey: .to))
+    case "cloudfront.promote":
+      self = .promote(
+        distribution: try box.decode(String.self, forKey: .distribution),
+        staging: try box.decode(String.self, forKey: .staging))
+    case "cloudfront.restoreConfig":
+      self = .restoreConfig(
+        distribution: try box.decode(String.self, forKey: .distribution),
+        image: try box.decode(String.self, forKey: .image),
+        members: try box.decode([String].self, forKey: .members))
     case "s3.putBucketPolicy", "kms.putKeyPolicy":
       self = .editStatements(try PolicyStatements(from: decoder))
     case "external": self = .external(try External(from: decoder))
@@ -183,6 +200,13 @@ extension Action: Codable {
       try box.encode(alias, forKey: .alias)
       try box.encode(from, forKey: .from)
       try box.encode(to, forKey: .to)
+    case .promote(let distribution, let staging):
+      try box.encode(distribution, forKey: .distribution)
+      try box.encode(staging, forKey: .staging)
+    case .restoreConfig(let distribution, let image, let members):
+      try box.encode(distribution, forKey: .distribution)
+      try box.encode(image, forKey: .image)
+      try box.encode(members, forKey: .members)
     case .editStatements(let edit): try edit.encode(to: encoder)
     case .external(let it): try it.encode(to: encoder)
     case .observe: break

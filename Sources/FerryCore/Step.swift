@@ -8,12 +8,22 @@ public struct Step: Codable, Equatable, Sendable {
     public var etag: String?
     /// `XElement.configDigest` of the config planned against; nil when nothing can be known yet.
     public var configDigest: String?
+    /// The staging distribution of a promote, likewise; nil for any other step.
+    public var staging: Version?
     /// The RRsets as observed, for a change of DNS; the action's own `from` is what is compared.
     public var records: [RecordState]?
     public init(etag: String? = nil, configDigest: String? = nil, records: [RecordState]? = nil) {
       self.etag = etag
       self.configDigest = configDigest
       self.records = records
+    }
+    public struct Version: Codable, Equatable, Sendable {
+      public var etag: String?
+      public var configDigest: String?
+      public init(etag: String? = nil, configDigest: String? = nil) {
+        self.etag = etag
+        self.configDigest = configDigest
+      }
     }
   }
   public struct Wait: Codable, Equatable, Sendable {
@@ -54,6 +64,9 @@ public struct Step: Codable, Equatable, Sendable {
       case stackReleased = "cloudformation.released"
       /// CloudWatch counted no request at the distribution for `quietSeconds`.
       case idle = "cloudwatch.idle"
+      /// CloudWatch's 5xx rates of `distribution` over `windowSeconds` are within `maxErrorRateIncrease` points of
+      /// those of `against`, with `minRequests` at least at both.
+      case errorRate = "cloudwatch.errorRate"
       /// Every authoritative server of `zone` answers `records`, in as many agreeing rounds as asked for.
       case authoritative = "dns.authoritative"
       /// No resolver of the settings still has one of `records`: what they must not answer any more.
@@ -85,6 +98,11 @@ public struct Step: Codable, Equatable, Sendable {
     public var marker: String?
     /// `cloudwatch.idle`: for how long there was no request.
     public var quietSeconds: Int?
+    /// `cloudwatch.errorRate`: the primary, how far back is looked, and the terms.
+    public var against: String?
+    public var windowSeconds: Int?
+    public var minRequests: Int?
+    public var maxErrorRateIncrease: Double?
     /// `cloudfront.unchanged`: LastModifiedTime as planned, as CloudFront writes it.
     public var modified: String?
     /// CloudFormation: a stack by its name or id, and where it is.

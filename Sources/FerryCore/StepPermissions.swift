@@ -42,7 +42,10 @@ extension Step {
     for check in checks {
       switch check.type {
       case .deployed, .alias: out.insert("cloudfront:GetDistribution")
+      case .config where check.distribution != nil: out.insert("cloudfront:GetDistribution")
+      case .config: out.insert("cloudfront:GetContinuousDeploymentPolicy")
       case .idle: out.insert("cloudwatch:GetMetricData")
+      case .errorRate: out.formUnion(["cloudfront:GetDistribution", "cloudwatch:GetMetricData"])
       default: break
       }
     }
@@ -67,6 +70,11 @@ extension Step {
       "DeleteContinuousDeploymentPolicy", "GetContinuousDeploymentPolicy",
     ],
     "cloudfront.moveAlias": ["GetDistribution", "UpdateDistribution", "UpdateDomainAssociation"],
+    // The reference asks for the first and the last, AWS's own samples grant all three.
+    "cloudfront.promote": [
+      "GetDistribution", "UpdateDistribution", "UpdateDistributionWithStagingConfig",
+    ],
+    "cloudfront.restoreConfig": ["GetDistribution", "UpdateDistribution"],
   ]
 }
 

@@ -17,6 +17,8 @@ public struct EdgeProbe: ServingProbe {
     public var deadlineSeconds = 10.0
     /// At most this many addresses are asked.
     public var addressesMax = 32
+    /// Sent with each request, besides its own.
+    public var headers: [(name: String, value: String)] = []
     public init(caFile: String? = nil, port: UInt16 = 443) {
       self.caFile = caFile
       self.port = port
@@ -133,7 +135,7 @@ public struct EdgeProbe: ServingProbe {
       url: url,
       headers: [
         (name: "User-Agent", value: "edgeferry"), (name: "Cache-Control", value: "no-cache"),
-      ],
+      ] + options.headers,
       deadlineSeconds: options.deadlineSeconds)
     out.edge = connection
     return out

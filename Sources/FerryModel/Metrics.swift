@@ -3,31 +3,39 @@ import Foundation
 
 /// Viewer requests of one distribution, by the minute.
 public struct ViewerRequests: Equatable, Sendable {
+  struct Minute: Equatable, Sendable {
+    var requests = 0
+    /// Answered with 5xx.
+    var errors = 0
+  }
   public private(set) var total = 0
   /// By minutes since 1970; those of the last day.
-  private(set) var minutes: [Int: Int] = [:]
+  private(set) var minutes: [Int: Minute] = [:]
   private static let minutesKept = 1440
 
-  mutating func add(at now: Date) {
-    total += 1
+  mutating func add(_ count: Int, status: Int, at now: Date) {
+    total += count
     let minute = CloudFrontModel.minute(now)
     if minutes[minute] == nil, minutes.count >= Self.minutesKept {
       minutes = minutes.filter { $0.key > minute - Self.minutesKept }
     }
-    minutes[minute, default: 0] += 1
+    minutes[minute, default: Minute()].requests += count
+    if status >= 500 { minutes[minute, default: Minute()].errors += count }
   }
 }
 
-/// CloudWatch's two reads of one metric: AWS/CloudFront Requests, from what the edge served.
+/// CloudWatch's two reads of two metrics, AWS/CloudFront Requests and 5xxErrorRate, from what the edge served.
 extension CloudFrontModel {
   static let cloudWatchNamespace = "http://monitoring.amazonaws.com/doc/2010-08-01/"
 
   static func minute(_ date: Date) -> Int {
     Int((date.timeIntervalSince1970 / 60).rounded(.down))
   }
-  /// Notes that the edge served a request.
-  public mutating func countRequest(by distribution: String, now: Date) {
-    viewerRequests[distribution, default: ViewerRequests()].add(at: now)
+  /// Notes that the edge served a request, or so many alike.
+  public mutating func countRequest(
+    by distribution: String, status: Int = 200, times: Int = 1, now: Date
+  ) {
+    viewerRequests[distribution, default: ViewerRequests()].add(times, status: status, at: now)
   }
 
   /// Both operations of CloudWatch that the lab serves.
@@ -75,7 +83,7 @@ extension CloudFrontModel {
             XElement("Id", text: id), XElement("Label", text: form["\(metric).MetricName"] ?? ""),
             XElement(
               "Timestamps", ordered.map { XElement("member", text: Self.timestamp($0.at)) }),
-            XElement("Values", ordered.map { XElement("member", text: "\(Double($0.sum))") }),
+            XElement("Values", ordered.map { XElement("member", text: "\($0.value)") }),
             XElement("StatusCode", text: "Complete"),
           ]))
     }
@@ -96,7 +104,8 @@ extension CloudFrontModel {
         "member",
         [
           XElement("Timestamp", text: Self.timestamp($0.at)),
-          XElement("Sum", text: "\(Double($0.sum))"), XElement("Unit", text: "None"),
+          XElement(form["Statistics.member.1"] ?? "Sum", text: "\($0.value)"),
+          XElement("Unit", text: form["MetricName"] == "5xxErrorRate" ? "Percent" : "None"),
         ])
     }
     return [
@@ -104,17 +113,23 @@ extension CloudFrontModel {
     ]
   }
 
-  /// Sums by period, ascending; a period without a request is left out, as CloudWatch does.
+  /// The metrics that are served, and the statistic that says something of each.
+  /// - Source: CloudFront Developer Guide, "Viewing CloudFront and edge function metrics".
+  private static let statistics = ["Requests": "Sum", "5xxErrorRate": "Average"]
+
+  /// By period, ascending; a period without a request is left out, as CloudWatch does. CloudWatch's average of a longer
+  /// period is that of its minutes.
   private func counts(
     _ form: [String: String], at place: String?, period: String?, statistic: String?,
     from start: Date, to end: Date, _ call: Call
-  ) throws(Refusal) -> [(at: Date, sum: Int)] {
+  ) throws(Refusal) -> [(at: Date, value: Double)] {
     func given(_ key: String) -> String? { form[place.map { "\($0).\(key)" } ?? key] }
     guard let seconds = period.flatMap({ Int($0) }), seconds >= 60, seconds % 60 == 0,
       seconds <= 86_400
     else { throw Self.invalid("The value for parameter Period must be a multiple of 60.") }
-    guard statistic == "Sum" else {
-      throw Self.invalid("The lab serves the statistic Sum alone.")
+    let name = given("MetricName") ?? ""
+    guard statistic == Self.statistics[name] ?? "Sum" else {
+      throw Self.invalid("The lab serves the Sum of Requests and the Average of 5xxErrorRate.")
     }
     var dimensions: [String: String] = [:]
     for index in 1...30 {
@@ -123,18 +138,25 @@ extension CloudFrontModel {
     }
     // What AWS does not have is no error: it has no data.
     guard call.request.region ?? "us-east-1" == "us-east-1", given("Namespace") == "AWS/CloudFront",
-      given("MetricName") == "Requests", dimensions["Region"] == "Global", dimensions.count == 2,
+      Self.statistics[name] != nil, dimensions["Region"] == "Global", dimensions.count == 2,
       let id = dimensions["DistributionId"],
       accounts[call.account]?.distributions[id] != nil, let seen = viewerRequests[id]
     else { return [] }
-    var sums: [Int: Int] = [:]
+    var values: [Int: [Double]] = [:]
     for (minute, count) in seen.minutes {
       let at = minute * 60 / seconds * seconds
       let date = Date(timeIntervalSince1970: Double(at))
-      if date + Double(seconds) > start, date < end { sums[at, default: 0] += count }
+      guard date + Double(seconds) > start, date < end else { continue }
+      values[at, default: []].append(
+        name == "Requests"
+          ? Double(count.requests) : 100 * Double(count.errors) / Double(count.requests))
     }
-    return sums.sorted { $0.key < $1.key }.map {
-      (Date(timeIntervalSince1970: Double($0.key)), $0.value)
+    return values.sorted { $0.key < $1.key }.map { at, values in
+      let sum = values.reduce(0, +)
+      return (
+        Date(timeIntervalSince1970: Double(at)),
+        name == "Requests" ? sum : sum / Double(values.count)
+      )
     }
   }
 }

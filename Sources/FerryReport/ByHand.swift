@@ -43,6 +43,14 @@ struct ByHand {
         out.append(
           "aws cloudwatch get-metric-statistics --region us-east-1 --namespace AWS/CloudFront --metric-name Requests --statistics Sum --period 3600 --dimensions Name=DistributionId,Value=\(Self.known(check.distribution ?? "")) Name=Region,Value=Global --start-time START --end-time NOW"
         )
+      case .errorRate:
+        for id in [check.distribution, check.against].compactMap({ $0 }) {
+          for (metric, statistic) in [("Requests", "Sum"), ("5xxErrorRate", "Average")] {
+            out.append(
+              "aws cloudwatch get-metric-statistics --region us-east-1 --namespace AWS/CloudFront --metric-name \(metric) --statistics \(statistic) --period 60 --dimensions Name=DistributionId,Value=\(Self.known(id)) Name=Region,Value=Global --start-time START --end-time NOW"
+            )
+          }
+        }
       case .unchanged:
         let id = Self.known(check.distribution ?? check.policy ?? "")
         out.append(

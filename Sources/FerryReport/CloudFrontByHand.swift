@@ -70,6 +70,18 @@ extension ByHand {
         "aws cloudfront get-distribution --id \(known(to)) --query ETag",
         "aws cloudfront update-domain-association --domain \(shellWord(alias)) --target-resource DistributionId=\(known(to)) --if-match ETAG",
       ] + deployed
+    case .promote(let id, let staging):
+      return [id, staging].map {
+        "aws cloudfront get-distribution --id \(known($0)) --query '[ETag,Distribution.Status]'"
+      } + [
+        "aws cloudfront get-distribution-config --id \(known(id)) > before.json   # the way back",
+        "aws cloudfront update-distribution-with-staging-config --id \(known(id)) --staging-distribution-id \(known(staging)) --if-match 'ETAG, STAGING-ETAG'",
+      ] + deployed
+    case .restoreConfig(let id, let image, let members):
+      return get("get-distribution-config", id, "DistributionConfig") + [
+        "# in config.json take \(members.map { safe($0) }.joined(separator: ", ")) from the saved image \(safe(image)), see edgeferry state show",
+        "aws cloudfront update-distribution --id \(known(id)) --if-match ETAG --distribution-config file://config.json",
+      ] + deployed
     case .editStatements(let edit): return statements(edit)
     case .external(let it): return it.commands.map { safe($0) }
     case .replace, .batch, .observe: return []

@@ -85,6 +85,9 @@ public enum PlanText {
     case .alias: return "read back: \(resource) holds the alias \(value(check.value))"
     case .idle:
       return "CloudWatch counts no request at \(resource) for \(span(check.quietSeconds ?? 0))"
+    case .errorRate:
+      return
+        "CloudWatch's 5xx rate of \(resource) is at most \(ErrorRateGate.points(check.maxErrorRateIncrease ?? 0)) points above that of \(plain(check.against ?? "")), over \(span(check.windowSeconds ?? 0)) with \(check.minRequests ?? 0) requests at least at each"
     case .recursive: return "no resolver still has \(some(check.records ?? []))"
     case .serving:
       return
@@ -110,6 +113,9 @@ public enum PlanText {
     case .delete(let kind, let id): "delete \(safe(kind.rawValue)) \(plain(id))"
     case .moveAlias(let alias, let from, let to):
       "move \(safe(alias)) from \(plain(from)) back to \(plain(to))"
+    case .promote(let id, let staging): "promote \(plain(staging)) to \(plain(id))"
+    case .restoreConfig(let id, _, let members):
+      "\(members.map { safe($0) }.joined(separator: ", ")) of \(plain(id)) back as before"
     case .editStatements(let edit):
       "the policy of \(plain(edit.resource)) without what was added and with what was removed"
     case .external(let it): safe(it.says)

@@ -373,7 +373,7 @@ extension Runner {
     return Look(
       holds: !seen.isEmpty && wrong.isEmpty,
       what: "\(url)\(at.map { " at \($0)" } ?? "") to be served",
-      lastSeen: text.joined(separator: "; "))
+      lastSeen: text.joined(separator: "; "), isBad: seen.isEmpty || !wrong.isEmpty)
   }
   private static func complaint(
     _ look: ServingLook, _ check: Step.Check, value: String?, now: Date

@@ -8,6 +8,8 @@ extension Runner {
     var holds: Bool
     var what: String
     var lastSeen: String
+    /// What was looked for is proven not to be so: waiting on will not help.
+    var isBad = false
   }
   func look(_ check: Step.Check, step: Step, since: Date) async throws(Stop) -> Look {
     try await keepLease()
@@ -16,6 +18,7 @@ extension Runner {
     case .serving, .health: return try await lookAtEdge(check, step: step)
     case .authoritative: preconditionFailure("authoritative servers are looked at in rounds")
     case .idle: return try await lookAtRequests(check, step: step)
+    case .errorRate: return try await lookAtErrorRates(check, step: step)
     case .stackHolds, .stackReleased: return try await lookAtStack(check, step: step)
     case .deployed, .config, .absent, .alias, .unchanged: break
     }
@@ -63,7 +66,8 @@ extension Runner {
       return Look(
         holds: held.contains(alias), what: describe(check, id),
         lastSeen: held.isEmpty ? "no alias" : held.prefix(8).joined(separator: ", "))
-    case .authoritative, .recursive, .serving, .health, .idle, .absent, .stackHolds, .stackReleased:
+    case .authoritative, .recursive, .serving, .health, .idle, .errorRate, .absent, .stackHolds,
+      .stackReleased:
       return Look(holds: false, what: describe(check, id), lastSeen: "still there")
     case .config:
       let value = config?.value(at: check.path ?? "") ?? ""
@@ -103,7 +107,7 @@ extension Runner {
       "\(id) to be as it was: \(check.value ?? "")\(check.modified.map { ", last modified \($0)" } ?? "")"
     case .stackHolds: "stack \(check.stack ?? "") to hold \(id)"
     case .stackReleased: "stack \(check.stack ?? "") to hold \(id) no more"
-    case .authoritative, .recursive, .serving, .health, .idle: check.type.rawValue
+    case .authoritative, .recursive, .serving, .health, .idle, .errorRate: check.type.rawValue
     }
   }
   private func lookAtStack(_ check: Step.Check, step: Step) async throws(Stop) -> Look {

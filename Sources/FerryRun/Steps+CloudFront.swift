@@ -44,20 +44,21 @@ extension Runner {
     if lags(behind: target.id, shows: config.configDigest) {
       return try await readAgain(step, "\(target.id) does not show this run's last write yet")
     }
-    try await unmoved(step, target.id, config)
-    if let (id, before, error) = refused, id == step.id {
-      refused = nil
-      // A 412 is not always a stale version: with an unmoved one the message says what it is, unless reads
-      // lag behind the write that moved it.
-      if etag == before {
-        guard mayLag else { throw failed(error, step) }
-        tell(.resolving(step: step, because: "the write that may have landed is not read back yet"))
-        try await sleep(Self.lagPauseSeconds)
-        refused = (id, before, error)
-        return try await read(step)
-      }
-    }
+    try await unmoved(step, target.id, config, planned: step.expects.configDigest)
+    if try await isToBeReadAgain(step, etag: etag) { return try await read(step) }
     return .ready(config: config, etag: etag)
+  }
+  /// A 412 is not always a stale version: with an unmoved one the message says what it is, unless reads lag behind
+  /// the write that moved it.
+  func isToBeReadAgain(_ step: Step, etag: String) async throws(Stop) -> Bool {
+    guard let (id, before, error) = refused, id == step.id else { return false }
+    refused = nil
+    guard etag == before else { return false }
+    guard mayLag else { throw failed(error, step) }
+    tell(.resolving(step: step, because: "the write that may have landed is not read back yet"))
+    try await sleep(Self.lagPauseSeconds)
+    refused = (id, before, error)
+    return true
   }
 
   private func gone(_ step: Step, _ id: String, isDelete: Bool) async throws(Stop) -> Reading {
@@ -89,9 +90,11 @@ extension Runner {
   }
 
   /// - Throws: stale, unless the config is what was planned against or what we ourselves read back last.
-  private func unmoved(_ step: Step, _ id: String, _ found: XElement) async throws(Stop) {
+  func unmoved(_ step: Step, _ id: String, _ found: XElement, planned: String?)
+    async throws(Stop)
+  {
     let digest = found.configDigest
-    guard let planned = step.expects.configDigest else {
+    guard let planned else {
       // Nothing could be known when planning of what the run itself made; what it read back last is known now.
       let isOurs = state.steps.values.contains { $0.outputs["id"] == id }
       guard isOurs, let last = state.lastReadBack[id], last != digest else { return }

@@ -39,6 +39,10 @@ extension Runner {
       return .goal(Effect(resource: edit.resource))
     case .moveAlias(let alias, let from, let to):
       return try await readAlias(step, alias, from: try resolve(from), to: try resolve(to))
+    case .promote(let id, let staging):
+      return try await readPromote(step, try resolve(id), staging: try resolve(staging))
+    case .restoreConfig(let id, let image, let members):
+      return try await readRestored(step, try resolve(id), image: image, members)
     default: return nil
     }
   }
@@ -184,6 +188,12 @@ extension Runner {
         try await client.moveAlias(alias, to: id, ifMatch: etag)
       }
       return Effect(resource: id)
+    case (.promote(let id, let staging), .ready(let config, let etag)):
+      return try await sendPromote(
+        step, try resolve(id), staging: try resolve(staging), config: config, etag: etag)
+    case (.restoreConfig(let id, let image, let members), .ready(let config, let etag)):
+      return try await sendRestored(
+        step, try resolve(id), image: image, members, config: config, etag: etag)
     default: return nil
     }
   }
@@ -291,7 +301,7 @@ extension Runner {
     -> Bool?
   {
     switch step.action {
-    case .create, .delete, .moveAlias, .editStatements:
+    case .create, .delete, .moveAlias, .promote, .restoreConfig, .editStatements:
       guard case .goal(let effect)? = try await readOther(step) else { return false }
       seen = effect.readBack
       return true

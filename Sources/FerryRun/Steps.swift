@@ -202,6 +202,7 @@ extension Runner {
       .distribution(try resolve(id))
     case .updatePolicy(let id, _), .deletePolicy(let id): .policy(try resolve(id))
     case .moveAlias(_, _, let to): .distribution(try resolve(to))
+    case .promote(let id, _), .restoreConfig(let id, _, _): .distribution(try resolve(id))
     case .createDistribution, .createPolicy, .replace, .batch, .create, .delete, .editStatements,
       .external, .observe:
       nil

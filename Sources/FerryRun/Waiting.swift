@@ -89,15 +89,15 @@ extension Runner {
     }
   }
 
-  private func untilHolds(_ check: Step.Check, step: Step, since: Date) async throws(Stop) {
+  func untilHolds(_ check: Step.Check, step: Step, since: Date) async throws(Stop) {
     let limit = since + Double(check.limitSeconds ?? 5400)
     var failures = 0
     while true {
       let seen = try await look(check, step: step, since: since)
       if seen.holds { return }
       let reason = "waiting for \(seen.what); last seen: \(seen.lastSeen)"
-      if check.type == .serving {
-        failures += 1
+      failures = seen.isBad ? failures + 1 : 0
+      if seen.isBad {
         guard failures < Self.failuresMax else { throw failedForGood(step, seen) }
         tell(.resolving(step: step, because: reason))
         try await sleep(options.authoritativePollSeconds)

@@ -104,6 +104,10 @@ extension HostileText {
         Step(
           id: "four", title: text, account: text, action: .deleteDistribution(distribution: text)),
         Step(id: "five", title: text, account: text, action: .deletePolicy(policy: text)),
+        Step(
+          id: "six", title: text, account: text,
+          action: .promote(distribution: text, staging: text),
+          inverse: .restoreConfig(distribution: text, image: text, members: [text])),
       ],
       schedule: .init(start: time, end: time, criticalPathSeconds: 60, exposureSeconds: 60),
       pointOfNoReturn: text, debts: [text],

@@ -7,6 +7,7 @@ import Lab
 import Migration
 import Operations
 import Orphans
+import Promotion
 import Rehearsal
 import Sweeps
 
@@ -18,6 +19,7 @@ struct Edgeferry: RootCommand {
     MigrateCommand.self,
     CutoverCommand.self,
     HandoverCommand.self,
+    PromoteCommand.self,
     SweepCommand.self,
     RehearseCommand.self,
     DoctorCommand.self,

@@ -13,7 +13,7 @@ import Testing
 struct CloudWatchTests {
   private let minute = Date(timeIntervalSince1970: 1_800_000_000)
 
-  @Test func `moto gives the same sums by minute as were put there`() async throws {
+  @Test func `moto gives the same numbers by minute as were put there`() async throws {
     // moto forgets what is older than two weeks, so the time is now's.
     let seconds = Int(Date().timeIntervalSince1970) / 60 * 60 - 600
     let start = Date(timeIntervalSince1970: Double(seconds))
@@ -37,6 +37,11 @@ struct CloudWatchTests {
         "E1": [.init(at: start, requests: 7), .init(at: start + 120, requests: 1)],
         "E2": [.init(at: start + 60, requests: 7)], "E3": [],
       ])
+    // Half of seven and all of one; E2 has no rate for its minute.
+    let errors = try await client.errorCounts(of: ["E1", "E2", "E3"], from: start, to: start + 300)
+    #expect(errors == ["E1": RequestCount(requests: 8, errors: 4.5)])
+    let later = try await client.errorCounts(of: ["E1"], from: start + 1, to: start + 300)
+    #expect(later == ["E1": RequestCount(requests: 1, errors: 1)], "a minute that began before")
   }
 
   private func lab() -> (SharedModel, CloudWatchClient) {

@@ -77,7 +77,7 @@ import Testing
       let places = [
         "plans/www-example-com.plan.json", "plans/www-example-com.rollback.plan.json",
       ]
-      let shipped = ["cutover-www", "remove-orphaned-policy"].flatMap {
+      let shipped = ["cutover-www", "remove-orphaned-policy", "blue-green"].flatMap {
         ["plans/\($0).plan.json", "plans/\($0).rollback.plan.json"]
       }
       let schema = try await ferry.run(

@@ -6,6 +6,7 @@ import FerryTestSupport
 import Foundation
 import Testing
 
+@testable import FerryCode
 @testable import Handover
 
 /// Emitted code under the real Terraform: imported without a change, watched, and let go of.

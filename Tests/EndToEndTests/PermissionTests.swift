@@ -70,6 +70,8 @@ struct PermissionEndToEndTests {
     try await prove(ferry, lab, ["inventory", "take"], ["--out", "j.json"])
     try await prove(ferry, lab, ["migrate", "export"], [primary, "--out", "e.json"])
     try await prove(ferry, lab, ["sweep", "run"], codes: [0, 4])
+    try await prove(ferry, lab, ["promote", "check"], [primary], codes: [0, 4])
+    try await prove(ferry, lab, ["promote", "plan"], [primary, "--name", "next"])
     try await prove(
       ferry, lab, ["cutover", "verify"],
       ["www.example.com", "--to", "d1.cloudfront.net", "--from", "d2.cloudfront.net"],
@@ -176,8 +178,9 @@ struct PermissionEndToEndTests {
     "inventory take", "inventory show", "inventory diff", "orphans discover", "orphans plan",
     "orphans detach", "orphans reattach", "migrate export", "migrate plan", "migrate verify",
     "cutover probe", "cutover plan", "cutover verify", "handover detect", "handover emit",
-    "handover check", "handover plan", "sweep run --apply", "sweep report",
-    "sweep history", "sweep keep", "sweep schedule", "show", "runbook", "export", "status", "hold",
+    "handover check", "handover plan", "promote check", "promote plan", "sweep run --apply",
+    "sweep report", "sweep history", "sweep keep", "sweep schedule", "show", "runbook", "export",
+    "status", "hold",
     "release", "approve", "state show", "state export", "state import", "state check", "doctor",
     "permissions", "plugins list", "lab serve", "lab env", "lab load",
   ]
@@ -195,6 +198,8 @@ struct PermissionEndToEndTests {
         .updatePolicy(policy: "P1", set: []), .deletePolicy(policy: "P1"),
         .replace(zone: zone, record), .batch(zone: zone, changes: [record]),
         .moveAlias(alias: "a.example.com", from: "E1", to: "E2"),
+        .promote(distribution: "E1", staging: "E2"),
+        .restoreConfig(distribution: "E1", image: "", members: []),
         .editStatements(PolicyStatements(.bucket, "b", region: "us-east-1")),
         .editStatements(PolicyStatements(.key, "k", region: "us-east-1")), .observe,
       ]

@@ -12,6 +12,8 @@ struct ProcessKillTests {
     "cloudfront.deleteDistribution": "DeleteDistribution",
     "cloudfront.createPolicy": "CreateContinuousDeploymentPolicy",
     "cloudfront.createDistribution": "CreateDistribution",
+    "cloudfront.promote": "UpdateDistributionWithStagingConfig",
+    "cloudfront.restoreConfig": "UpdateDistribution",
   ]
 
   /// What a plan's steps have to write, by operation; a rollback skips what an applied step rules out.

@@ -3,6 +3,7 @@ import FerryCore
 import FerryTestSupport
 import Testing
 
+@testable import FerryCode
 @testable import Handover
 
 /// A saved plan as `terraform show -json` writes it, of one resource.

@@ -4,6 +4,7 @@ import FerryTestSupport
 import Foundation
 import Testing
 
+@testable import FerryCode
 @testable import Handover
 
 /// Code for an account, and what of it came back.

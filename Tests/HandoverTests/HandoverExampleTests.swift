@@ -4,6 +4,7 @@ import FerryTestSupport
 import Foundation
 import Testing
 
+@testable import FerryCode
 @testable import Handover
 
 /// The example of an IaC switch that ships in plans/ and runbooks/, made anew and compared: a stack that owns a primary

@@ -2,6 +2,7 @@ import FerryCore
 import Foundation
 import Testing
 
+@testable import FerryCode
 @testable import Handover
 
 /// The steps of a handover, there and back.

@@ -2,6 +2,7 @@ import FerryCore
 import FerryTestSupport
 import Testing
 
+@testable import FerryCode
 @testable import Handover
 
 struct HeldStateTests {

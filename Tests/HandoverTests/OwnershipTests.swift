@@ -1,6 +1,7 @@
 import FerryCore
 import Testing
 
+@testable import FerryCode
 @testable import Handover
 
 struct OwnershipTests {

@@ -1,6 +1,7 @@
 import FerryCore
 import Testing
 
+@testable import FerryCode
 @testable import Handover
 
 /// Templates on their way out of, and into, the ownership of resources.

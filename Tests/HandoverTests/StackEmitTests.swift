@@ -3,6 +3,7 @@ import FerryTestSupport
 import Foundation
 import Testing
 
+@testable import FerryCode
 @testable import Handover
 
 /// Templates for an account, and what of it came back.

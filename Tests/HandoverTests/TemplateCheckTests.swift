@@ -4,6 +4,7 @@ import FerryTestSupport
 import Foundation
 import Testing
 
+@testable import FerryCode
 @testable import Handover
 
 /// Templates beside what is live.

@@ -79,6 +79,7 @@ struct FaultTests {
       "drop:when=after,percent=5", "latency:milliseconds=50,on=reads", "stuck:distribution=E1",
       "stale-read:seconds=5,operation=GetDistribution", "lost-etag:times=1", "reordered-etag",
       "truncate:skip=2,seed=7", "garbage:on=writes", "skew:seconds=-600",
+      "edge-error:distribution=E1,percent=10",
     ] { try plan.add(text) }
     #expect(
       plan.faults == [
@@ -90,6 +91,7 @@ struct FaultTests {
         Fault(kind: .lostETag, times: 1), Fault(kind: .reorderedETag),
         Fault(kind: .truncate, skip: 2, seed: 7), Fault(kind: .garbage(.after), on: .writes),
       ])
+    #expect(plan.edge == [EdgeFault(distribution: "E1", status: 502, percent: 10)])
     #expect(plan.stuck == ["E1"] && plan.skewSeconds == -600)
   }
 
@@ -99,7 +101,8 @@ struct FaultTests {
       "drop:percent=5", "drop:when=later", "latency:seconds=5", "stuck", "stale-read:seconds=-1",
       "throttle:rate=5,colour=red", "lost-etag:percent=101", "truncate:on=both", "garbage:times=x",
       "skew", "stuck:distribution=E1,times=2", "latency:=", "drop:when=after,when=before",
-      "error:code=", "error:code=a b",
+      "error:code=", "error:code=a b", "edge-error:status=502",
+      "edge-error:distribution=E1,times=1",
     ])
   func `a fault that is none is refused`(_ text: String) {
     var plan = FaultPlan()

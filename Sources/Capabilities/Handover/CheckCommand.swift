@@ -1,5 +1,6 @@
 import ArgumentParser
 import FerryCloudFront
+import FerryCode
 import FerryCommand
 import FerryCore
 import Foundation
@@ -33,65 +34,13 @@ extension HandoverCommand {
           why: tfplan == nil ? "no code was named" : "two were named",
           next: "add --tfplan FILE or --template FILE")
       }
-      let facts: [DriftFacts]
-      let closure: Closure
-      if let tfplan {
-        let plan = try TerraformPlan(Files.read(tfplan, what: "plan"), named: tfplan)
-        closure = try await Emit.closure(of: ids, account: account, context)
-        let etags = Dictionary(
-          closure.account.distributions.map { ($0.id, $0.etag) }, uniquingKeysWith: { $1 })
-        facts = try plan.facts(
-          of: Subject.all(in: closure.account), asked: ids, etags: etags)
-      } else {
-        let file = template ?? ""
-        let code = try StackTemplate(
-          String(decoding: Files.read(file, what: "template"), as: UTF8.self), named: file)
-        closure = try await Emit.closure(of: ids, account: account, context)
-        facts = try await TemplateFacts(
-          template: code, parameters: parameters(beside: file),
-          known: known(beside: file, code, closure, context), name: file
-        ).facts(of: Subject.all(in: closure.account), asked: ids)
-      }
+      let code: GivenCode =
+        if let tfplan { try .plan(tfplan) } else { try .template(template ?? "") }
+      let closure = try await Emit.closure(of: ids, account: account, context)
+      let check = try await context.drift(of: ids, in: code, closure: closure, account: account)
       context.warnAboutGaps(closure.gaps)
-      let check = HandoverCheck(facts, closure: closure)
       try context.answer(global.output == .json ? FerryJSON.document(check) : check.text)
       return check.exit
-    }
-
-    /// A file that `handover emit` writes beside the template; nil where there is none.
-    private func list(_ name: String, beside file: String) throws(FerryError) -> [JSONValue]? {
-      let path = URL(fileURLWithPath: file).deletingLastPathComponent().appendingPathComponent(name)
-        .relativePath
-      guard FileManager.default.fileExists(atPath: path) else { return nil }
-      return try JSONValue.read(Files.read(path, what: name), what: name).array ?? []
-    }
-    private func parameters(beside file: String) throws(FerryError) -> [String: String] {
-      var out: [String: String] = [:]
-      for it in try list(StackCode.parametersFile, beside: file) ?? [] {
-        out[it["ParameterKey"]?.string ?? ""] = it["ParameterValue"]?.string
-      }
-      return out
-    }
-    /// What the logical ids stand for: in the import list, or in the stack that has most of them.
-    private func known(
-      beside file: String, _ code: StackTemplate, _ closure: Closure, _ context: Context
-    ) async throws(FerryError) -> [String: String] {
-      if let imports = try list(StackCode.importsFile, beside: file) {
-        var out: [String: String] = [:]
-        for it in imports {
-          out[it["LogicalResourceId"]?.string ?? ""] =
-            it["ResourceIdentifier"]?.object?.values.first?.string
-        }
-        return out
-      }
-      let inventory = try await context.inventory(
-        file: nil, accounts: account.map { [$0] } ?? [], includeSecrets: false
-      ).inventory
-      let stacks = inventory.accounts.first { $0.id == closure.account.id }?.stacks ?? []
-      let found = stacks.filter { !$0.isDeleted }.map { stack in
-        closure.account.moved(in: stack).filter { code.resources[$0.key] != nil }
-      }.max { $0.count < $1.count }
-      return (found ?? [:]).mapValues(\.physicalID)
     }
   }
 }

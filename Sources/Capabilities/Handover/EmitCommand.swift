@@ -1,5 +1,6 @@
 import ArgumentParser
 import FerryCloudFront
+import FerryCode
 import FerryCommand
 import FerryCore
 import FerryReport

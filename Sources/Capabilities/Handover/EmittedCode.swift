@@ -1,4 +1,5 @@
 import FerryCloudFront
+import FerryCode
 import FerryCore
 
 /// Code for a closure, read back and compared with what is live.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FerryCode
 
 /// `edgeferry handover`: move ownership between CloudFormation or CDK and Terraform, with nothing replaced.
 public struct HandoverCommand: AsyncParsableCommand {

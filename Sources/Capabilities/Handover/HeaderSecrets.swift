@@ -1,3 +1,5 @@
+import FerryCode
+
 /// Values of origin headers that stand outside the code. The same header with the same value is one, however many origins
 /// send it.
 struct HeaderSecrets: Sendable {

@@ -8,6 +8,7 @@ struct EdgeServer: Sendable {
   let model: SharedModel
   let clock: LabClock
   let pops: Int
+  var faults: [EdgeFault] = []
 
   /// The certificate for a handshake on the port of a POP.
   func certificate(_ serverName: String?, pop: Int) -> EdgeCertificate {
@@ -35,13 +36,19 @@ struct EdgeServer: Sendable {
       host: arrived.headers["host"] ?? "", certificate: certificate, path: arrived.rawPath,
       query: arrived.rawQuery, headers: arrived.headers)
     let random = Double.random(in: 0..<1)
-    let served = model.with { (model: inout CloudFrontModel) in
+    let (served, fault) = model.with { (model: inout CloudFrontModel) in
       let answer = model.edge(request, pop: pop, now: now, random: random)
+      var fault: EdgeFault?
       switch answer {
-      case .served(let id, _), .redirect(_, let id): model.countRequest(by: id, now: now)
+      case .served(let id, _):
+        fault = faults.first {
+          $0.distribution == id && Double.random(in: 0..<100) < $0.percent
+        }
+        model.countRequest(by: id, status: fault?.status ?? 200, now: now)
+      case .redirect(_, let id): model.countRequest(by: id, status: 301, now: now)
       case .refused: break
       }
-      return answer
+      return (answer, fault)
     }
     switch served {
     case .refused(let status, let why): return refuse(status, why, pop: pop)
@@ -52,7 +59,7 @@ struct EdgeServer: Sendable {
         body: "redirected by \(id) at POP \(pop)\n")
     case .served(let id, let cookie):
       return answer(
-        200, "Miss", pop: pop,
+        fault?.status ?? 200, fault == nil ? "Miss" : "Error", pop: pop,
         [.init("x-lab-distribution", id)] + (cookie.map { [.init("Set-Cookie", $0)] } ?? []),
         type: "text/plain", body: "served by \(id) at POP \(pop)\n")
     }

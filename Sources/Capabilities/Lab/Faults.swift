@@ -57,10 +57,19 @@ struct Fault: Equatable, Sendable {
   }
 }
 
+/// What viewers get wrong from one distribution.
+struct EdgeFault: Equatable, Sendable {
+  var distribution: String
+  var status: Int
+  /// 0...100
+  var percent: Double
+}
+
 /// What the lab does wrong on purpose: `KIND[:key=value,…]`, each `--fault` one more.
 struct FaultPlan: Equatable, Sendable {
   var faults: [Fault] = []
   var stuck: Set<String> = []
+  var edge: [EdgeFault] = []
   /// How far the lab's clock runs ahead of the machine's; negative: behind.
   var skewSeconds = 0.0
   var nameServers: [DNSFault] = []
@@ -75,6 +84,10 @@ struct FaultPlan: Equatable, Sendable {
     ("drop:when=before|after,percent=5", "the connection breaks before or after the write landed"),
     ("latency:milliseconds=50", "every answer takes that long"),
     ("stuck:distribution=ID", "that distribution stays InProgress"),
+    (
+      "edge-error:distribution=ID,status=502,percent=10",
+      "that share of what viewers ask that distribution is answered with that status"
+    ),
     ("stale-read:seconds=5", "reads show the state of that long ago"),
     ("lost-etag:percent=10", "the ETag header is left out"),
     ("reordered-etag:percent=10", "a read answers with the ETag of the version before"),
@@ -89,7 +102,7 @@ struct FaultPlan: Equatable, Sendable {
     ),
   ]
   static let filters =
-    "All but stuck, skew, dns-lag and dns also take percent=N, on=reads|writes, operation=NAME (such as UpdateDistribution), "
+    "All but stuck, edge-error, skew, dns-lag and dns also take percent=N, on=reads|writes, operation=NAME (such as UpdateDistribution), "
     + "skip=N (the first N requests concerned pass), times=N (N times at most) and seed=N (the same chances "
     + "in every run)."
 
@@ -105,6 +118,12 @@ struct FaultPlan: Equatable, Sendable {
     }
     switch parts.first {
     case "stuck": stuck.insert(try keys.name("distribution"))
+    case "edge-error":
+      edge.append(
+        EdgeFault(
+          distribution: try keys.name("distribution"),
+          status: Int(try keys.number("status", in: 400...599, default: 502)),
+          percent: try keys.number("percent", in: 0...100, default: 100)))
     case "dns-lag":
       nameServerLagSeconds[try keys.server() - 1] = try keys.number("seconds", in: 0...86_400)
     case "dns": nameServers.append(try keys.nameServerFault())

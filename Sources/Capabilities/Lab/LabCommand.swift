@@ -60,7 +60,7 @@ public struct LabCommand: AsyncParsableCommand {
       for text in fault { try faults.add(text) }
       let clock = LabClock(skewSeconds: faults.skewSeconds)
       let shared = SharedModel(try model(now: clock.now))
-      let edge = EdgeServer(model: shared, clock: clock, pops: pops)
+      let edge = EdgeServer(model: shared, clock: clock, pops: pops, faults: faults.edge)
       let answerer = LabServer(shared, faults: faults, clock: clock)
       let authority = try LabAuthority()
       // A port that was asked for comes before those that may be any.

@@ -18,6 +18,8 @@ enum Sample {
     var geo: [String] = []
     var logging: String?
     var certificate = false
+    /// Whose certificate it has: a copy has that of its primary.
+    var certificateOf: String?
     var tags: [String: JSONValue] = [:]
   }
 
@@ -72,7 +74,7 @@ enum Sample {
         ? [
           "CloudFrontDefaultCertificate": false,
           "ACMCertificateArn": .string(
-            "arn:aws:acm:us-east-1:\(account):certificate/sample-\(it.id)"),
+            "arn:aws:acm:us-east-1:\(account):certificate/sample-\(it.certificateOf ?? it.id)"),
           "SSLSupportMethod": "sni-only", "MinimumProtocolVersion": "TLSv1.2_2021",
         ] : ["CloudFrontDefaultCertificate": true],
       "Restrictions": [
@@ -165,7 +167,8 @@ enum Sample {
           Shape(
             id: staging, comment: "\(name.lowercased()) staging",
             origin: "\(name.lowercased())-canary-lb.eu-west-1.elb.amazonaws.com", staging: true,
-            enabled: stagingEnabled, paths: ["/api/*"], secret: "sample-secret-\(name)"))
+            enabled: stagingEnabled, paths: ["/api/*"], secret: "sample-secret-\(name)",
+            certificate: true, certificateOf: primary))
       }
       policies.append(
         policy(

@@ -68,9 +68,10 @@ struct Fate: Sendable {
 
   init(seed: UInt64, hazards: [Hazard]) {
     var random = SplitMix64(seed: seed &* 0x9E37_79B9 &+ 0x6665_7272)
-    // Each seed has some of them: alone and together.
+    // Each seed has some of them, alone and together; one that is asked for alone is in every seed.
+    let odds = hazards.count == 1 ? 1 : 0.4
     var chosen: Set<Hazard> = []
-    for hazard in hazards where Self.unit(&random) < 0.4 { chosen.insert(hazard) }
+    for hazard in hazards where Self.unit(&random) < odds { chosen.insert(hazard) }
     let slow = Self.unit(&random)
     let usual = slow < 0.9 ? 60 + slow * 300 : 400 + (slow - 0.9) * 8000
     propagationSeconds = chosen.contains(.stuck) ? 3600 + slow * 18_000 : usual

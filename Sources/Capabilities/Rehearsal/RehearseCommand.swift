@@ -128,9 +128,9 @@ public struct RehearseCommand: FerryCommand {
       return try JSONValue.read(
         Files.read(inventory, what: "inventory"), what: "inventory \(inventory)")
     }
-    guard plan.steps.contains(where: { $0.account != nil }) else { return nil }
-    let clients = try await context.clients(for: plan)
     let (distributions, policies) = (Scene.touched(plan), Scene.policies(plan))
+    guard !distributions.isEmpty || !policies.isEmpty else { return nil }
+    let clients = try await context.clients(for: plan)
     var accounts: [Inventory.Account] = []
     for (id, client) in clients.sorted(by: { $0.key < $1.key }) {
       var account = Inventory.Account(id: id, regions: [])

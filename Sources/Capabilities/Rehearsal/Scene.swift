@@ -243,9 +243,16 @@ struct Scene: Sendable {
       case .moveAlias(_, let from, let to):
         add(from)
         add(to)
+      case .promote(let primary, let staging):
+        add(primary)
+        add(staging)
+      case .restoreConfig(let id, _, _): add(id)
       default: break
       }
-      for check in step.checks { add(check.distribution) }
+      for check in step.checks {
+        add(check.distribution)
+        add(check.against)
+      }
     }
     return out
   }
@@ -254,7 +261,9 @@ struct Scene: Sendable {
     Self.touched(plan).filter { id in
       plan.steps.contains {
         switch $0.action {
-        case .updateConfig(id, _), .setEnabled(id, _, _), .deleteDistribution(id): true
+        case .updateConfig(id, _), .setEnabled(id, _, _), .deleteDistribution(id),
+          .promote(id, _):
+          true
         default: false
         }
       }

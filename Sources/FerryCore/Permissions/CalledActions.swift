@@ -45,7 +45,8 @@ public enum CalledActions {
     "GetRealtimeLogConfig", "GetVpcOrigin", "ListConflictingAliases",
     "ListContinuousDeploymentPolicies", "ListDistributions", "ListDomainConflicts",
     "ListFunctions", "ListKeyValueStores", "ListTagsForResource", "PublishFunction",
-    "UpdateContinuousDeploymentPolicy", "UpdateDistribution", "UpdateDomainAssociation",
+    "UpdateContinuousDeploymentPolicy", "UpdateDistribution",
+    "UpdateDistributionWithStagingConfig", "UpdateDomainAssociation",
   ]
   /// Those whose action has another name, or that need two, or none: whoever has keys or a token may make them.
   static let odd: [String: [String: [String]]] = [

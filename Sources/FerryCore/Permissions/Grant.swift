@@ -101,7 +101,7 @@ public struct GrantPlace: Equatable, Sendable {
   }
   static let ofDistributions: Set = [
     "DeleteDistribution", "GetDistribution", "ListConflictingAliases", "ListDomainConflicts",
-    "UpdateDistribution", "UpdateDomainAssociation",
+    "UpdateDistribution", "UpdateDistributionWithStagingConfig", "UpdateDomainAssociation",
   ]
   static let ofPolicies: Set = [
     "DeleteContinuousDeploymentPolicy", "GetContinuousDeploymentPolicy",

@@ -46,12 +46,15 @@ extension Step {
       distributions.insert(id)
     case .updatePolicy(let id, _), .deletePolicy(let id): policies.insert(id)
     case .moveAlias(_, let from, let to): distributions.formUnion([from, to])
+    case .promote(let id, let staging): distributions.formUnion([id, staging])
+    case .restoreConfig(let id, _, _): distributions.insert(id)
     case .createDistribution: distributions.insert("*")
     case .createPolicy: policies.insert("*")
     default: break
     }
     for check in checks {
       if let id = check.distribution { distributions.insert(id) }
+      if let id = check.against { distributions.insert(id) }
       if let id = check.policy { policies.insert(id) }
     }
     let zone = action.dns.flatMap { dns in zones.first { $0.name == dns.zone } }

@@ -19,18 +19,20 @@ endpoint = "http://%s:%d" % server.get_host_and_port()
 keys = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "secret"}
 cloudwatch = boto3.client("cloudwatch", region_name="us-east-1", endpoint_url=endpoint, **keys)
 minute = datetime.datetime.fromtimestamp(int(sys.argv[1]), datetime.timezone.utc)
-for identity, region, offset, value in [
+for identity, region, offset, value, *metric in [
     ("E1", "Global", 0, 5),
     ("E1", "Global", 20, 2),
     ("E1", "Global", 120, 1),
     ("E2", "Global", 60, 7),
     ("E2", "Elsewhere", 60, 1000),
+    ("E1", "Global", 0, 50, "5xxErrorRate"),
+    ("E1", "Global", 120, 100, "5xxErrorRate"),
 ]:
     cloudwatch.put_metric_data(
         Namespace="AWS/CloudFront",
         MetricData=[
             {
-                "MetricName": "Requests",
+                "MetricName": (metric or ["Requests"])[0],
                 "Dimensions": [
                     {"Name": "DistributionId", "Value": identity},
                     {"Name": "Region", "Value": region},

@@ -1,12 +1,13 @@
 import FerryCloudFront
+import FerryCode
 import FerryCore
 import Foundation
 
 /// A template of CloudFormation for distributions and everything they refer to, ready to be imported into a stack.
 struct StackCode: Sendable {
-  static let templateFile = "template.json"
-  static let importsFile = "resources-to-import.json"
-  static let parametersFile = "parameters.secret.json"
+  static let templateFile = StackFiles.template
+  static let importsFile = StackFiles.imports
+  static let parametersFile = StackFiles.parameters
   /// - Source: CloudFormation User Guide, "Understand CloudFormation quotas".
   static let bodyBytesMax = 51_200
   static let objectBytesMax = 1 << 20

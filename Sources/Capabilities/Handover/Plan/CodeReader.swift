@@ -1,3 +1,4 @@
+import FerryCode
 import FerryCommand
 import FerryCore
 import Foundation

@@ -1,3 +1,4 @@
+import FerryCode
 import FerryCore
 
 /// What is handed over, who has it, and who gets it: all that a plan is made from.

@@ -1,3 +1,4 @@
+import FerryCode
 import FerryCore
 
 /// The files that a handover's commands read, beside the code: made when it is planned, held to their digest when it runs.

@@ -1,3 +1,4 @@
+import FerryCode
 import FerryCore
 
 /// The steps of a handover: retain in the old tool, adopt in the new one, prove that nothing would change, release, prove that

@@ -1,3 +1,4 @@
+import FerryCode
 import FerryCore
 
 /// The templates of a stack on its way out of, or into, the ownership of resources. Pure.

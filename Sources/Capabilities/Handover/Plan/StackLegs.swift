@@ -1,3 +1,4 @@
+import FerryCode
 import FerryCore
 
 /// What CloudFormation does in a handover, by the AWS CLI: change sets whose description is judged before they run.

@@ -1,3 +1,4 @@
+import FerryCode
 import FerryCore
 
 /// What Terraform does in a handover.

@@ -1,3 +1,4 @@
+import FerryCode
 import FerryCore
 
 /// What of the subjects Terraform states hold already.

@@ -1,4 +1,5 @@
 import FerryCloudFront
+import FerryCode
 import FerryCore
 
 /// Reads written code back and compares it with what is live, field by field.

@@ -1,4 +1,5 @@
 import FerryCloudFront
+import FerryCode
 import FerryCore
 import FerryReport
 

@@ -1,0 +1,48 @@
+import ArgumentParser
+import FerryCloudFront
+import FerryCommand
+import FerryCore
+import FerryReport
+
+struct CheckCommand: FerryCommand {
+  // A template's logical ids are looked up in the stacks.
+  static let uses = AWSUse(PromotionReader.actions + InventoryReader.actions)
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract:
+      "Say whether the staging distribution of a primary is fit to be promoted; only reads.",
+    discussion: """
+      Conflicts of fields, what both sides share, whether staging really gets requests, and its errors beside the \
+      primary's. Exit code 0 when it is ready, 4 when something speaks against it or could not be told.
+
+      Example: edgeferry promote check E1EXAMPLE
+      """)
+  @Argument(help: "The id of the primary distribution.") var primary: String
+  @Option(
+    help:
+      "Also say what code has to follow: `terraform show -json` of a saved plan, or a template of CloudFormation."
+  )
+  var drift: String?
+  @Option(help: "The account of the settings that has it (default: all are asked).")
+  var account: String?
+  @OptionGroup var global: GlobalOptions
+
+  func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    try formats(.text, .json)
+    let code = try drift.map { (file: String) throws(FerryError) in try GivenCode.any(file) }
+    let found = try await PromotionReader(context: context).read(primary, account: account)
+    context.warnAboutGaps(found.closure.gaps)
+    var report =
+      found.pair.map { PromotionReport($0) }
+      ?? PromotionReport(
+        account: found.account, primary: primary, findings: found.missing,
+        gaps: found.closure.gaps)
+    if let code {
+      report.drift = try await context.drift(
+        of: [primary], in: code, closure: found.closure, account: account)
+    }
+    try context.answer(
+      global.output == .json ? FerryJSON.document(report) : report.text)
+    return report.exit
+  }
+}

@@ -1,0 +1,71 @@
+import FerryCore
+import Foundation
+
+/// A primary with its policy and staging distribution, and what they showed.
+struct PromotionPair: Sendable {
+  var account: AccountID
+  var primary: Inventory.Distribution
+  var staging: Inventory.Distribution
+  var policy: Inventory.Policy
+  /// What both refer to, where it was read; AWS's own policies are left out.
+  var resources: [Inventory.Resource] = []
+  var gaps: [Inventory.Gap] = []
+  var readAt: Date
+  var terms = PromotionTerms()
+  var traffic: PromotionTraffic
+  var probe: StagingProbe?
+
+  /// The primary as the promote leaves it.
+  var promoted: XElement { Promote.config(of: primary.config, from: staging.config) }
+  /// What differs, the primary's value first; origin header values as their digests.
+  var differences: [ConfigDifference] { primary.config.differences(to: promoted) }
+  var sides: [Inventory.Distribution] { [primary, staging] }
+
+  /// Whom the policy sends to staging.
+  enum Share: Equatable, Sendable {
+    /// 0...0.15 of all viewers
+    case weight(Double)
+    /// Who sends that header.
+    case header(name: String, value: String)
+    case nobody
+  }
+  var share: Share {
+    let traffic = policy.config.first("TrafficConfig")
+    if let header = traffic?.first("SingleHeaderConfig") {
+      return .header(
+        name: header.text(at: "Header") ?? "", value: header.text(at: "Value") ?? "")
+    }
+    return traffic?.text(at: "SingleWeightConfig/Weight").flatMap(Double.init).map(Share.weight)
+      ?? .nobody
+  }
+
+  func evidence(_ call: String, _ says: String) -> Finding.Evidence {
+    .init(call: call, at: readAt, says: says)
+  }
+}
+
+/// What CloudWatch counted for both sides since the later of their last changes, or over the whole window.
+struct PromotionTraffic: Codable, Equatable, Sendable {
+  struct Side: Codable, Equatable, Sendable {
+    /// Minutes that CloudWatch has a number of requests for.
+    var minutes = 0
+    var requests = 0.0
+    /// The minutes of which the 5xx rate is known too.
+    var judged = RequestCount()
+  }
+  var since: Date
+  var until: Date
+  var staging = Side()
+  var primary = Side()
+  /// Why there are no numbers.
+  var unread: String?
+}
+
+/// What the primary's name answered with the policy's header and without it.
+struct StagingProbe: Equatable, Sendable {
+  var url: String
+  var with: [ServingLook]
+  var without: [ServingLook]
+  /// Whether a header of the answers tells the two apart.
+  var hasMarker: Bool
+}

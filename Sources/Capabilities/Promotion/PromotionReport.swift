@@ -1,0 +1,93 @@
+import FerryCode
+import FerryCore
+import FerryReport
+
+/// The answer of `promote check`: `edgeferry.promote-check/1`.
+struct PromotionReport: Codable, Equatable, Sendable {
+  enum Verdict: String, Codable, Sendable {
+    case ready, blocked
+    /// Nothing speaks against it but what could not be told.
+    case unknown
+  }
+  struct Difference: Codable, Equatable, Sendable {
+    var path: String
+    var primary: String?
+    var staging: String?
+  }
+  var schema = "edgeferry.promote-check/1"
+  var complete: Bool
+  var account: AccountID
+  var primary: String
+  /// nil where there is none.
+  var policy: String?
+  var staging: String?
+  var verdict: Verdict
+  var findings: [PromotionFinding]
+  var traffic: PromotionTraffic?
+  var errorRate: ErrorRateGate.Judgement?
+  /// What a promote would change on the primary.
+  var differences: [Difference]
+  var gaps: [Inventory.Gap]
+  /// Code beside what is live, where some was given.
+  var drift: HandoverCheck?
+
+  init(_ pair: PromotionPair) {
+    self.init(
+      account: pair.account, primary: pair.primary.id, findings: PromotionRules.judge(pair),
+      gaps: pair.gaps)
+    policy = pair.policy.id
+    staging = pair.staging.id
+    traffic = pair.traffic
+    if pair.traffic.unread == nil {
+      errorRate = pair.terms.gate.judge(
+        staging: pair.traffic.staging.judged, primary: pair.traffic.primary.judged)
+    }
+    differences = pair.differences.map {
+      Difference(path: $0.path, primary: $0.planned, staging: $0.found)
+    }
+  }
+  /// Of a primary without a pair to judge.
+  init(
+    account: AccountID, primary: String, findings: [PromotionFinding], gaps: [Inventory.Gap]
+  ) {
+    complete = gaps.isEmpty
+    self.account = account
+    self.primary = primary
+    self.findings = PromotionRules.sorted(findings)
+    let stops = findings.filter(\.stops)
+    verdict = stops.isEmpty ? .ready : stops.allSatisfy(\.isUnknown) ? .unknown : .blocked
+    differences = []
+    self.gaps = gaps
+  }
+  var exit: ExitCode { verdict == .ready ? .done : .blocked }
+
+  private static let differencesMax = 50
+  var text: String {
+    var out = "\(safe(primary)) in account \(safe(account)): \(verdict.rawValue)\n"
+    if let policy, let staging {
+      out += "policy \(safe(policy)), staging \(safe(staging))\n"
+    }
+    for finding in findings {
+      out += "\n  \(finding.weight.rawValue)  \(finding.code)  \(safe(finding.resource))"
+      out += finding.isUnknown ? "  unknown\n" : "\n"
+      out += "      \(safe(finding.says, limit: 1000))\n"
+      for evidence in finding.evidence {
+        out += "      \(safe(evidence.says, limit: 1000)) (\(safe(evidence.call)))\n"
+      }
+    }
+    if !differences.isEmpty { out += "\na promote changes \(safe(primary)):\n" }
+    for it in differences.prefix(Self.differencesMax) {
+      out += "  \(safe(it.path)): \(Self.value(it.primary)) -> \(Self.value(it.staging))\n"
+    }
+    if differences.count > Self.differencesMax {
+      out += "  and \(differences.count - Self.differencesMax) more; see --output json\n"
+    }
+    if let drift { out += "\ncode beside what is live:\n" + drift.text }
+    if !complete { out += "\nnot everything was read; see the warnings\n" }
+    if verdict == .ready { out += "\nnext: edgeferry promote plan \(safe(primary))\n" }
+    return out
+  }
+  private static func value(_ text: String?) -> String {
+    text.map { $0.isEmpty ? "(empty)" : safe($0) } ?? "(absent)"
+  }
+}

@@ -1,0 +1,76 @@
+import FerryCloudFront
+import FerryCore
+
+/// A promote, and putting back what it wrote over.
+extension Runner {
+  /// Both configs are what was planned; or the staging distribution's is, and the primary has all of it.
+  func readPromote(_ step: Step, _ id: String, staging: String) async throws(Stop) -> Reading {
+    let client = try client(step)
+    let from = try await there(step, staging, client)
+    let to = try await there(step, id, client)
+    // First the staging distribution: a primary that equals another one was not promoted from what was planned.
+    try await unmoved(step, staging, from.config, planned: step.expects.staging?.configDigest)
+    if Promote.isDone(to.config, from: from.config) {
+      return .goal(Effect(resource: id, readBack: to.config))
+    }
+    try await unmoved(step, id, to.config, planned: step.expects.configDigest)
+    try await proveAgain(step)
+    let etag = "\(to.etag), \(from.etag)"
+    if try await isToBeReadAgain(step, etag: etag) { return try await read(step) }
+    return .ready(config: to.config, etag: etag)
+  }
+  /// What was proven right before may not hold any more: a run may have waited since for a window or an approval.
+  private func proveAgain(_ step: Step) async throws(Stop) {
+    let before = plan.steps.prefix { $0.id != step.id }.filter { $0.sharesPart(with: step) }
+    guard let watch = before.last, watch.action == .observe else { return }
+    let since = world.clock.now
+    for check in watch.checks { try await untilHolds(check, step: watch, since: since) }
+    if state.steps[watch.id]?.isDone != true { try await journal(.verified, step: watch) }
+  }
+  func sendPromote(_ step: Step, _ id: String, staging: String, config: XElement, etag: String)
+    async throws(Stop) -> Effect
+  {
+    let client = try client(step)
+    try await intend(step, resource: id, config: config, etag: etag)
+    let it = try await calling { () async throws(FerryError) in
+      try await client.promote(id, staging: staging, ifMatch: etag)
+    }
+    return Effect(resource: id, readBack: it.config)
+  }
+
+  func readRestored(_ step: Step, _ id: String, image: String, _ members: [String])
+    async throws(Stop) -> Reading
+  {
+    let it = try await there(step, id, try client(step))
+    let before = try await wantedConfig(image, [], shape: "DistributionConfig")
+    if it.config.hasSame(members, as: before) {
+      return .goal(Effect(resource: id, readBack: it.config))
+    }
+    try await unmoved(step, id, it.config, planned: step.expects.configDigest)
+    if try await isToBeReadAgain(step, etag: it.etag) { return try await read(step) }
+    return .ready(config: it.config, etag: it.etag)
+  }
+  func sendRestored(
+    _ step: Step, _ id: String, image: String, _ members: [String], config: XElement, etag: String
+  ) async throws(Stop) -> Effect {
+    let client = try client(step)
+    let before = try await wantedConfig(image, [], shape: "DistributionConfig")
+    try await intend(step, resource: id, config: config, etag: etag)
+    let it = try await calling { () async throws(FerryError) in
+      try await client.updateDistribution(
+        id, config: config.taking(members, from: before), ifMatch: etag)
+    }
+    return Effect(resource: id, readBack: it.config)
+  }
+
+  private func there(_ step: Step, _ id: String, _ client: CloudFrontClient) async throws(Stop)
+    -> CloudFrontClient.Distribution
+  {
+    guard
+      let it = try await call(
+        step, absent: "NoSuchDistribution",
+        { () async throws(FerryError) in try await client.distribution(id) })
+    else { throw stale(step, "\(id) is gone", []) }
+    return it
+  }
+}

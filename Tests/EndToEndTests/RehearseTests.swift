@@ -1,0 +1,128 @@
+import FerryCore
+import Foundation
+import Testing
+
+/// `edgeferry rehearse`, and what its result does to `apply`.
+struct RehearseEndToEndTests {
+  @Test func `a removal is rehearsed as it is read from AWS, told as a story, and required`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    try await ferry.withLab(["--propagation", "0.2s", "--sample"]) { lab in
+      let extra = lab.variables()
+      func run(_ arguments: String...) async throws -> Ferry.Answer {
+        try await ferry.run(arguments + ["--output", "json"], extra: extra)
+      }
+      try ferry.write(
+        "version: 1\nrehearsal: required\npolling: { deployed: 0.2s }\n", to: "edgeferry.yaml")
+      let planned = try await run(
+        "orphans", "plan", "--finding", "policy-stack-deleted:P07SAMPLEWIKI", "--name", "tidy",
+        "--accept-risk", "policy-still-routing")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let digest = planned.json["digest"]?.string ?? ""
+      let early = try await run("apply", "tidy", "--approve", digest)
+      #expect(early.code == 4 && early.error["code"] == "not-rehearsed", "\(early.talk)")
+
+      let report = try await run("rehearse", "tidy", "--seeds", "8")
+      #expect(report.code == 0, "\(report.talk)")
+      #expect(report.json["schema"] == "edgeferry.rehearsal/1")
+      #expect(report.json["planDigest"]?.string == digest)
+      #expect(report.json["seeds"]?.int == 8)
+      #expect(report.json["violations"]?.array?.isEmpty == true)
+      for spread in ["durationSeconds", "exposureSeconds"] {
+        for key in ["p50", "p90", "max"] {
+          #expect(report.json[spread]?[key]?.int != nil, "\(spread) \(key)")
+        }
+      }
+      let back = report.json["rollbackSeconds"]?.array ?? []
+      #expect(!back.isEmpty)
+      #expect(back.allSatisfy { $0["step"]?.string != nil && $0["p50"] != nil && $0["max"] != nil })
+      let again = try await run("rehearse", "tidy", "--seeds", "8")
+      #expect(again.out == report.out)
+
+      let story = try await ferry("rehearse", "tidy", "--seed", "3", "--trace", extra: extra)
+      #expect(story.code == 0, "\(story.talk)")
+      #expect(story.out.contains("DeleteContinuousDeploymentPolicy P07SAMPLEWIKI"), "\(story.out)")
+      // Nothing of all that was written to AWS.
+      let writes = try await lab.get("/_lab/requests", ferry).array?.filter {
+        !["Get", "List", "Describe"].contains { verb in
+          $0["operation"]?.string?.hasPrefix(verb) == true
+        }
+      }
+      #expect(writes?.isEmpty == true, "\(writes ?? [])")
+
+      let applied = try await run("apply", "tidy", "--approve", digest)
+      #expect(applied.code == 0, "\(applied.talk)")
+      let gone = try await run("rehearse", "tidy", "--seeds", "2")
+      #expect(gone.code == 64 && gone.error["code"] == "not-in-inventory", "\(gone.talk)")
+    }
+  }
+
+  @Test func `a plan whose waits are too short for the settings is refused until it is accepted`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let key = NameServer.Key()
+    let server = try await NameServer.bind(
+      ferry,
+      zones: [
+        "example.com.": NameServer.zone(
+          "example.com.", "www 1 IN CNAME d111111abcdef8.cloudfront.net.")
+      ], key: key)
+    do {
+      let zone =
+        "version: 1\nresolvers: []\nzones: { example.com: { provider: manual, nameservers: [\"\(server.address)\"] } }\n"
+      try ferry.write(
+        zone
+          + "cutover: { ttl: 1, propagation: 1s, margin: { percent: 0, minimum: 0s, maximum: 0s }, resolverFloor: 0s, clientHold: 0s, staleHold: 0s, bake: 0s, restoreTTL: false }\n",
+        to: "edgeferry.yaml")
+      let planned = try await ferry(
+        "cutover", "plan", "www.example.com", "--to", "d222222abcdef8.cloudfront.net", "--name",
+        "flip", "--output", "json")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let digest = planned.json["digest"]?.string ?? ""
+      let quick = try await ferry("rehearse", "flip", "--seeds", "10", "--faults", "none")
+      #expect(quick.code == 0, "\(quick.out)\(quick.talk)")
+
+      // Browsers keep addresses for a minute or two, and these settings say so.
+      try ferry.write(zone, to: "edgeferry.yaml")
+      let report = try await ferry(
+        "rehearse", "flip", "--seeds", "10", "--faults", "none", "--output", "json")
+      #expect(report.code == 4, "\(report.talk)")
+      let rules = Set(report.json["violations"]?.array?.compactMap { $0["rule"]?.string } ?? [])
+      #expect(rules == ["old-answer-after-wait"])
+      let first = report.json["violations"]?.array?.first
+      #expect(first?["seed"]?.int != nil && first?["atSeconds"]?.int != nil)
+      let shown = try await ferry("rehearse", "flip", "--seeds", "10", "--faults", "none")
+      #expect(shown.code == 4 && shown.out.contains("--trace"), "\(shown.out)")
+
+      let refused = try await ferry("apply", "flip", "--approve", digest, "--output", "json")
+      #expect(refused.code == 4, "\(refused.talk)")
+      #expect(refused.error["code"] == "rehearsal-broke-rules")
+      let other = try await ferry(
+        "apply", "flip", "--approve", digest, "--accept-rehearsal", "sha256:00", "--output", "json")
+      #expect(other.error["code"] == "rehearsal-broke-rules")
+      let named = report.json["digest"]?.string ?? ""
+      let accepted = try await ferry(
+        "apply", "flip", "--approve", digest, "--accept-rehearsal", named, "--output", "json")
+      #expect(accepted.code == 4 && accepted.error["code"] == "gate", "\(accepted.talk)")
+    } catch {
+      await server.stop()
+      throw error
+    }
+    await server.stop()
+  }
+
+  @Test func `bad arguments say what there is`() async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    for (arguments, says) in [
+      (["--faults", "fire"], "drop-after"), (["--seeds", "0"], "1 to 1,000,000"),
+    ] {
+      let answer = try await ferry.run(["rehearse", "none"] + arguments)
+      #expect(answer.code == 64 && answer.talk.contains(says), "\(answer.talk)")
+    }
+  }
+}

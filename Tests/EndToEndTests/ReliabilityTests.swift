@@ -1,0 +1,181 @@
+import FerryCore
+import FerryTestSupport
+import Foundation
+import Testing
+
+/// docs/reliability.md: every fault against every kind of plan, made by rehearsals of the built binary and compared; and
+/// the tests that it names for the faults of the machine itself.
+struct ReliabilityEndToEndTests {
+  private static let page = Shared.package.appendingPathComponent("docs/reliability.md")
+  private static let seeds = 6
+
+  @Test func `every fault ends every kind of plan as the page says`() async throws {
+    var columns: [(name: String, cells: [String: String])] = []
+    columns.append(("removal", try await removal()))
+    columns.append(("cutover", try await cutover()))
+    columns.append(("account move", try await move()))
+    let faults = columns[0].cells.keys.sorted {
+      $0 == "none" ? $1 != "none" : $1 != "none" && $0 < $1
+    }
+    var table = "| fault | \(columns.map(\.name).joined(separator: " | ")) |\n"
+    table += "| --- | \(columns.map { _ in "---" }.joined(separator: " | ")) |\n"
+    for fault in faults {
+      table +=
+        "| `\(fault)` | \(columns.map { $0.cells[fault] ?? "" }.joined(separator: " | ")) |\n"
+    }
+    let text = try String(contentsOf: Self.page, encoding: .utf8)
+    let parts = text.components(separatedBy: "<!-- matrix -->\n")
+    try #require(parts.count == 3, "docs/reliability.md has no two marks <!-- matrix -->")
+    if ProcessInfo.processInfo.environment["EDGEFERRY_GOLDEN"] == "write" {
+      try [parts[0], table, parts[2]].joined(separator: "<!-- matrix -->\n").write(
+        to: Self.page, atomically: true, encoding: .utf8)
+      Issue.record("docs/reliability.md rewritten; read its diff")
+    }
+    #expect(parts[1] == table, "\(table)")
+  }
+
+  /// A column: rehearsals with one fault each, and with none.
+  private func rehearse(_ ferry: Ferry, _ plan: String, _ extra: [String: String]) async throws
+    -> [String: String]
+  {
+    let help = try await ferry("rehearse", "--help")
+    let faults = [
+      "throttle", "error", "drop-before", "drop-after", "stale-read", "stuck", "lag",
+      "stale-resolver", "kill", "expired", "late-operator", "rival",
+    ]
+    for fault in faults { #expect(help.out.contains("\(fault) ("), "\(fault)") }
+    var out: [String: String] = [:]
+    for fault in faults + ["none"] {
+      let answer = try await ferry(
+        "rehearse", plan, "--seeds", "\(Self.seeds)", "--faults", fault, "--output", "json",
+        extra: extra)
+      #expect(answer.code == 0, "\(plan) \(fault): \(answer.out.prefix(2000)) \(answer.talk)")
+      let endings = answer.json["endings"]?.object ?? [:]
+      out[fault] = endings.sorted { $0.key < $1.key }.map { "\($0.value.int ?? 0) \($0.key)" }
+        .joined(separator: ", ")
+    }
+    return out
+  }
+
+  private func removal() async throws -> [String: String] {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    var out: [String: String] = [:]
+    try await ferry.withLab(["--sample", "--propagation", "0.2s"]) { lab in
+      let planned = try await ferry(
+        "orphans", "plan", "--name", "tidy", "--at", "2026-11-24T10:00:00Z",
+        extra: lab.variables())
+      #expect(planned.code == 0, "\(planned.talk)")
+      out = try await rehearse(ferry, "tidy", lab.variables())
+    }
+    return out
+  }
+
+  private func cutover() async throws -> [String: String] {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    try ferry.write(
+      """
+      version: 1
+      windows: { dns: { timeZone: Europe/London, allow: ["Tue,Thu 10:00-12:00"], freeze: ["2026-12-18/2027-01-04"] } }
+      """, to: "edgeferry.yaml")
+    let shipped = Shared.package.appendingPathComponent("plans")
+    let plans = ferry.folder.appendingPathComponent("plans")
+    try FileManager.default.createDirectory(at: plans, withIntermediateDirectories: true)
+    for name in ["cutover-www.plan.json", "cutover-www.rollback.plan.json"] {
+      try FileManager.default.copyItem(
+        at: shipped.appendingPathComponent(name), to: plans.appendingPathComponent(name))
+    }
+    return try await rehearse(ferry, "cutover-www", [:])
+  }
+
+  private func move() async throws -> [String: String] {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let inventory = Shared.package.appendingPathComponent(
+      "runbooks/lab/account-move.inventory.json")
+    var out: [String: String] = [:]
+    try await ferry.withLab(["--load", inventory.path, "--propagation", "0.2s"]) { lab in
+      var config = ""
+      for (name, id) in [("source", "111111111111"), ("target", "222222222222")] {
+        let variables = lab.variables(account: id)
+        config += """
+          [profile \(name)]
+          aws_access_key_id = \(variables["AWS_ACCESS_KEY_ID"] ?? "")
+          aws_secret_access_key = \(variables["AWS_SECRET_ACCESS_KEY"] ?? "")
+          region = us-east-1
+
+          """
+      }
+      try ferry.write(config, to: "aws.config")
+      var variables = lab.variables()
+      variables["AWS_ACCESS_KEY_ID"] = nil
+      variables["AWS_SECRET_ACCESS_KEY"] = nil
+      variables["AWS_CONFIG_FILE"] = ferry.folder.appendingPathComponent("aws.config").path
+      let servers = JSONValue.array(lab.ready["nameservers"]?.array ?? []).canonical
+      try ferry.write(
+        """
+        version: 1
+        accounts: { source: { profile: source }, target: { profile: target } }
+        zones: { example.com: { provider: route53, zoneId: Z1, account: source, nameservers: \(servers) } }
+        resolvers: []
+        """, to: "edgeferry.yaml")
+      let planned = try await ferry(
+        "migrate", "plan", "E1MOVEWWW", "--source", "source", "--target", "target", "--name",
+        "move", "--at", "2026-11-24T10:00:00Z", extra: variables)
+      #expect(planned.code == 0, "\(planned.talk)")
+      out = try await rehearse(ferry, "move", variables)
+    }
+    return out
+  }
+
+  @Test func `a run that loses AWS in the middle goes on when it is back`() async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    try ferry.write("version: 1\npolling: { deployed: 0.2s }\n", to: "edgeferry.yaml")
+    let first = try await RunningLab(ferry, ["--sample", "--propagation", "0.2s"])
+    let variables = first.variables()
+    let planned = try await ferry(
+      "orphans", "plan", "--name", "tidy", "--finding", "policy-stack-deleted:P07SAMPLEWIKI",
+      "--accept-risk", "policy-still-routing", "--output", "json", extra: variables)
+    #expect(planned.code == 0, "\(planned.talk)")
+    let digest = planned.json["digest"]?.string ?? ""
+    let begun = try await ferry(
+      "apply", "tidy", "--approve", digest, "--until", "delete-policy-P07SAMPLEWIKI",
+      extra: variables)
+    #expect(begun.code == 3, "\(begun.talk)")
+    let taken = try await ferry(
+      "inventory", "take", "--include-secrets", "--out", "world.json", extra: variables)
+    #expect(taken.code == 0, "\(taken.talk)")
+    await first.stop()
+    // Nobody listens there any more.
+    let lost = try await ferry(
+      "apply", "tidy", "--approve", digest, "--output", "json",
+      extra: variables.merging(["AWS_MAX_ATTEMPTS": "1"]) { $1 })
+    #expect(lost.code != 0 && lost.code != 5, "\(lost.code) \(lost.talk)")
+    let second = try await RunningLab(
+      ferry,
+      [
+        "--api", first.api.replacing("http://", with: ""), "--propagation", "0.2s", "--load",
+        ferry.folder.appendingPathComponent("world.json").path,
+      ])
+    let done = try await ferry(
+      "apply", "tidy", "--approve", digest, "--output", "json", extra: second.variables())
+    #expect(done.code == 0, "\(done.talk)")
+    await second.stop()
+  }
+
+  @Test func `every test that the page names is there`() throws {
+    let text = try String(contentsOf: Self.page, encoding: .utf8)
+    var sources = ""
+    let tests = Shared.package.appendingPathComponent("Tests")
+    let files = FileManager.default.enumerator(atPath: tests.path)
+    while let file = files?.nextObject() as? String {
+      guard file.hasSuffix("Tests.swift") else { continue }
+      sources += try String(contentsOf: tests.appendingPathComponent(file), encoding: .utf8)
+    }
+    let named = text.matches(of: #/\| \*(.+?)\* \|/#).map { String($0.1) }
+    #expect(named.count >= 10)
+    for name in named { #expect(sources.contains("func `\(name)`"), "\(name)") }
+  }
+}

@@ -1,0 +1,180 @@
+import FerryCloudFront
+import FerryModel
+import Foundation
+import Testing
+
+@testable import FerryCore
+@testable import FerryRun
+@testable import Promotion
+
+/// Plans as they run against the model, with viewers that come and go.
+struct RunTests {
+  struct World {
+    let model: SharedModel
+    let clock: VirtualClock
+    let primary: String
+    let staging: String
+    let made: PlanPair
+    let store: SQLiteState
+
+    init(side: NewSide? = nil, policyEnabled: Bool = true) async throws {
+      let account = Scene.account
+      model = SharedModel(CloudFrontModel(accounts: [account], propagationSeconds: 60))
+      clock = VirtualClock(Scene.now)
+      let client = CloudFrontClient(ModelTransport(model, account: account, clock: clock))
+      func make(_ side: String, _ comment: String, _ path: String) async throws
+        -> CloudFrontClient.Distribution
+      {
+        var config = Scene.distribution(side, comment: comment, path: path)
+        config.put(["Quantity": 0], at: "CacheBehaviors")
+        config.put(["Quantity": 0], at: "Aliases")
+        config.put("", at: "ContinuousDeploymentPolicyId")
+        config.put(
+          "658327ea-f89d-4fab-a63d-7e88639e58f6", at: "DefaultCacheBehavior/CachePolicyId")
+        return try await client.createDistribution(
+          config: Shape.xml(config, shape: "DistributionConfig"))
+      }
+      let first = try await make("primary", "shop", "")
+      let second = try await make("staging", side == nil ? "shop next" : "shop", "")
+      clock.advance(seconds: 600)
+      var config = Scene.policy(enabled: policyEnabled)
+      config.put(
+        ["Quantity": 1, "Items": [.string(second.domainName)]], at: "StagingDistributionDnsNames")
+      let policy = try await client.createPolicy(
+        config: Shape.xml(config, shape: "ContinuousDeploymentPolicyConfig"))
+      _ = try await client.updateDistribution(
+        first.id,
+        config: first.config.edited(
+          [.init(path: "ContinuousDeploymentPolicyId", from: "", to: policy.id)],
+          shape: "DistributionConfig"), ifMatch: first.etag)
+      clock.advance(seconds: 3600)
+      primary = first.id
+      staging = second.id
+      let found = try await ClosureReader(
+        transport: ModelTransport(model, account: account, clock: clock), account: account,
+        reach: .configuration
+      ).read([first.id])
+      let link = try PromotionLink(first.id, in: found, at: clock.now)
+      let pair = PromotionPair(
+        account: account, primary: link.primary, staging: try #require(link.staging),
+        policy: try #require(link.policy), resources: found.account.resources, gaps: found.gaps,
+        readAt: clock.now,
+        traffic: .init(since: clock.now - 600, until: clock.now))
+      var input = Scene().input()
+      input.createdAt = clock.now
+      made = try #require(try PromotionPlanner.plan(pair, side: side, input: input))
+      store = try SQLiteState(
+        path: FileManager.default.temporaryDirectory.appendingPathComponent(
+          "ferry-\(UUID().uuidString)/state.sqlite"
+        ).path, durable: false)
+      try store.saveImages(made.images)
+    }
+    func viewers(_ requests: Int, errors: Int = 0, at id: String) {
+      let now = clock.now
+      model.with {
+        $0.countRequest(by: id, times: requests - errors, now: now)
+        if errors > 0 { $0.countRequest(by: id, status: 502, times: errors, now: now) }
+      }
+    }
+    func run(_ plan: Plan, _ given: RunOptions? = nil) async throws -> RunOutcome {
+      let transport = ModelTransport(model, account: Scene.account, clock: clock)
+      var options = given ?? RunOptions(path: "shop")
+      options.mode = .advance
+      return try await Runner.run(
+        plan, store: store,
+        world: FerryRun.World(clock: clock) { _ throws(FerryError) in CloudFrontClient(transport) },
+        options: options)
+    }
+    func config(_ id: String) async throws -> XElement {
+      try await CloudFrontClient(ModelTransport(model, account: Scene.account, clock: clock))
+        .distribution(id).config
+    }
+    /// Comes back as cron does, until the run is done or stops for another reason.
+    func advance(_ plan: Plan, rounds: Int = 30) async throws -> RunOutcome {
+      var outcome = try await run(plan)
+      for _ in 0..<rounds where outcome.exit == .notYet {
+        clock.advance(seconds: 61)
+        outcome = try await run(plan)
+      }
+      return outcome
+    }
+  }
+
+  @Test func `nothing is promoted until staging has shown enough`() async throws {
+    let world = try await World()
+    world.clock.advance(seconds: 61)
+    let none = try await world.run(world.made.plan)
+    #expect(none.exit == .notYet)
+    #expect(none.report.reason?.contains("not enough traffic to judge") == true)
+    world.viewers(1000, at: world.primary)
+    world.viewers(120, at: world.staging)
+    world.clock.advance(seconds: 61)
+    let few = try await world.run(world.made.plan)
+    #expect(few.exit == .notYet, "120 good answers do not prove one point")
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+    world.viewers(300, at: world.staging)
+    let done = try await world.advance(world.made.plan)
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop next")
+    let back = try await world.advance(world.made.rollback)
+    #expect(back.exit == .done, "\(String(describing: back.error))")
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+  }
+
+  @Test func `a proof that is gone when the window opens at last promotes nothing`() async throws {
+    let world = try await World()
+    world.clock.advance(seconds: 61)
+    world.viewers(5000, at: world.primary)
+    world.viewers(600, at: world.staging)
+    var options = RunOptions(path: "shop")
+    options.until = world.made.plan.steps[1].id
+    let proven = try await world.run(world.made.plan, options)
+    #expect(proven.report.steps.map(\.state) == [.verified, .pending])
+    world.clock.advance(seconds: 7200)
+    let late = try await world.run(world.made.plan)
+    #expect(late.exit == .notYet, "\(late.exit)")
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+    world.viewers(5000, at: world.primary)
+    world.viewers(600, at: world.staging)
+    let done = try await world.advance(world.made.plan)
+    #expect(done.exit == .done && done.report.steps.allSatisfy { $0.state == .verified })
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop next")
+  }
+
+  @Test func `a staging distribution that errs more blocks the run before the promote`()
+    async throws
+  {
+    let world = try await World()
+    world.clock.advance(seconds: 61)
+    world.viewers(5000, at: world.primary)
+    world.viewers(600, errors: 60, at: world.staging)
+    let outcome = try await world.run(world.made.plan)
+    #expect(outcome.exit == .blocked && outcome.error?.code == "check-failed")
+    #expect(outcome.error?.why.contains("more than the 1.00 that are allowed") == true)
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+  }
+
+  @Test func `what staging showed before it was pointed at the new side proves nothing of it`()
+    async throws
+  {
+    let world = try await World(side: .path("/green"), policyEnabled: false)
+    #expect(world.made.plan.steps.count == 4)
+    world.viewers(5000, at: world.primary)
+    world.viewers(5000, at: world.staging)
+    let early = try await world.advance(world.made.plan, rounds: 6)
+    #expect(early.exit == .notYet)
+    #expect(early.report.step?.id == "prove-staging-\(world.staging)")
+    #expect(early.report.reason?.contains("staging 0 requests") == true)
+    world.viewers(5000, at: world.primary)
+    world.viewers(400, at: world.staging)
+    let done = try await world.advance(world.made.plan)
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    let path = "Origins/Items/Origin/OriginPath"
+    #expect(try await world.config(world.primary).text(at: path) == "/green")
+    let back = try await world.advance(world.made.rollback)
+    #expect(back.exit == .done, "\(String(describing: back.error))")
+    for id in [world.primary, world.staging] {
+      #expect((try await world.config(id).text(at: path) ?? "").isEmpty)
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import FerryCore
+import Foundation
+import Testing
+
+@testable import Rehearsal
+
+/// Rules that the runner keeps, held against writes that break them.
+struct JudgeTests {
+  private func judge(window: String? = nil) throws -> Judge {
+    var terms = Scene.Terms()
+    if let window {
+      terms.windows["dns"] = try ChangeWindow(timeZone: "UTC", allow: [window], freeze: [])
+      terms.windows["cloudfront"] = terms.windows["dns"]
+    }
+    let plan = Plan(
+      name: "one", capability: "test", createdAt: Date(timeIntervalSince1970: 1_795_514_400),
+      tool: "test", accounts: [:], observed: .init(inventoryDigest: ""), steps: [],
+      schedule: .init(start: Date(), end: Date(), criticalPathSeconds: 0, exposureSeconds: 0),
+      permissions: [])
+    return Judge(
+      try Scene(plan, rollback: nil, inventory: nil, images: [:], terms: terms))
+  }
+  private func step(_ window: String?, _ action: Action = .observe) -> Step {
+    Step(id: "s", title: "S", account: nil, action: action, window: window, checks: [])
+  }
+  private func time(_ text: String) throws -> Date { try #require(Timestamp.read(text)) }
+
+  @Test(arguments: [
+    ("2026-11-24T11:00:00Z", "dns", false, false), ("2026-11-24T13:00:00Z", "dns", false, true),
+    // Undoing a change of DNS keeps to its hours, undoing one of CloudFront waits for nothing.
+    ("2026-11-24T13:00:00Z", "dns", true, true),
+    ("2026-11-24T13:00:00Z", "cloudfront", true, false),
+  ])
+  func `a write outside its window is seen`(
+    at: String, window: String, isRollback: Bool, isBroken: Bool
+  ) throws {
+    var judge = try judge(window: "Tue 10:00-12:00")
+    judge.isRollback = isRollback
+    judge.wrote(
+      step(window), operation: "ChangeRecords", at: try time(at), seconds: 1, before: nil,
+      after: nil)
+    #expect(judge.found.map(\.rule) == (isBroken ? [.window] : []))
+  }
+
+  @Test func `a field that the step does not name is seen`() throws {
+    var judge = try judge()
+    let before = XElement(
+      "DistributionConfig", [XElement("Comment", text: "a"), XElement("Enabled", text: "true")])
+    let action = Action.setEnabled(distribution: "E1", from: true, to: false)
+    let off = ConfigEdit(path: "Enabled", from: "true", to: "false")
+    var after = before.edited([off], shape: "DistributionConfig")
+    judge.wrote(
+      step(nil, action), operation: "UpdateDistribution", at: Date(), seconds: 1, before: before,
+      after: after)
+    #expect(judge.found.isEmpty)
+    after.set("b", at: "Comment", shape: "DistributionConfig")
+    judge.wrote(
+      step(nil, action), operation: "UpdateDistribution", at: Date(), seconds: 2, before: before,
+      after: after)
+    #expect(judge.found.map(\.rule) == [.moreThanNamed])
+    #expect(judge.found.first?.because == "s changed Comment")
+  }
+
+  @Test func `a second create of one step is seen, and once in the rollback is another`() throws {
+    var judge = try judge()
+    func create() {
+      judge.wrote(
+        step(nil), operation: "CreateDistribution", at: Date(), seconds: 1, before: nil, after: nil)
+    }
+    create()
+    judge.isRollback = true
+    create()
+    #expect(judge.found.isEmpty)
+    create()
+    #expect(judge.found.map(\.rule) == [.twice])
+  }
+}

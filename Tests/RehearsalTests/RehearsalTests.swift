@@ -1,0 +1,155 @@
+import FerryCore
+import FerryModel
+import FerryTestSupport
+import Foundation
+import Testing
+
+@testable import Rehearsal
+
+/// Whole rehearsals of the plans that ship, and of plans that are wrong on purpose.
+struct RehearsalTests {
+  private static func shipped(_ name: String) throws -> Plan {
+    let file = Shared.package.appendingPathComponent("plans/\(name).json")
+    return try Plan.read(Array(Data(contentsOf: file)), named: name)
+  }
+  private static func removal() throws -> Scene {
+    let file = Shared.package.appendingPathComponent("Tests/Fixtures/wiki-canary.inventory.json")
+    return try Scene(
+      shipped("remove-orphaned-policy.plan"),
+      rollback: shipped("remove-orphaned-policy.rollback.plan"),
+      inventory: JSONValue.read(Array(Data(contentsOf: file)), what: "fixture"), images: [:],
+      terms: Scene.Terms())
+  }
+  private static func cutover(
+    _ change: (inout Plan, inout Scene.Terms) -> Void = { _, _ in }
+  ) throws -> Scene {
+    var terms = Scene.Terms()
+    terms.windows = try CutoverExample.windows()
+    var plan = try shipped("cutover-www.plan")
+    change(&plan, &terms)
+    return try Scene(
+      plan, rollback: shipped("cutover-www.rollback.plan"), inventory: nil, images: [:],
+      terms: terms)
+  }
+  private static func rehearse(
+    _ scene: Scene, _ seeds: Int, _ hazards: [Hazard] = Hazard.allCases, first: UInt64 = 1
+  ) async -> RehearsalReport {
+    await Rehearsal.run(scene, seeds: seeds, firstSeed: first, hazards: hazards)
+  }
+
+  @Test func `a removal is done in every world where nothing goes wrong`() async throws {
+    let report = await Self.rehearse(try Self.removal(), 12, [])
+    #expect(report.violations == [])
+    #expect(report.endings == ["done": 12])
+    #expect(report.exposureSeconds.max == 0)
+    #expect(report.durationSeconds.p50 > 60)
+    #expect(!report.rollbackSeconds.isEmpty)
+  }
+
+  @Test func `a removal breaks no rule, whatever goes wrong`() async throws {
+    let report = await Self.rehearse(try Self.removal(), 40)
+    #expect(report.violations == [])
+    #expect(report.faults.count == Hazard.allCases.count)
+    // Faults that do nothing would prove nothing.
+    #expect(report.endings["done", default: 0] < 40)
+  }
+
+  @Test func `a cutover keeps to its windows and its waits in every world`() async throws {
+    let report = await Self.rehearse(try Self.cutover(), 40)
+    #expect(report.violations == [])
+    // The TTL of a day has to run out, and Tuesdays and Thursdays have to come.
+    #expect(report.durationSeconds.p50 > 86_400)
+  }
+
+  @Test func `the same seeds give the same report, in one lane or in many`() async throws {
+    let scene = try Self.cutover()
+    let one = await Self.rehearse(scene, 8, first: 5)
+    let again = await Self.rehearse(scene, 8, first: 5)
+    #expect(one == again)
+    let play = Play(scene: scene, hazards: Hazard.allCases)
+    let alone = await play.run(7, tellsStory: true)
+    let twice = await play.run(7, tellsStory: true)
+    #expect(alone.story == twice.story && !alone.story.isEmpty)
+    let other = await Self.rehearse(scene, 8, first: 6)
+    #expect(other.digest != one.digest)
+  }
+
+  @Test func `a wait that is too short is seen, with the seed that shows it`() async throws {
+    let scene = try Self.cutover { plan, _ in
+      for index in plan.steps.indices where plan.steps[index].action.dns != nil {
+        plan.steps[index].wait?.seconds = 5
+        // The plan's own look at resolvers would notice, too.
+        plan.steps[index].checks.removeAll { $0.type == .recursive }
+      }
+    }
+    let report = await Self.rehearse(scene, 12, [])
+    let first = try #require(report.violations.first { $0.rule == .oldAnswer })
+    let replayed = await Play(scene: scene, hazards: []).run(first.seed, tellsStory: true)
+    #expect(
+      replayed.violations.contains {
+        $0.rule == .oldAnswer && $0.atSeconds == first.atSeconds && $0.because == first.because
+      })
+    #expect(replayed.story.contains { $0.who == "rule" })
+  }
+
+  @Test func `a flip to a distribution that does not serve the name exposes its viewers`()
+    async throws
+  {
+    let file = Shared.package.appendingPathComponent("Tests/Fixtures/wiki-canary.inventory.json")
+    var model = CloudFrontModel(accounts: ["111111111111"], propagationSeconds: 86_400)
+    try model.load(
+      JSONValue.read(Array(Data(contentsOf: file)), what: "fixture"), now: Date())
+    let target = try #require(
+      model.distributions(of: "111111111111").first { !$0.staging }?.domainName)
+    let www = RecordKey(CutoverExample.www, .cname)
+    let old = RecordValue(ttl: 60, data: ["origin.example.net."])
+    let new = RecordValue(ttl: 60, data: [target + "."])
+    var plan = try Self.shipped("cutover-www.plan")
+    plan.steps = [
+      Step(
+        id: "flip", title: "Flip", account: nil,
+        action: .replace(zone: CutoverExample.zone, RecordChange(www, from: old, to: new)),
+        wait: .init(from: "last-authoritative-change", seconds: 300, terms: []), checks: [])
+    ]
+    let scene = try Scene(
+      plan, rollback: nil, inventory: JSONValue.read(Array(Data(contentsOf: file)), what: "x"),
+      images: [:], terms: Scene.Terms())
+    let report = await Self.rehearse(scene, 6, [])
+    #expect(Set(report.violations.map(\.rule)) == [.exposure])
+    #expect(report.violations.count == 6)
+    // All clients in the end, so what is weighed comes near to what is not.
+    #expect(report.exposureSeconds.p50 > 300)
+    #expect(report.clientSeconds.p50 <= report.exposureSeconds.p50)
+  }
+
+  @Test func `people who come late and windows that close only make it longer`() async throws {
+    let scene = try Self.cutover()
+    let swift = await Self.rehearse(scene, 12, [])
+    let late = await Self.rehearse(scene, 12, [.lateOperator])
+    #expect(late.violations == [])
+    #expect(late.durationSeconds.max >= swift.durationSeconds.max)
+  }
+
+  @Test func `a plan that changes what the inventory has not is bad input`() throws {
+    let error = #expect(throws: FerryError.self) {
+      _ = try Scene(
+        Self.shipped("remove-orphaned-policy.plan"), rollback: nil, inventory: nil, images: [:],
+        terms: Scene.Terms())
+    }
+    #expect(error?.code == "not-in-inventory" && error?.exit == .badInput)
+  }
+
+  @Test func `faults are listed, and others refused`() throws {
+    #expect(try Hazard.list("all") == Hazard.allCases)
+    #expect(try Hazard.list("none") == [])
+    #expect(try Hazard.list("kill,throttle,kill") == [.kill, .throttle])
+    #expect(throws: FerryError.self) { try Hazard.list("kill,") }
+    #expect(throws: FerryError.self) { try Hazard.list("fire") }
+  }
+
+  @Test func `spreads are nearest ranks, rounded up`() {
+    let spread = RehearsalReport.Spread((1...10).map { Double($0) + 0.2 })
+    #expect((spread.p50, spread.p90, spread.max) == (6, 10, 11))
+    #expect(RehearsalReport.Spread([]).max == 0)
+  }
+}
