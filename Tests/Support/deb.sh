@@ -78,6 +78,10 @@ eval "$(edgeferry lab env --ready-file ready.json --account 111111111111)"
 edgeferry orphans discover
 edgeferry orphans plan --finding policy-unattached:P03SAMPLENEWS --name news
 edgeferry apply news --approve "$(sed -n 's/^  "digest" : "\(sha256:[0-9a-f]*\)".*/\1/p' plans/news.plan.json)"
+# The optimised binary has to tell and to note what it removed.
+printf 'version: 1\npolling: { deployed: 1s }\nsweep: { grace: 0s, maxDeletions: 20, maxPercent: 100 }\n' > edgeferry.yaml
+edgeferry sweep run --quiet >/dev/null
+edgeferry sweep run --apply --quiet | grep '^111111111111: removed '
 edgeferry doctor --output json >doctor.json || true
 # The trust store of ca-certificates, which TLS needs.
 test -s /etc/ssl/certs/ca-certificates.crt

@@ -34,7 +34,10 @@ struct SweepActor: Sendable {
         group.addTask {
           let it = wanted[index]
           do throws(FerryError) {
-            return (index, try await act(it, keeps: keeps))
+            // Not in one expression: optimised by Swift 6.3.1, a tuple whose later element is awaited from a call with a
+            // typed error loses the earlier one, here the index.
+            let action = try await act(it, keeps: keeps)
+            return (index, action)
           } catch {
             return (
               index,
