@@ -87,6 +87,17 @@ struct PromoteTests {
     #expect(try await world.isPromoted() == isSame)
   }
 
+  @Test func `each fault at each place of a promote and of its rollback has its end`()
+    async throws
+  {
+    let world = try await PromoteWorld()
+    try await FaultMatrixTests.checkAll(
+      \.plan, of: world.base, "promote", least: 2, isEnd: world.isPromoted(in:))
+    let other = try await PromoteWorld()
+    try await FaultMatrixTests.checkAll(
+      \.rollback, of: other.base, "promote's rollback", least: 2, isEnd: other.isRestored(in:))
+  }
+
   @Test func `a promote killed at any call or journal write ends the same with no second write`()
     async throws
   {

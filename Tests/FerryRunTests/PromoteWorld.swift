@@ -7,7 +7,8 @@ import Foundation
 
 /// A trio whose staging distribution has something new, the plan that promotes it, and the way back.
 struct PromoteWorld {
-  let base: RemovalWorld
+  /// The trio; its plans are those of the promote.
+  private(set) var base: RemovalWorld
   let plan: Plan
   let rollback: Plan
   /// The primary before.
@@ -56,6 +57,8 @@ struct PromoteWorld {
       expects: .init(configDigest: Promote.config(of: before, from: staging).configDigest),
       checks: [deployed], undoes: "promote")
     rollback = plan("promotion.rollback", back, of: self.plan.digest)
+    base.plan = self.plan
+    base.rollback = rollback
     base.model.with { $0.clearLog() }
   }
 
@@ -72,5 +75,14 @@ struct PromoteWorld {
   }
   func isRestored() async throws -> Bool {
     try await primary().configDigest == before.configDigest
+  }
+  /// The same of a copy of the trio.
+  func isPromoted(in copy: RemovalWorld) -> Bool {
+    let it = copy.snapshot
+    return it.distribution(base.primary).map { Promote.isDone($0.config, from: staging) } ?? false
+      && it.policies.map(\.enabled) == [false]
+  }
+  func isRestored(in copy: RemovalWorld) -> Bool {
+    copy.snapshot.distribution(base.primary)?.config.configDigest == before.configDigest
   }
 }

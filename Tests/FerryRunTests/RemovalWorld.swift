@@ -13,8 +13,8 @@ struct RemovalWorld {
   let primary: String
   let staging: String
   let policy: String
-  let plan: Plan
-  let rollback: Plan
+  var plan: Plan
+  var rollback: Plan
   let images: [String: String]
 
   static func distribution(_ reference: String, staging: Bool) -> JSONValue {

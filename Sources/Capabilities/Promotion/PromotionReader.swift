@@ -68,8 +68,11 @@ struct PromotionReader: Sendable {
     guard let staging = link.staging, let policy = link.policy else { return }
     let now = context.clock.now
     let terms = context.settings.promotion
-    // Minutes before the last change of either side say nothing of what would be promoted.
-    let changed = [link.primary, staging].compactMap { Timestamp.read($0.lastModified) }
+    // Minutes before the last change of either side was everywhere say nothing of what would be promoted; when that was
+    // is nowhere to be read.
+    let changed = [link.primary, staging].compactMap {
+      Timestamp.read($0.lastModified).map { $0 + Double(PlanBuilder.deployTypicalSeconds) }
+    }
     let since = ([now - Double(terms.windowSeconds)] + changed).max() ?? now
     var pair = PromotionPair(
       account: found.account, primary: link.primary, staging: staging, policy: policy,
@@ -85,7 +88,8 @@ struct PromotionReader: Sendable {
   {
     var out = pair.traffic
     let ids = [pair.staging.id, pair.primary.id]
-    guard out.until > out.since else { return out }
+    // Both sides were changed a moment ago: nothing counts yet.
+    guard out.until >= out.since + 1 else { return out }
     do throws(FerryError) {
       let client = CloudWatchClient(transport)
       let requests = try await client.requests(of: ids, from: out.since, to: out.until)
