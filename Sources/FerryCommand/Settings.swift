@@ -38,6 +38,7 @@ public struct Settings: Sendable {
   public var idleAfterSeconds = 30 * 86_400
   /// How long a moved distribution must have had no request before it is disabled.
   public var keepSourceSeconds = 86_400
+  package var signatures = SignatureRules()
   package var sweep = SweepRules()
   package var organization: OrganizationScope?
   package var notify: NotifySettings?
@@ -113,6 +114,7 @@ struct SettingsReader {
     "promote": .map(["window": .span, "minRequests": .number, "maxErrorRateIncrease": .number]),
     "orphans": .map(["idleAfter": .span]),
     "rehearsal": .text,
+    "signatures": .map(["required": .number, "keys": .texts]),
     "sweep": .map([
       "grace": .span, "maxDeletions": .number, "maxPercent": .number,
       "keep": .map(["ids": .texts, "stacks": .texts, "tags": .named(.text)]),
@@ -185,6 +187,7 @@ struct SettingsReader {
     if let seconds = span(root["polling"]?["deployed"]) { out.deployedPollSeconds = seconds }
     if let seconds = span(root["migrate"]?["keepSource"]) { out.keepSourceSeconds = Int(seconds) }
     if let seconds = span(root["orphans"]?["idleAfter"]) { out.idleAfterSeconds = Int(seconds) }
+    if let signatures = root["signatures"] { out.signatures = try self.signatures(signatures) }
     if let sweep = root["sweep"] {
       out.sweep = try self.sweep(sweep)
       out.organization = try organization(sweep["organization"], accounts: out.accounts)
