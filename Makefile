@@ -21,7 +21,7 @@ TOOLS := curl:curl openssl:openssl python3:python3 jq:jq named:bind9 named-compi
 MEMCHECK_TOOLS := valgrind:valgrind
 BENCH_TOOLS := dnsperf:dnsperf nsd:nsd
 
-.PHONY: setup setup-test build release test sanitize valgrind demo bench lint format golden docs install ci clean
+.PHONY: setup setup-test build release test sanitize fuzz valgrind demo bench lint format golden docs install ci clean
 
 setup: ## install the -dev packages that are missing
 	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
@@ -75,6 +75,10 @@ sanitize: setup-test ## the tests under AddressSanitizer (leaks too) and ThreadS
 	    $(SWIFT) test --skip-build --disable-xctest --sanitize=$$kind --scratch-path .build-$$kind $$part || exit 1; \
 	  done; done
 
+FUZZ_SECONDS ?= 60
+fuzz: setup ## every reader of bytes under AddressSanitizer, with libFuzzer's coverage, for FUZZ_SECONDS in all
+	@Tests/Support/fuzz.sh $(FUZZ_SECONDS)
+
 valgrind: release setup-test ## commands of every group under memcheck
 	$(call install_tools,$(MEMCHECK_TOOLS),memory check)
 	@Tests/Support/valgrind.sh $(RELEASE) "$(PYTHON)"
@@ -117,4 +121,4 @@ install: release
 ci: lint test
 
 clean:
-	rm -rf .build .build-release .build-docs .build-venv .build-bench .build-address .build-thread
+	rm -rf .build .build-release .build-docs .build-venv .build-bench .build-address .build-thread .build-fuzz

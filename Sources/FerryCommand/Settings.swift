@@ -136,13 +136,10 @@ struct SettingsReader {
   }
 
   func root(_ text: String) throws(FerryError) -> Node? {
-    do {
-      return try Yams.compose(yaml: text)
-    } catch let error as YamlError {
-      let words = "\(error)".split(separator: "\n").prefix(2).joined(separator: " ")
-      throw refuse("it is not valid YAML: \(words)", at: nil)
+    do throws(YAMLText.Fault) {
+      return try YAMLText.compose(text)
     } catch {
-      throw refuse("it is not valid YAML", at: nil)
+      throw refuse(error.why, at: nil)
     }
   }
 
