@@ -25,7 +25,7 @@ MANUAL := .build-manual
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
 BENCH_TOOLS := dnsperf:dnsperf nsd:nsd
 
-.PHONY: setup setup-test build release test sanitize valgrind demo bench lint format golden docs manual install uninstall deb deb-test ci clean
+.PHONY: setup setup-test build release test sanitize fuzz valgrind demo bench lint format golden docs manual install uninstall deb deb-test ci clean
 
 setup: ## install the -dev packages that are missing
 	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
@@ -79,6 +79,10 @@ sanitize: setup-test ## the tests under AddressSanitizer (leaks too) and ThreadS
 	    $(SWIFT) test --skip-build --disable-xctest --sanitize=$$kind --scratch-path .build-$$kind $$part || exit 1; \
 	  done; done
 
+FUZZ_SECONDS ?= 60
+fuzz: setup ## every reader of bytes under AddressSanitizer, with libFuzzer's coverage, for FUZZ_SECONDS in all
+	@Tests/Support/fuzz.sh $(FUZZ_SECONDS)
+
 valgrind: release setup-test ## commands of every group under memcheck
 	$(call install_tools,$(MEMCHECK_TOOLS),memory check)
 	@Tests/Support/valgrind.sh $(RELEASE) "$(PYTHON)"
@@ -129,4 +133,4 @@ deb-test: deb ## the package in a clean Debian 12, made by debootstrap
 ci: lint test
 
 clean:
-	rm -rf .build .build-release .build-docs .build-manual .build-deb .build-venv .build-bench .build-address .build-thread
+	rm -rf .build .build-release .build-docs .build-manual .build-deb .build-venv .build-bench .build-address .build-thread .build-fuzz

@@ -116,3 +116,24 @@ let package = Package(
         swiftSettings: strict),
     ]
 )
+
+// Every reader of bytes, and what makes inputs for them.
+package.targets.append(
+  .target(
+    name: "FerryFuzz",
+    dependencies: [
+      "FerryCore", "FerryCloudFront", "FerryModel", "FerryHTTP", "FerryAWS", "FerryDNS",
+      "FerryZones", "FerryRun", "FerryReport", "FerryCommand", "Cutover", "Handover", "Lab",
+      "Migration", "Sweeps",
+    ], path: "Tests/Fuzz/Readers", swiftSettings: strict))
+package.targets.append(
+  .testTarget(
+    name: "FerryFuzzTests", dependencies: ["FerryFuzz", "FerryCore"], swiftSettings: strict))
+
+// With libFuzzer's loop around them; Tests/Support/fuzz.sh builds it, with what that needs.
+if Context.environment["EDGEFERRY_FUZZ"] == "1" {
+  package.targets.append(
+    .executableTarget(
+      name: "ferry-fuzz", dependencies: ["FerryFuzz", "FerryCore"], path: "Tests/Fuzz/Driver",
+      swiftSettings: strict))
+}

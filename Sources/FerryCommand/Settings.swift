@@ -41,6 +41,7 @@ public struct Settings: Sendable {
   /// Whether a plan that was never rehearsed may not be applied.
   public var requiresRehearsal = false
   package var promotion = PromotionTerms()
+  package var signatures = SignatureRules()
   package var sweep = SweepRules()
   package var organization: OrganizationScope?
   package var notify: NotifySettings?
@@ -116,6 +117,7 @@ struct SettingsReader {
     "promote": .map(["window": .span, "minRequests": .number, "maxErrorRateIncrease": .number]),
     "orphans": .map(["idleAfter": .span]),
     "rehearsal": .text,
+    "signatures": .map(["required": .number, "keys": .texts]),
     "sweep": .map([
       "grace": .span, "maxDeletions": .number, "maxPercent": .number,
       "keep": .map(["ids": .texts, "stacks": .texts, "tags": .named(.text)]),
@@ -137,13 +139,10 @@ struct SettingsReader {
   }
 
   func root(_ text: String) throws(FerryError) -> Node? {
-    do {
-      return try Yams.compose(yaml: text)
-    } catch let error as YamlError {
-      let words = "\(error)".split(separator: "\n").prefix(2).joined(separator: " ")
-      throw refuse("it is not valid YAML: \(words)", at: nil)
+    do throws(YAMLText.Fault) {
+      return try YAMLText.compose(text)
     } catch {
-      throw refuse("it is not valid YAML", at: nil)
+      throw refuse(error.why, at: nil)
     }
   }
 
@@ -189,6 +188,7 @@ struct SettingsReader {
     if let seconds = span(root["migrate"]?["keepSource"]) { out.keepSourceSeconds = Int(seconds) }
     if let seconds = span(root["orphans"]?["idleAfter"]) { out.idleAfterSeconds = Int(seconds) }
     if let promote = root["promote"] { out.promotion = try promotion(promote) }
+    if let signatures = root["signatures"] { out.signatures = try self.signatures(signatures) }
     if let sweep = root["sweep"] {
       out.sweep = try self.sweep(sweep)
       out.organization = try organization(sweep["organization"], accounts: out.accounts)

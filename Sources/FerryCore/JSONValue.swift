@@ -244,8 +244,11 @@ public enum FerryJSON {
 
 /// RFC 3339 times in UTC, seconds precision when written; fractions and offsets are read.
 public enum Timestamp {
+  ///
+  /// What lies outside the years 0000 to 9999 is written as the nearest instant that does not.
   public static func text(_ date: Date) -> String {
-    var seconds = Int(date.timeIntervalSince1970.rounded(.down))
+    let whole = date.timeIntervalSince1970.rounded(.down)
+    var seconds = Int(min(max(whole.isNaN ? 0 : whole, -62_167_219_200), 253_402_300_799))
     let days = Int((Double(seconds) / 86_400).rounded(.down))
     seconds -= days * 86_400
     let (year, month, day) = civil(days)

@@ -118,6 +118,8 @@ enum TSIG {
     message[0] = UInt8(record.originalID >> 8)
     message[1] = UInt8(record.originalID & 255)
     let additional = Int(message[10]) << 8 | Int(message[11])
+    // RFC 8945 §5.1: the last record of the additional section, which a forger may have put elsewhere.
+    guard additional > 0 else { return .worthless(because: "its signature is out of place") }
     message[10] = UInt8((additional - 1) >> 8)
     message[11] = UInt8((additional - 1) & 255)
     let expected = key.mac(digested(message, record, requestMAC))

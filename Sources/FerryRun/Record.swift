@@ -4,7 +4,7 @@ import Foundation
 /// One entry of the journal: what was meant, done, seen or said, and when.
 public struct Record: Codable, Equatable, Sendable {
   public enum Kind: String, Codable, Sendable {
-    /// A person approved the digest.
+    /// A person approved the digest: once for all runs, or for the command that `action` names.
     case approved
     /// On disk before the call.
     case intended
@@ -49,6 +49,8 @@ public struct Record: Codable, Equatable, Sendable {
     public var by: String?
     public var reference: String?
     public var exit: Int32?
+    /// Of an approval: the key and the name of each signature that was verified.
+    public var signatures: [String]?
     /// The command that the operator needs next, when it is another than the same again.
     public var next: String?
     /// Of a rehearsal: worlds, and those in which a rule was broken.
@@ -114,7 +116,10 @@ public struct RunState: Equatable, Sendable {
     var isUnresolved: Bool { hadEffect && appliedAt == nil }
   }
   public var steps: [String: StepState] = [:]
+  /// Whether the digest was approved once for every `advance`.
   public var approved = false
+  /// How the last run that was approved by its own command was.
+  public var approval: Record.Body?
   public var hold: String?
   public var gates: [String: String] = [:]
   public var isStarted = false
@@ -154,8 +159,9 @@ public struct RunState: Equatable, Sendable {
       step?.mark = reading
     }
     switch record.kind {
-    case .approved: approved = true
     case .rehearsed: rehearsal = record.body
+    case .approved:
+      if record.body.action == nil { approved = true } else { approval = record.body }
     case .armed: rollback = record.body.reference
     case .undoing: undoing = record.body.reason ?? ""
     case .changed:

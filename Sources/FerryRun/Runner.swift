@@ -38,6 +38,8 @@ public struct RunOptions: Sendable {
   /// Rollback alone: take back only these steps of the original plan.
   public var undoOnly: Set<String>?
   public var maxWaitSeconds: Double?
+  /// Who approved this run and how, for the journal; nil when that is there already.
+  public var approval: Record.Body?
   public var deployedPollSeconds = 20.0
   /// How often authoritative servers and edges are asked, and how many agreeing rounds make a change seen.
   public var authoritativePollSeconds = 10.0
@@ -171,6 +173,12 @@ public actor Runner {
   }
 
   private func loop() async throws(FerryError) -> RunOutcome {
+    // What a scheduler approves the same way every minute is said once.
+    if let approval = options.approval,
+      options.mode == .apply || state.approval != approval
+    {
+      try await append(.approved, body: approval)
+    }
     if let risk = plan.risks.first(where: { !$0.accepted }) {
       return try await end(
         Stop(

@@ -64,6 +64,7 @@ extension Runner {
     tell(.rollingBack(because: because))
     var inner = options
     inner.rollback = nil
+    inner.approval = nil
     inner.until = nil
     inner.undoOnly = nil
     inner.maxWaitSeconds = options.maxWaitSeconds.map { max(0, $0 - waited) }

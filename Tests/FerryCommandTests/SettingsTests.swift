@@ -136,4 +136,42 @@ struct SettingsTests {
     #expect(Context.rollbackPath(of: "out.json") == "out.rollback.plan.json")
     #expect(Context.rollbackPath(of: "out") == "out.rollback.plan.json")
   }
+
+  @Test(arguments: [
+    "regions: &a [eu-west-1]\nresolvers: *a\n", "? &k x\n: *k\n", "regions: [&a x, *a]\n",
+    "version: &v 1\nregions: [\"*\"]\n",
+  ])
+  func `anchors and aliases are refused with the line, before anything is filled in`(_ text: String)
+  {
+    let error = #expect(throws: FerryError.self) { try Settings.read(text, named: "e.yaml") }
+    #expect(error?.code == "bad-settings" && error?.why.contains("line 1 has an anchor") == true)
+  }
+  @Test func `signs of anchors and aliases within texts are texts`() throws {
+    let settings = try Settings.read(
+      """
+      # *a &b
+      sweep: { keep: { ids: ["E*", "*x"], tags: { team: a&b *c, "*": "&d", x: y } } }
+      health: { url: "https://{name}/a?b=*&c=d" }
+      """, named: "e.yaml")
+    #expect(settings.sweep.keepIDs == ["E*", "*x"])
+    #expect(settings.sweep.keepTags == ["team": "a&b *c", "*": "&d", "x": "y"])
+    #expect(settings.health?.url == "https://{name}/a?b=*&c=d")
+  }
+  @Test(arguments: [
+    "signatures: {}", "signatures: { keys: [] }", "signatures: { required: 2, keys: [a] }",
+    "signatures: { required: 0, keys: [a] }", "signatures: { required: 1.5, keys: [a] }",
+    "signatures: { keys: a }", "signatures: { keyz: [a] }",
+  ])
+  func `signatures that nobody could give, or all could do without, are refused`(_ text: String) {
+    let error = #expect(throws: FerryError.self) { try Settings.read(text, named: "e.yaml") }
+    #expect(error?.code == "bad-settings" && error?.exit == .usage)
+  }
+  @Test func `one signature is wanted unless more are`() throws {
+    #expect(try Settings.read("version: 1", named: "e").signatures.required == 0)
+    let one = try Settings.read("signatures: { keys: [a, b] }", named: "e").signatures
+    #expect(one.required == 1 && one.keys == ["a", "b"])
+    #expect(
+      try Settings.read("signatures: { required: 2, keys: [a, b] }", named: "e").signatures.required
+        == 2)
+  }
 }

@@ -28,6 +28,16 @@ struct CanonicalJSONTests {
     #expect(JSONValue.string("\u{1f}\"\\/\n").canonical == "\"\\u001f\\\"\\\\/\\n\"")
   }
 
+  @Test(arguments: [
+    (Double.greatestFiniteMagnitude, "9999-12-31T23:59:59Z"), (9.3e18, "9999-12-31T23:59:59Z"),
+    (-.infinity, "0000-01-01T00:00:00Z"), (-9.3e18, "0000-01-01T00:00:00Z"),
+  ])
+  func `a time outside of every calendar is written as the nearest that is in it`(
+    _ seconds: Double, _ text: String
+  ) {
+    #expect(Timestamp.text(Date(timeIntervalSince1970: seconds)) == text)
+  }
+
   @Test func `times are written in UTC and read with any offset`() throws {
     #expect(Timestamp.text(Date(timeIntervalSince1970: 1_795_514_400)) == "2026-11-24T10:00:00Z")
     #expect(Timestamp.text(Date(timeIntervalSince1970: -1)) == "1969-12-31T23:59:59Z")

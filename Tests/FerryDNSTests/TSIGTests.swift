@@ -154,6 +154,25 @@ struct TSIGTests {
     #expect(signed(key, request.mac, Self.now + 300) == .right)
     #expect(signed(key, request.mac, Self.now - 300) == .right)
   }
+  /// It ended the process once: the count of additional records went below zero.
+  @Test func `a signature in another section than the last proves nothing`() throws {
+    let (request, plain) = try Self.pair()
+    let key = try Self.key()
+    let signed = TSIG.sign(plain, key: key, at: Self.now, answering: request.mac).octets
+    for section in [6, 8] {
+      var moved = signed
+      moved[11] = 0
+      moved[section + 1] = 1
+      #expect(WireFrame(moved)?.tsigStart != nil)
+      guard
+        case .worthless = TSIG.verify(moved, key: key, requestMAC: request.mac, at: Self.now)
+      else {
+        Issue.record("section at octet \(section)")
+        continue
+      }
+    }
+  }
+
   @Test func `the server's refusals are named, with its clock where it told`() throws {
     let key = try Self.key()
     let (request, plain) = try Self.pair()

@@ -118,4 +118,15 @@ struct TemplateCheckTests {
     #expect(check.exit == .blocked)
     #expect(check.resources.first { $0.address == "RewriteFunction" }?.verdict == .replace)
   }
+
+  @Test func `a number without an end is text, as nothing in a template can be`() throws {
+    let template = try StackTemplate("Resources: { A: [.inf, -.inf, .nan, 1.5] }", named: "t")
+    #expect(template.resources["A"] == [".inf", "-.inf", ".nan", .double(1.5)])
+  }
+  @Test func `aliases are refused as CloudFormation refuses them, however many there are`() {
+    for text in ["Resources:\n  A: &a {}\n  B: *a\n", "Resources: &r { A: {} }\n? *r\n: x\n"] {
+      let error = #expect(throws: FerryError.self) { try StackTemplate(text, named: "t") }
+      #expect(error?.code == "bad-template" && error?.why.contains("anchor") == true)
+    }
+  }
 }

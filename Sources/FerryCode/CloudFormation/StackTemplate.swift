@@ -1,3 +1,4 @@
+import FerryCommand
 import FerryCore
 import Yams
 
@@ -23,16 +24,14 @@ package struct StackTemplate: Equatable, Sendable {
     if text.drop(while: \.isWhitespace).first == "{" {
       body = try JSONValue.read(Array(text.utf8), what: "template \(name)")
     } else {
-      do {
-        guard let node = try Yams.compose(yaml: text, Resolver.default, Constructor.default) else {
-          throw refuse("it is empty")
-        }
-        body = try Self.value(node, depth: 0)
-      } catch let error as FerryError {
-        throw error
+      let node: Node?
+      do throws(YAMLText.Fault) {
+        node = try YAMLText.compose(text)
       } catch {
-        throw refuse("\(error)")
+        throw refuse(error.why)
       }
+      guard let node else { throw refuse("it is empty") }
+      body = try Self.value(node, depth: 0)
     }
     guard body["Resources"]?.object?.isEmpty == false else { throw refuse("it has no Resources") }
   }
@@ -40,7 +39,7 @@ package struct StackTemplate: Equatable, Sendable {
   package var resources: [String: JSONValue] { body["Resources"]?.object ?? [:] }
   package var parameters: [String] { (body["Parameters"]?.object ?? [:]).keys.sorted() }
 
-  private static func value(_ node: Node, depth: Int) throws -> JSONValue {
+  private static func value(_ node: Node, depth: Int) throws(FerryError) -> JSONValue {
     guard depth < 100 else {
       throw FerryError.badInput(
         "bad-template", what: "could not read a template", why: "it is nested too deeply",
@@ -55,7 +54,8 @@ package struct StackTemplate: Equatable, Sendable {
       }
       plain = .object(out)
     case .sequence(let items):
-      plain = .array(try items.map { try Self.value($0, depth: depth + 1) })
+      plain = .array(
+        try items.map { (item) throws(FerryError) in try Self.value(item, depth: depth + 1) })
     case .scalar(let scalar): plain = Self.scalar(node, scalar.string)
     case .alias: plain = .null
     }
@@ -83,7 +83,7 @@ package struct StackTemplate: Equatable, Sendable {
     if tag.hasPrefix("!"), tag.count > 1 { return .string(text) }
     if let it = node.bool { return .bool(it) }
     if let it = node.int { return .int(Int64(it)) }
-    if let it = node.float { return .double(it) }
+    if let it = node.float, it.isFinite { return .double(it) }
     return node.null != nil ? .null : .string(text)
   }
 }

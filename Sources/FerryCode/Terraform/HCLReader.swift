@@ -4,6 +4,8 @@ import FerryCore
 package struct HCLReader {
   private let text: [Unicode.Scalar]
   private var place = 0
+  private var depth = 0
+  private static let depthMax = 100
 
   private init(_ text: String) { self.text = Array(text.unicodeScalars) }
 
@@ -72,7 +74,15 @@ package struct HCLReader {
     return out
   }
 
+  /// Reading recurses, so that is bounded.
+  private mutating func enter() throws {
+    depth += 1
+    guard depth <= Self.depthMax else { throw Fault.unexpected }
+  }
+
   private mutating func body(until end: Unicode.Scalar?) throws -> HCLBlock {
+    try enter()
+    defer { depth -= 1 }
     var out = HCLBlock("")
     while true {
       skip()
@@ -106,6 +116,8 @@ package struct HCLReader {
   }
 
   private mutating func value() throws -> HCLValue {
+    try enter()
+    defer { depth -= 1 }
     skip()
     switch next {
     case "\"": return .string(try quoted())

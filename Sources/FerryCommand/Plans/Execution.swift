@@ -21,12 +21,27 @@ extension Context {
   }
 
   /// The digest a person approved: given, recorded once, or typed as the plan's name on a terminal.
+  /// - Parameters:
+  ///   - command: what is approved, such as `apply`.
+  ///   - signers: whose signatures were verified.
+  /// - Returns: what the journal is to say of it; nil where the approval is there already.
   /// - Throws: exit 4 for another digest; 64 when there is none and nobody to ask.
   func approve(
-    _ plan: Plan, given: String?, name: String, recorded: Bool, store: any StateStore
-  ) async throws(FerryError) {
-    if let given { return try check(given, is: plan) }
-    if recorded, RunState(try await store.records(plan: plan.digest)).approved { return }
+    _ plan: Plan, for command: String, given: String?, name: String, signers: [String],
+    recorded: Bool, store: any StateStore
+  ) async throws(FerryError) -> Record.Body? {
+    var body = Record.Body()
+    body.action = command
+    body.by = NSUserName()
+    if !signers.isEmpty { body.signatures = signers }
+    if let given {
+      try check(given, is: plan)
+      return body
+    }
+    if recorded, RunState(try await store.records(plan: plan.digest)).approved {
+      // Who signed is told even where the approval is not new.
+      return signers.isEmpty ? nil : body
+    }
     guard terminal.inputIsTerminal, terminal.errorIsTerminal else {
       throw .badInput(
         "not-approved", what: "could not run plan \(plan.name)",
@@ -48,13 +63,15 @@ extension Context {
         "not-approved", exit: .blocked, what: "could not run plan \(plan.name)",
         why: "it was not approved", next: "nothing was done")
     }
+    return body
   }
 
   func execute(
     _ plan: Plan, store: any StateStore, named path: String, mode: RunOptions.Mode,
-    arguments: RunArguments, undoOnly: Set<String>? = nil
+    arguments: RunArguments, approval: Record.Body?, undoOnly: Set<String>? = nil
   ) async throws(FerryError) -> ExitCode {
     var options = RunOptions(path: shellWord(path))
+    options.approval = approval
     options.mode = mode
     options.until = arguments.until
     options.undoOnly = undoOnly

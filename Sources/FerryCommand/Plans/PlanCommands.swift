@@ -8,7 +8,7 @@ import Foundation
 public let planCommands: [any ParsableCommand.Type] = [
   ShowCommand.self, RunbookCommand.self, ExportCommand.self, ApplyCommand.self, AdvanceCommand.self,
   StatusCommand.self, HoldCommand.self, ReleaseCommand.self, ApproveCommand.self,
-  RollbackCommand.self, StateCommand.self,
+  RollbackCommand.self, PlanSigningCommand.self, AuditCommand.self, StateCommand.self,
 ]
 
 struct PlanArgument: ParsableArguments, Sendable {
@@ -105,15 +105,18 @@ struct ApplyCommand: FerryCommand {
 
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
     try formats(.text, .json)
-    let (plan, _) = try context.plan(argument.plan)
+    let (plan, path) = try context.plan(argument.plan)
     try refuseRollback(plan)
+    let signers = try context.signers(of: plan, at: path)
     let store = try context.stateStore()
     try await context.checkRehearsal(
       of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
-    try await context.approve(
-      plan, given: arguments.approve, name: plan.name, recorded: false, store: store)
+    let approval = try await context.approve(
+      plan, for: "apply", given: arguments.approve, name: plan.name, signers: signers,
+      recorded: false, store: store)
     return try await context.execute(
-      plan, store: store, named: argument.plan, mode: .apply, arguments: arguments)
+      plan, store: store, named: argument.plan, mode: .apply, arguments: arguments,
+      approval: approval)
   }
   private func refuseRollback(_ plan: Plan) throws(FerryError) {
     guard plan.rollbackOf != nil else { return }
@@ -138,14 +141,17 @@ struct AdvanceCommand: FerryCommand {
 
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
     try formats(.text, .json)
-    let (plan, _) = try context.plan(argument.plan)
+    let (plan, path) = try context.plan(argument.plan)
+    let signers = try context.signers(of: plan, at: path)
     let store = try context.stateStore()
     try await context.checkRehearsal(
       of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
-    try await context.approve(
-      plan, given: arguments.approve, name: plan.name, recorded: true, store: store)
+    let approval = try await context.approve(
+      plan, for: "advance", given: arguments.approve, name: plan.name, signers: signers,
+      recorded: true, store: store)
     return try await context.execute(
-      plan, store: store, named: argument.plan, mode: .advance, arguments: arguments)
+      plan, store: store, named: argument.plan, mode: .advance, arguments: arguments,
+      approval: approval)
   }
 }
 
@@ -171,10 +177,11 @@ struct RollbackCommand: FerryCommand {
     try formats(.text, .json)
     let (plan, path) = try context.plan(argument.plan)
     let rollback: Plan
+    let rollbackPath = plan.rollbackOf == nil ? Context.rollbackPath(of: path) : path
     if plan.rollbackOf != nil {
       rollback = plan
     } else {
-      rollback = try context.plan(Context.rollbackPath(of: path)).plan
+      rollback = try context.plan(rollbackPath).plan
       guard rollback.rollbackOf == plan.digest else {
         throw .badInput(
           "other-rollback", what: "could not roll back \(plan.name)",
@@ -208,8 +215,10 @@ struct RollbackCommand: FerryCommand {
       }
       return .done
     }
-    try await context.approve(
-      rollback, given: approve, name: rollback.name, recorded: false, store: store)
+    let signers = try context.signers(of: rollback, at: rollbackPath)
+    let approval = try await context.approve(
+      rollback, for: "rollback", given: approve, name: rollback.name, signers: signers,
+      recorded: false, store: store)
     var arguments = RunArguments()
     arguments.runCommands = runCommands
     arguments.maxWait = maxWait
@@ -218,7 +227,7 @@ struct RollbackCommand: FerryCommand {
     arguments.approve = approve
     return try await context.execute(
       rollback, store: store, named: argument.plan, mode: .apply, arguments: arguments,
-      undoOnly: undoOnly)
+      approval: approval, undoOnly: undoOnly)
   }
 }
 
@@ -257,6 +266,7 @@ struct HoldCommand: FerryCommand {
     body.reason = reason
     body.by = NSUserName()
     let store = try context.stateStore()
+    try await store.savePlan(plan)
     try await store.append(.held, plan: plan.digest, at: context.clock.now, body: body)
     // A rollback under way is held with its plan.
     if let rollback = context.rollbackPlan(of: path) {
@@ -323,12 +333,16 @@ struct ApproveCommand: FerryCommand {
           next: "see `edgeferry show \(shellWord(argument.plan))`")
       }
       body.reference = reference
-      try await context.stateStore().append(
+      let store = try context.stateStore()
+      try await store.savePlan(owner)
+      try await store.append(
         .gate, plan: owner.digest, step: step, at: context.clock.now, body: body)
       try context.answer("approved: step \(step)\n")
     case (nil, nil, let digest?):
       try context.check(digest, is: plan)
-      try await context.stateStore().append(
+      let store = try context.stateStore()
+      try await store.savePlan(plan)
+      try await store.append(
         .approved, plan: plan.digest, at: context.clock.now, body: body)
       try context.answer("approved: \(plan.digest)\n")
     default:

@@ -8,16 +8,19 @@ import Foundation
 extension Context {
   /// Runs a plan of one account to its end with nobody at the terminal, as a sweep does.
   ///
-  /// The plan's own digest counts as approved: the settings say what an unattended run may do.
+  /// The plan's own digest counts as approved: the settings say what an unattended run may do. Where they want
+  /// signatures, it needs those first.
   /// - Parameters:
   ///   - path: where the plan is, for the commands that are shown.
   ///   - approver: who is written down as having approved it.
   package func runUnattended(
     _ plan: Plan, store: any StateStore, client: CloudFrontClient, path: String, approver: String
   ) async throws(FerryError) -> RunOutcome {
+    let signers = try signers(of: plan, at: path)
     if !RunState(try await store.records(plan: plan.digest)).approved {
       var body = Record.Body()
       body.by = approver
+      if !signers.isEmpty { body.signatures = signers }
       try await store.append(.approved, plan: plan.digest, at: clock.now, body: body)
     }
     var options = RunOptions(path: shellWord(path))

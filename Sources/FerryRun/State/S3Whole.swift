@@ -3,7 +3,7 @@ import Foundation
 
 extension S3State {
   /// The plans that have a journal.
-  private nonisolated func journalPlans() async throws(FerryError) -> [String] {
+  public nonisolated func journals() async throws(FerryError) -> [String] {
     let folders = try await names(in: "journal", suffix: ".json").compactMap {
       $0.split(separator: "/").first
     }
@@ -21,7 +21,7 @@ extension S3State {
 
   public func export() async throws(FerryError) -> JSONValue {
     var out = StateDocument()
-    for plan in try await journalPlans() {
+    for plan in try await journals() {
       _ = try await records(plan: plan)
       let rows = journals[plan]?.rows ?? []
       out.journal += rows
@@ -104,7 +104,7 @@ extension S3State {
     // What was read before says nothing of what is there now.
     journals = [:]
     var count = 0
-    for plan in try await journalPlans() { count += try await records(plan: plan).count }
+    for plan in try await journals() { count += try await records(plan: plan).count }
     let images = try await names(in: "images", suffix: ".json").map { "sha256:\($0)" }
     _ = try await together(images) { digest throws(FerryError) in try await self.image(digest) }
     _ = try await plans()

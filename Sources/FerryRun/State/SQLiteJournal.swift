@@ -75,6 +75,12 @@ extension SQLiteState {
     }
   }
 
+  public func journals() throws(FerryError) -> [String] {
+    try read { db in
+      try String.fetchAll(db, sql: "SELECT plan FROM journal UNION SELECT plan FROM heads")
+    }
+  }
+
   // MARK: Leases
 
   public func acquireLease(plan: String, owner: LeaseOwner, now: Date) throws(FerryError) -> Lease {

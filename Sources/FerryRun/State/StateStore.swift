@@ -16,6 +16,8 @@ public protocol StateStore: Sendable {
   func append(_ draft: RecordDraft, under lease: Lease?) async throws(FerryError) -> Record
   /// A plan's records, oldest first, the hash chain checked.
   func records(plan: String) async throws(FerryError) -> [Record]
+  /// The digests of the plans that have a journal, in no order that means anything.
+  func journals() async throws(FerryError) -> [String]
   /// Those after a place that was read and proved before, and the place of the last of them.
   func records(plan: String, after place: JournalPlace) async throws(FerryError) -> (
     records: [Record], place: JournalPlace
@@ -123,6 +125,8 @@ public struct Ledger: Equatable, Sendable {
 }
 
 extension StateStore {
+  /// For stores that remember every plan.
+  public func journals() async throws(FerryError) -> [String] { try await plans().map(\.digest) }
   /// For stores that read a journal as a whole.
   public func records(plan: String, after place: JournalPlace) async throws(FerryError) -> (
     records: [Record], place: JournalPlace
