@@ -122,7 +122,8 @@ package.targets.append(
   .target(
     name: "FerryFuzz",
     dependencies: [
-      "FerryCore", "FerryCloudFront", "FerryModel", "FerryHTTP", "FerryAWS", "FerryDNS",
+      "FerryCore", "FerryCloudFront", "FerryCode", "FerryModel", "FerryHTTP", "FerryAWS",
+      "FerryDNS",
       "FerryZones", "FerryRun", "FerryReport", "FerryCommand", "Cutover", "Handover", "Lab",
       "Migration", "Sweeps",
     ], path: "Tests/Fuzz/Readers", swiftSettings: strict))

@@ -1,3 +1,4 @@
+import FerryCode
 import FerryCore
 import Foundation
 import Yams

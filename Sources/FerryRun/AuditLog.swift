@@ -22,6 +22,8 @@ public struct AuditLog: Codable, Equatable, Sendable {
     /// A rollback took the step back.
     case undone
     case rolledBack = "rolled-back"
+    /// `reference` is the report's digest, `reason` what it said.
+    case rehearsed
   }
   public struct Entry: Codable, Equatable, Sendable {
     public var at: Date
@@ -95,7 +97,7 @@ public struct AuditLog: Codable, Equatable, Sendable {
       }
       let body = record.body
       switch record.kind {
-      case .approved, .held, .released, .gate, .undone, .rolledBack: break
+      case .approved, .held, .released, .gate, .undone, .rolledBack, .rehearsed: break
       case .stopped, .finished:
         // A run that found nothing to do ends without having begun anything.
         if !isRunning { add(.runBegan) { $0.step = nil } }
@@ -110,6 +112,12 @@ public struct AuditLog: Codable, Equatable, Sendable {
           $0.command = body.action ?? "approve"
           $0.reference = body.reference
           $0.signatures = body.signatures
+        }
+      case .rehearsed:
+        add(.rehearsed) {
+          $0.reference = body.reference
+          $0.reason =
+            "a rule was broken in \(body.broken ?? 0) of \(body.seeds ?? 0) seeds"
         }
       case .gate: add(.gatePassed) { $0.reference = body.reference }
       case .held: add(.held) { $0.reason = body.reason }

@@ -136,7 +136,7 @@ struct RehearsalTests {
         Self.shipped("remove-orphaned-policy.plan"), rollback: nil, inventory: nil, images: [:],
         terms: Scene.Terms())
     }
-    #expect(error?.code == "not-in-inventory" && error?.exit == .badInput)
+    #expect(error?.code == "not-in-inventory" && error?.exit == .usage)
   }
 
   @Test func `faults are listed, and others refused`() throws {

@@ -1,4 +1,3 @@
-import FerryCommand
 import FerryCore
 import Yams
 

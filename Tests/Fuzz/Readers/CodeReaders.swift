@@ -1,6 +1,7 @@
 import FerryCore
 import Foundation
 
+@testable import FerryCode
 @testable import Handover
 
 enum CodeReaders {
