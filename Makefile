@@ -12,16 +12,20 @@ PACKAGES := libcurl4-openssl-dev libssl-dev libldns-dev libsqlite3-dev pkg-confi
 VENV := .build-venv
 # botocore is the oracle of some tests: they are made for this version of it.
 PYTHON_PACKAGES := boto3==1.43.11 botocore==1.43.11 awscli==1.45.11 awscrt==0.38.1 'moto[server,stepfunctions]==5.2.1' dnspython pyyaml jsonschema octodns==1.22.0 cfn-lint==1.58.0 \
-  kubernetes-validate==1.37.0 check-jsonschema==0.39.0 python-hcl2==8.1.4
-HAS_PYTHON := python3 -c 'import awscrt,boto3,cfnlint,check_jsonschema,dns,hcl2,kubernetes_validate,moto,flask,yaml,octodns,jsonschema,sys; sys.exit(boto3.__version__ != "1.43.11")' 2>/dev/null
+  kubernetes-validate==1.37.0 check-jsonschema==0.39.0 python-hcl2==8.1.4 markdown-it-py==4.3.0
+HAS_PYTHON := python3 -c 'import awscrt,boto3,cfnlint,check_jsonschema,dns,hcl2,kubernetes_validate,markdown_it,moto,flask,yaml,octodns,jsonschema,sys; sys.exit(boto3.__version__ != "1.43.11")' 2>/dev/null
 PYTHON = $$($(HAS_PYTHON) && command -v python3 || echo $(CURDIR)/$(VENV)/bin/python3)
 # What the tests run, and the Debian package that it is in.
 TOOLS := curl:curl openssl:openssl python3:python3 jq:jq named:bind9 named-compilezone:bind9-utils dig:bind9-dnsutils \
-  knotd:knot kdig:knot-dnsutils unbound:unbound ldns-signzone:ldnsutils
+  knotd:knot kdig:knot-dnsutils unbound:unbound ldns-signzone:ldnsutils mandoc:mandoc groff:groff-base zsh:zsh fish:fish
 MEMCHECK_TOOLS := valgrind:valgrind
+DEB_TOOLS := dpkg-shlibdeps:dpkg-dev strip:binutils xz:xz-utils
+# Man pages and packages are dated by the commit that they are made from, so that making them again gives the same bytes.
+MANUAL := .build-manual
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
 BENCH_TOOLS := dnsperf:dnsperf nsd:nsd
 
-.PHONY: setup setup-test build release test sanitize fuzz valgrind demo bench lint format golden docs install ci clean
+.PHONY: setup setup-test build release test sanitize fuzz valgrind demo bench lint format golden docs manual install uninstall deb deb-test ci clean
 
 setup: ## install the -dev packages that are missing
 	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
@@ -43,7 +47,7 @@ endef
 
 setup-test: setup ## and what the tests need: Python with boto3 and moto, DNS servers and their tools
 	$(call install_tools,$(TOOLS),tests)
-	@if $(HAS_PYTHON) || $(VENV)/bin/python3 -c 'import awscrt,boto3,cfnlint,check_jsonschema,dns,hcl2,kubernetes_validate,moto,octodns,jsonschema' 2>/dev/null; then echo "setup: Python's packages are there"; else \
+	@if $(HAS_PYTHON) || $(VENV)/bin/python3 -c 'import awscrt,boto3,cfnlint,check_jsonschema,dns,hcl2,kubernetes_validate,markdown_it,moto,octodns,jsonschema' 2>/dev/null; then echo "setup: Python's packages are there"; else \
 	  echo "setup: installing Python's packages into $(VENV)"; \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	  python3 -c 'import ensurepip, venv' 2>/dev/null || { $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; }; \
@@ -66,7 +70,7 @@ test: setup-test build ## every test, with the coverage of our own sources
 	@python3 Tests/Support/coverage.py .build/debug .build/pure.profdata $(CODECOV)
 
 # XCTest's own start leaks; Python's clients and deadlines of real time do without the slow binaries.
-SLOW := ClientTests|LabEndToEndTests|BehaviourTests|KillTests|RemovalEndToEndTests
+SLOW := ClientTests|LabEndToEndTests|BehaviourTests|KillTests|RemovalEndToEndTests|PackagingTests|DocumentationTests
 sanitize: setup-test ## the tests under AddressSanitizer (leaks too) and ThreadSanitizer
 	@for kind in address thread; do \
 	  $(SWIFT) build --build-tests --sanitize=$$kind --scratch-path .build-$$kind || exit 1; \
@@ -105,20 +109,28 @@ lint:
 golden: ## rewrite the golden files; fails, so that the diff is read
 	EDGEFERRY_GOLDEN=write $(SWIFT) test --enable-code-coverage --filter golden
 
-docs: release ## man pages and shell completions, made from the commands
-	@mkdir -p .build-docs/out
-	$(SWIFT) package --scratch-path .build-docs plugin generate-manual --multi-page >/dev/null
-	@cp .build-docs/plugins/GenerateManual/outputs/edgeferry/*.1 .build-docs/out
-	$(RELEASE) --generate-completion-script bash > .build-docs/out/edgeferry.bash
-	$(RELEASE) --generate-completion-script zsh > .build-docs/out/_edgeferry
-	$(RELEASE) --generate-completion-script fish > .build-docs/out/edgeferry.fish
-	@echo "docs: $$(ls .build-docs/out | wc -l) files in .build-docs/out"
+docs: release setup-test ## the documentation as a site; a link that leads nowhere fails
+	@$(PYTHON) packaging/site.py $(RELEASE) .build-docs
 
-install: release
-	install -D -m 0755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/edgeferry
-	strip $(DESTDIR)$(PREFIX)/bin/edgeferry
+manual: release ## man pages, completions and licences, made from the binary
+	$(call install_tools,python3:python3,manual)
+	@packaging/manual.sh $(RELEASE) $(MANUAL) .build-release/checkouts
+
+install: manual ## below PREFIX: the binary and what goes with it
+	@packaging/install.sh $(RELEASE) $(MANUAL) "$(PREFIX)" "$(DESTDIR)"
+
+uninstall: ## what install put there
+	@packaging/uninstall.sh "$(PREFIX)" "$(DESTDIR)"
+
+deb: manual ## a Debian package in .build-deb
+	$(call install_tools,$(DEB_TOOLS),package)
+	@packaging/deb.sh $(RELEASE) $(MANUAL) .build-deb
+
+deb-test: deb ## the package in a clean Debian 12, made by debootstrap
+	$(call install_tools,debootstrap:debootstrap,package)
+	@Tests/Support/deb.sh .build-deb/edgeferry_$$($(RELEASE) --version)_$$(dpkg --print-architecture).deb .build-deb
 
 ci: lint test
 
 clean:
-	rm -rf .build .build-release .build-docs .build-venv .build-bench .build-address .build-thread .build-fuzz
+	rm -rf .build .build-release .build-docs .build-manual .build-deb .build-venv .build-bench .build-address .build-thread .build-fuzz

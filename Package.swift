@@ -18,7 +18,8 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 /// Every capability: a folder under Sources/Capabilities, a subcommand, a page under docs/commands.
 let capabilities = [
-  "Inventories", "Orphans", "Migration", "Cutover", "Handover", "Sweeps", "Operations", "Lab",
+  "Inventories", "Orphans", "Migration", "Cutover", "Handover", "Sweeps", "Rehearsal", "Operations",
+  "Lab",
 ]
 
 let modules: [Module] = [

@@ -8,7 +8,7 @@ import FerryReport
 extension Context {
   /// - Throws: exit 4 when no credentials at hand belong to one of the plan's accounts, or when the plan
   ///   was made for another endpoint.
-  func clients(for plan: Plan) async throws(FerryError) -> [AccountID: CloudFrontClient] {
+  package func clients(for plan: Plan) async throws(FerryError) -> [AccountID: CloudFrontClient] {
     let wanted = Set(plan.steps.compactMap(\.account)).union(plan.accounts.values)
     guard !wanted.isEmpty else { return [:] }
     var clients: [AccountID: CloudFrontClient] = [:]

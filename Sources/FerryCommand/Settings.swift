@@ -39,6 +39,8 @@ public struct Settings: Sendable {
   /// How long a moved distribution must have had no request before it is disabled.
   public var keepSourceSeconds = 86_400
   package var signatures = SignatureRules()
+  /// Whether a plan that was never rehearsed may not be applied.
+  public var requiresRehearsal = false
   package var sweep = SweepRules()
   package var organization: OrganizationScope?
   package var notify: NotifySettings?
@@ -190,9 +192,11 @@ struct SettingsReader {
       out.organization = try organization(sweep["organization"], accounts: out.accounts)
       out.notify = try notify(sweep["notify"])
     }
-    if let rehearsal = root["rehearsal"], !["advised", "required"].contains(rehearsal.string ?? "")
-    {
-      throw refuse("rehearsal is \"advised\" or \"required\"", at: rehearsal)
+    if let rehearsal = root["rehearsal"] {
+      guard ["advised", "required"].contains(rehearsal.string ?? "") else {
+        throw refuse("rehearsal is \"advised\" or \"required\"", at: rehearsal)
+      }
+      out.requiresRehearsal = rehearsal.string == "required"
     }
     return out
   }

@@ -11,7 +11,7 @@ import Foundation
 ///   they are written.
 public struct CloudFrontModel: Sendable {
   /// Seconds from a write until the last POP has it and `Status` is `Deployed`.
-  public let propagationSeconds: Double
+  public private(set) var propagationSeconds: Double
   public let pops: Int
   public var behaviours: Behaviours
   /// Distributions whose `Status` stays `InProgress` for ever.
@@ -20,6 +20,8 @@ public struct CloudFrontModel: Sendable {
   public var quotas = Quotas()
   /// TXT records that DNS would answer, by name in lower case without the last dot.
   public var txtRecords: [String: Set<String>] = [:]
+  /// Ids and ARNs that a config may name although the model has nothing of that name.
+  public var assumed: Set<String> = []
   /// What the edge served, by distribution.
   public internal(set) var viewerRequests: [String: ViewerRequests] = [:]
   /// Every handled request, oldest first.
@@ -85,13 +87,13 @@ public struct CloudFrontModel: Sendable {
   public var edgeAddress = "127.0.0.1"
   public var edgeIPv6Address: String?
   /// The turn in which each name server changes over, 0 first.
-  let nameServerTurns: [Int]
+  private(set) var nameServerTurns: [Int]
   var ghosts: [GhostAlias] = []
   /// Names that crossed accounts a short while ago.
   var swapGaps: [SwapGap] = []
   var random: SplitMix64
   /// The turn in which each POP changes over, 0 first.
-  let popTurns: [Int]
+  private(set) var popTurns: [Int]
 
   /// - Parameters:
   ///   - propagationSeconds: 0 deploys at once.
@@ -106,14 +108,27 @@ public struct CloudFrontModel: Sendable {
     self.pops = pops
     self.behaviours = behaviours
     random = SplitMix64(seed: seed)
-    var order = SplitMix64(seed: seed ^ 0x504F_5053)
-    popTurns = Array(0..<pops).shuffled(using: &order)
-    var servers = SplitMix64(seed: seed ^ 0x444E_53)
-    nameServerTurns = Array(0..<Self.nameServerCount).shuffled(using: &servers)
+    (popTurns, nameServerTurns) = Self.turns(pops: pops, seed: seed)
     self.seed = seed
     for account in accounts { add(account: account) }
   }
-  private let seed: UInt64
+  private var seed: UInt64
+
+  private static func turns(pops: Int, seed: UInt64) -> (pops: [Int], servers: [Int]) {
+    var order = SplitMix64(seed: seed ^ 0x504F_5053)
+    var servers = SplitMix64(seed: seed ^ 0x444E_53)
+    return (
+      Array(0..<pops).shuffled(using: &order),
+      Array(0..<Self.nameServerCount).shuffled(using: &servers)
+    )
+  }
+  /// The same state of the world, from now on with other chances and another span until changes are everywhere.
+  public mutating func reseed(_ seed: UInt64, propagationSeconds: Double) {
+    self.seed = seed
+    self.propagationSeconds = propagationSeconds
+    random = SplitMix64(seed: seed)
+    (popTurns, nameServerTurns) = Self.turns(pops: pops, seed: seed)
+  }
 
   /// Adds an account with one access key; the key depends on account and seed alone.
   mutating func add(account: AccountID) {

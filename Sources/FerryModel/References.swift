@@ -43,7 +43,7 @@ extension CloudFrontModel {
   func referencesExist(_ it: ModelDistribution, besides old: XElement? = nil) throws(Refusal) {
     let kept = old.map(References.of) ?? [:]
     for (name, ids) in References.of(it.config).sorted(by: { $0.key < $1.key }) {
-      for id in ids.subtracting(kept[name] ?? []).sorted() {
+      for id in ids.subtracting(kept[name] ?? []).subtracting(assumed).sorted() {
         switch name {
         case "Function":
           guard function(arn: id, account: it.account)?.live != nil else {

@@ -7,6 +7,8 @@ public struct AuditLog: Codable, Equatable, Sendable {
     /// The plan's digest was approved; `command` says by which command.
     case approved
     case gatePassed = "gate-passed"
+    /// `reference` is the report's digest; `reason` says how it went.
+    case rehearsed
     case held, released
     case runBegan = "run-began"
     /// `exit` says how.
@@ -95,7 +97,7 @@ public struct AuditLog: Codable, Equatable, Sendable {
       }
       let body = record.body
       switch record.kind {
-      case .approved, .held, .released, .gate, .undone, .rolledBack: break
+      case .approved, .rehearsed, .held, .released, .gate, .undone, .rolledBack: break
       case .stopped, .finished:
         // A run that found nothing to do ends without having begun anything.
         if !isRunning { add(.runBegan) { $0.step = nil } }
@@ -112,6 +114,11 @@ public struct AuditLog: Codable, Equatable, Sendable {
           $0.signatures = body.signatures
         }
       case .gate: add(.gatePassed) { $0.reference = body.reference }
+      case .rehearsed:
+        add(.rehearsed) {
+          $0.reference = body.reference
+          $0.reason = "a rule was broken in \(body.broken ?? 0) of \(body.seeds ?? 0) worlds"
+        }
       case .held: add(.held) { $0.reason = body.reason }
       case .released: add(.released)
       case .intended:

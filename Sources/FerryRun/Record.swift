@@ -28,6 +28,8 @@ public struct Record: Codable, Equatable, Sendable {
     case armed
     /// A check failed for good and the run takes everything back by itself.
     case undoing
+    /// The plan was rehearsed: `reference` is the report's digest, `broken` of `seeds` worlds saw a rule broken.
+    case rehearsed
   }
   public struct Body: Codable, Equatable, Sendable {
     public var action: String?
@@ -51,6 +53,9 @@ public struct Record: Codable, Equatable, Sendable {
     public var signatures: [String]?
     /// The command that the operator needs next, when it is another than the same again.
     public var next: String?
+    /// Of a rehearsal: worlds, and those in which a rule was broken.
+    public var seeds: Int?
+    public var broken: Int?
     /// When the last authoritative server had the change, rounded up to a second.
     public var changedAt: Date?
     /// How long ago that was when it was written down.
@@ -94,6 +99,8 @@ public struct RunState: Equatable, Sendable {
     public var hadEffect = false
     public var resource: String?
     public var readBack: String?
+    /// The digest of the config before the last write.
+    var before: String?
     /// The sequence of the last record that changed the world.
     public var effectSequence: Int64 = 0
     public var verifiedSequence: Int64 = 0
@@ -122,6 +129,8 @@ public struct RunState: Equatable, Sendable {
   public var undoing: String?
   /// The digest of the rollback plan that it does that with.
   public var rollback: String?
+  /// The last rehearsal.
+  public var rehearsal: Record.Body?
   /// How the last run ended, when it did not finish.
   public var stop: Record.Body?
   public var stoppedStep: String?
@@ -152,6 +161,7 @@ public struct RunState: Equatable, Sendable {
     switch record.kind {
     case .approved:
       if record.body.action == nil { approved = true } else { approval = record.body }
+    case .rehearsed: rehearsal = record.body
     case .armed: rollback = record.body.reference
     case .undoing: undoing = record.body.reason ?? ""
     case .changed:
@@ -167,6 +177,7 @@ public struct RunState: Equatable, Sendable {
       step?.hadEffect = true
       step?.effectSequence = record.sequence
       step?.resource = record.body.resource
+      step?.before = record.body.image
     case .applied:
       step?.phase = .applied
       step?.appliedAt = record.at

@@ -26,7 +26,7 @@ extension Runner {
           {
             () async throws(FerryError) in try await client.distribution(id)
           })
-      else { return try gone(step, id, isDelete: isDelete) }
+      else { return try await gone(step, id, isDelete: isDelete) }
       (config, etag) = (it.config, it.etag)
     case .policy(let id):
       guard
@@ -35,11 +35,14 @@ extension Runner {
           {
             () async throws(FerryError) in try await client.policy(id)
           })
-      else { return try gone(step, id, isDelete: isDelete) }
+      else { return try await gone(step, id, isDelete: isDelete) }
       (config, etag) = (it.config, it.etag)
     }
     if !isDelete, config.holds(edits) {
       return .goal(Effect(resource: target.id, readBack: config))
+    }
+    if lags(behind: target.id, shows: config.configDigest) {
+      return try await readAgain(step, "\(target.id) does not show this run's last write yet")
     }
     try await unmoved(step, target.id, config)
     if let (id, before, error) = refused, id == step.id {
@@ -57,9 +60,32 @@ extension Runner {
     return .ready(config: config, etag: etag)
   }
 
-  private func gone(_ step: Step, _ id: String, isDelete: Bool) throws(Stop) -> Reading {
+  private func gone(_ step: Step, _ id: String, isDelete: Bool) async throws(Stop) -> Reading {
+    if lags(behind: id, shows: nil) {
+      return try await readAgain(step, "\(id) was just created and is not read back yet")
+    }
     if isDelete { return .goal(Effect(resource: id)) }
     throw stale(step, "\(id) is gone", [])
+  }
+
+  /// Whether a read shows a state of before this run's last write to it, so soon that reads may lag.
+  /// - Parameter digest: nil for what is not there.
+  private func lags(behind id: String, shows digest: String?) -> Bool {
+    let ours = state.steps.values.filter {
+      ($0.resource == id || $0.outputs["id"] == id) && $0.writes > 0
+    }
+    guard let last = ours.max(by: { $0.effectSequence < $1.effectSequence }),
+      let at = last.appliedAt, world.clock.now.timeIntervalSince(at) < Self.readBackSeconds
+    else { return false }
+    guard let digest else { return last.outputs["id"] == id }
+    guard digest != state.lastReadBack[id] else { return false }
+    return state.ownDigests[id]?.contains(digest) == true
+      || ours.contains { $0.before == digest }
+  }
+  private func readAgain(_ step: Step, _ because: String) async throws(Stop) -> Reading {
+    tell(.resolving(step: step, because: because))
+    try await sleep(Self.lagPauseSeconds)
+    return try await read(step)
   }
 
   /// - Throws: stale, unless the config is what was planned against or what we ourselves read back last.
@@ -96,6 +122,11 @@ extension Runner {
     }
   }
 
+  /// Whether it is what the undone step deleted: a list that lags may still show it.
+  func isDeleted(_ id: String, before step: Step) -> Bool {
+    step.undoes.flatMap { original?.steps[$0] }.map { $0.hadEffect && $0.resource == id } ?? false
+  }
+
   /// Looks for what an earlier attempt of a create made.
   private func readCreated(_ step: Step, _ client: CloudFrontClient) async throws(Stop) -> Reading {
     switch step.action {
@@ -111,7 +142,10 @@ extension Runner {
               try await client.policies(marker: asked)
             })
         else { return .absent }
-        if let made = page.items.first(where: { $0.config.configDigest == wanted.configDigest }) {
+        let alike = page.items.first {
+          $0.config.configDigest == wanted.configDigest && !isDeleted($0.id, before: step)
+        }
+        if let made = alike {
           return .goal(
             Effect(resource: made.id, readBack: made.config, outputs: ["id": made.id]))
         }

@@ -63,6 +63,7 @@ extension Runner {
       }
       return .absent
     }
+    if isDeleted(found.id, before: step) { return .absent }
     // The source of a delivery that was not made is named after the copy: nobody else's.
     if draft.kind == .logDelivery, found.document?.first("DestinationArn") == nil { return .absent }
     let differences = wanted.differences(to: found.document ?? XElement("None")).filter {

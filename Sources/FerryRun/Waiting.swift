@@ -26,7 +26,7 @@ extension Runner {
     }
     var left = seconds
     while left > 0 {
-      let piece = min(left, Lease.renewSeconds)
+      let piece = min(left, options.tickSeconds)
       do throws(FerryError) {
         try await world.clock.sleep(seconds: piece)
       } catch {
@@ -62,7 +62,7 @@ extension Runner {
       let now = world.clock.now
       tell(.waiting(step: step, for: what, since: now, atMost: until, lastSeen: ""))
       let left = max(until.timeIntervalSince(now), until.timeIntervalSince(steady))
-      try await sleep(min(20, max(0.05, left)))
+      try await sleep(min(options.tickSeconds, max(0.05, left)))
     }
   }
 
@@ -106,8 +106,16 @@ extension Runner {
       try await again(
         step, reason, what: seen.what, since: since, limit: limit,
         limitSeconds: check.limitSeconds ?? 5400, lastSeen: seen.lastSeen,
-        poll: check.type == .recursive
-          ? options.authoritativePollSeconds : options.deployedPollSeconds)
+        poll: poll(check))
+    }
+  }
+  /// A day without a request is not looked for every few seconds.
+  private func poll(_ check: Step.Check) -> Double {
+    switch check.type {
+    case .recursive: options.authoritativePollSeconds
+    case .idle:
+      max(options.deployedPollSeconds, min(Double(check.quietSeconds ?? 0) / 24, 3600))
+    default: options.deployedPollSeconds
     }
   }
   /// One more turn of a wait that only a look can end; "not yet" past its limit or when not told to wait.
@@ -198,7 +206,7 @@ extension Runner {
         try await journal(.waiting, step: step, reason: reason, until: left.until)
         written = now
       }
-      let poll = health.isEmpty ? 20 : options.authoritativePollSeconds
+      let poll = health.isEmpty ? options.tickSeconds : options.authoritativePollSeconds
       try await sleep(min(max(0.05, poll), max(0.05, left.seconds)))
     }
   }

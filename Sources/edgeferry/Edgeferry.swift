@@ -7,6 +7,7 @@ import Lab
 import Migration
 import Operations
 import Orphans
+import Rehearsal
 import Sweeps
 
 /// The whole command line. A capability is registered by one line here.
@@ -18,6 +19,7 @@ struct Edgeferry: RootCommand {
     CutoverCommand.self,
     HandoverCommand.self,
     SweepCommand.self,
+    RehearseCommand.self,
     DoctorCommand.self,
     PermissionsCommand.self,
     LabCommand.self,

@@ -33,6 +33,14 @@ struct Ferry {
   /// A Python with boto3.
   static let python = ProcessInfo.processInfo.environment["EDGEFERRY_PYTHON"] ?? "python3"
 
+  /// A program beside that Python or on PATH.
+  static func tool(_ name: String) -> String? {
+    let beside = URL(fileURLWithPath: python).deletingLastPathComponent().path
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    return ([beside] + path.split(separator: ":").map(String.init)).map { "\($0)/\(name)" }
+      .first { FileManager.default.isExecutableFile(atPath: $0) }
+  }
+
   /// A fresh workspace, removed when the value's owner calls `remove`.
   let folder: URL
   var environment: [String: String]

@@ -6,13 +6,6 @@ import Testing
 
 /// Reports, schedules, notifications and organizations of `sweep` through the built binary.
 struct SweepReportTests {
-  private func tool(_ name: String) -> String? {
-    let beside = URL(fileURLWithPath: Ferry.python).deletingLastPathComponent()
-      .appendingPathComponent(name).path
-    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
-    return ([beside] + path.split(separator: ":").map { "\($0)/\(name)" })
-      .first { FileManager.default.isExecutableFile(atPath: $0) }
-  }
   private func schedule(_ ferry: Ferry, _ words: [String]) async throws -> String {
     let printed = try await ferry.run(["sweep", "schedule"] + words)
     #expect(printed.code == 0, "\(printed.talk)")
@@ -141,7 +134,7 @@ struct SweepReportTests {
         String(part.dropFirst(name.count)).replacingOccurrences(
           of: "/usr/local/bin/edgeferry", with: Ferry.binary.path), to: name)
     }
-    guard let analyze = tool("systemd-analyze") else { return }
+    guard let analyze = Ferry.tool("systemd-analyze") else { return }
     let service = ferry.folder.appendingPathComponent("edgeferry-sweep.service").path
     let timer = ferry.folder.appendingPathComponent("edgeferry-sweep.timer").path
     let verified = try await ferry.run(
@@ -156,7 +149,7 @@ struct SweepReportTests {
   @Test func `cfn-lint has nothing to say of the EventBridge template`() async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
-    let lint = try #require(tool("cfn-lint"))
+    let lint = try #require(Ferry.tool("cfn-lint"))
     for extra in [[], ["--apply"]] {
       try ferry.write(
         try await schedule(
@@ -171,7 +164,7 @@ struct SweepReportTests {
   @Test func `Kubernetes' schema takes the CronJob, with and without shards`() async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
-    let validate = try #require(tool("kubernetes-validate"))
+    let validate = try #require(Ferry.tool("kubernetes-validate"))
     for extra in [[], ["--shards", "5", "--apply"]] {
       let printed = try await schedule(
         ferry, ["--for", "kubernetes", "--state", "s3://bucket/sweeps"] + extra)
@@ -186,7 +179,7 @@ struct SweepReportTests {
   @Test func `GitHub's schema takes the workflow`() async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
-    let check = try #require(tool("check-jsonschema"))
+    let check = try #require(Ferry.tool("check-jsonschema"))
     try ferry.write(
       try await schedule(ferry, ["--for", "github-actions", "--state", "s3://bucket/sweeps"]),
       to: "workflow.yml")

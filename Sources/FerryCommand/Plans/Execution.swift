@@ -7,7 +7,7 @@ import Foundation
 
 extension Context {
   /// The rollback plan beside a plan, when it is there and sound.
-  func rollbackPlan(of path: String) -> Plan? {
+  package func rollbackPlan(of path: String) -> Plan? {
     try? plan(Self.rollbackPath(of: path)).plan
   }
 

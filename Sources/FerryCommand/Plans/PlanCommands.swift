@@ -85,6 +85,10 @@ struct RunArguments: ParsableArguments, Sendable {
       "Run the commands of other tools (terraform, aws) that steps name, instead of waiting for a person to."
   )
   var runCommands = false
+  @Option(
+    name: .customLong("accept-rehearsal"),
+    help: "Run it although its last rehearsal broke a rule: that report's digest, sha256:….")
+  var acceptRehearsal: String?
 }
 
 struct ApplyCommand: FerryCommand {
@@ -105,9 +109,12 @@ struct ApplyCommand: FerryCommand {
     try refuseRollback(plan)
     let signers = try context.signers(of: plan, at: path)
     let store = try context.stateStore()
-    let approval = try await context.approve(
+    try await context.checkRehearsal(
+      of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
+    var approval = try await context.approve(
       plan, for: "apply", given: arguments.approve, name: plan.name, signers: signers,
       recorded: false, store: store)
+    if let report = arguments.acceptRehearsal { approval?.reference = report }
     return try await context.execute(
       plan, store: store, named: argument.plan, mode: .apply, arguments: arguments,
       approval: approval)
@@ -138,9 +145,12 @@ struct AdvanceCommand: FerryCommand {
     let (plan, path) = try context.plan(argument.plan)
     let signers = try context.signers(of: plan, at: path)
     let store = try context.stateStore()
-    let approval = try await context.approve(
+    try await context.checkRehearsal(
+      of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
+    var approval = try await context.approve(
       plan, for: "advance", given: arguments.approve, name: plan.name, signers: signers,
       recorded: true, store: store)
+    if let report = arguments.acceptRehearsal { approval?.reference = report }
     return try await context.execute(
       plan, store: store, named: argument.plan, mode: .advance, arguments: arguments,
       approval: approval)
@@ -215,6 +225,7 @@ struct RollbackCommand: FerryCommand {
     arguments.runCommands = runCommands
     arguments.maxWait = maxWait
     arguments.until = nil
+    arguments.acceptRehearsal = nil
     arguments.approve = approve
     return try await context.execute(
       rollback, store: store, named: argument.plan, mode: .apply, arguments: arguments,

@@ -1,0 +1,300 @@
+import FerryCore
+import FerryModel
+import FerryRun
+import Foundation
+
+/// What one seed came to.
+struct SeedResult: Sendable {
+  enum Ending: String, Sendable {
+    case done
+    case rolledBack = "rolled-back"
+    /// Nothing was written: the plan came too late, or was kept from beginning.
+    case notBegun = "not-begun"
+    /// It ended as stale or blocked and could not be taken back by itself.
+    case stopped
+    case broken
+  }
+  var seed: UInt64
+  var ending: Ending
+  var seconds: Double
+  var exposureSeconds: Double
+  var clientSeconds: Double
+  /// After that step it was decided to undo, and how long that took.
+  var rollback: (step: String, seconds: Double)?
+  var violations: [Violation]
+  var story: [Stage.Line]
+}
+
+/// Runs the plan with the real runner in the world of one seed, as an operator would.
+struct Play: Sendable {
+  let scene: Scene
+  let hazards: [Hazard]
+  /// A run that has not ended by then never does.
+  static let longest = 60 * 86_400.0
+  private static let livesMax = 4000
+
+  private enum End: Equatable {
+    case done, rolledBack
+    /// Stopped before the step that was asked for.
+    case reached
+    case notBegun(String)
+    /// A person has to decide: stale, blocked, failed.
+    case stuck(String, ExitCode)
+    case never
+  }
+
+  func run(_ seed: UInt64, tellsStory: Bool = false) async -> SeedResult {
+    let stage = Stage(scene, seed: seed, hazards: hazards, tellsStory: tellsStory)
+    for step in scene.plan.steps {
+      if case .editStatements(let edit) = step.action { stage.place(edit) }
+    }
+    let before = Fingerprint(stage)
+    var rollback: (step: String, seconds: Double)?
+    var violations: [Violation] = []
+    var end = End.reached
+    // Each seed looks at the way back from one step; all of them together from every step.
+    if let place = turnBack(seed) {
+      end = await drive(scene.plan, stage, until: scene.plan.steps[place + 1].id)
+      if end == .reached, let back = scene.rollback {
+        let branch = stage.copy()
+        let told = stage.story?.count ?? 0
+        branch.tell("person", "decides to take everything back (in a copy of the world)")
+        let began = branch.now
+        if await drive(back, branch, isRollback: true) == .done {
+          rollback = (scene.plan.steps[place].id, branch.now - began)
+          await finish(branch, before, wasUndone: true)
+        }
+        violations = broken(branch, seed)
+        stage.append(branch, since: told)
+      }
+    }
+    if end == .reached { end = await drive(scene.plan, stage) }
+    var ending = SeedResult.Ending.done
+    switch end {
+    case .done:
+      let seconds = stage.now
+      await finish(stage, before, wasUndone: false)
+      return result(seed, .done, seconds, stage, rollback, violations)
+    case .rolledBack:
+      if stage.fate.hazards.isEmpty { stage.broke(.unfinished, "it took everything back") }
+      ending = .rolledBack
+      await finish(stage, before, wasUndone: true)
+    case .notBegun: ending = .notBegun
+    case .reached, .never: ending = .broken
+    case .stuck(let why, let exit):
+      if stage.fate.hazards.isEmpty { stage.broke(.unfinished, why) }
+      stage.tell("person", "decides to take everything back: \(why)")
+      ending = await takeBack(stage, before, because: why, exit)
+    }
+    return result(seed, ending, stage.now, stage, rollback, violations)
+  }
+  private func broken(_ stage: Stage, _ seed: UInt64) -> [Violation] {
+    stage.judge.found.map {
+      Violation(rule: $0.rule, seed: seed, atSeconds: Int($0.at), because: $0.because)
+    }
+  }
+  private func result(
+    _ seed: UInt64, _ ending: SeedResult.Ending, _ seconds: Double, _ stage: Stage,
+    _ rollback: (step: String, seconds: Double)?, _ earlier: [Violation]
+  ) -> SeedResult {
+    let known = Set(earlier.map(\.rule))
+    let violations = earlier + broken(stage, seed).filter { !known.contains($0.rule) }
+    return SeedResult(
+      seed: seed, ending: ending, seconds: seconds, exposureSeconds: stage.viewers.exposureSeconds,
+      clientSeconds: stage.viewers.clientSeconds, rollback: rollback, violations: violations,
+      story: stage.story ?? [])
+  }
+
+  /// The step after which this seed turns back, by its place; the last one needs no stop.
+  private func turnBack(_ seed: UInt64) -> Int? {
+    guard scene.rollback != nil else { return nil }
+    let last =
+      scene.plan.pointOfNoReturn.flatMap { id in scene.plan.steps.firstIndex { $0.id == id } }
+      ?? scene.plan.steps.count - 1
+    guard last > 0 else { return nil }
+    return Int(seed % UInt64(last))
+  }
+
+  private func takeBack(
+    _ stage: Stage, _ before: Fingerprint, because why: String, _ exit: ExitCode
+  )
+    async -> SeedResult.Ending
+  {
+    guard let back = scene.rollback else { return .stopped }
+    switch await drive(back, stage, isRollback: true) {
+    case .done:
+      await finish(stage, before, wasUndone: true)
+      return .rolledBack
+    case .notBegun: return .notBegun
+    case .stuck(let says, let code):
+      // Somebody else's change is not written over: a person sorts that out.
+      if stage.rival == nil {
+        stage.broke(.wrongEnd, "the rollback ended with \(code.rawValue): \(says)")
+        return .broken
+      }
+      await finish(stage, before, wasUndone: nil)
+      return .stopped
+    default:
+      stage.broke(.neverEnds, "the rollback")
+      return .broken
+    }
+  }
+
+  /// Steps of the plan whose effect no rollback takes back.
+  private func lasting(_ stage: Stage) async -> [String] {
+    guard let records = try? await stage.store.records(plan: scene.plan.digest) else { return [] }
+    let state = RunState(records)
+    return scene.plan.steps.filter {
+      $0.action != .observe && state.steps[$0.id]?.hadEffect == true
+    }.map(\.id)
+  }
+
+  /// Looks at the world that a run left behind.
+  private func finish(_ stage: Stage, _ before: Fingerprint, wasUndone: Bool?) async {
+    stage.clock.advance(seconds: 3600)
+    stage.settle()
+    if scene.plan.schedule.exposureSeconds == 0, stage.viewers.compliantSeconds > 0,
+      let first = stage.viewers.outages.first
+    {
+      stage.broke(
+        .exposure, at: first.from,
+        "\(Int(stage.viewers.compliantSeconds.rounded(.up))) s in all; at first: \(first.because)")
+    }
+    if let rival = stage.rival {
+      let now = stage.model.owner(of: rival.distribution).flatMap {
+        stage.model.config(rival.distribution, account: $0)
+      }
+      if now?.text(at: "Comment") != rival.comment {
+        stage.broke(.overwroteRival, rival.distribution)
+      }
+      return
+    }
+    switch wasUndone {
+    case true?:
+      let lasting = await lasting(stage)
+      if let it = Fingerprint(stage).difference(from: before, isWhole: lasting.isEmpty) {
+        stage.broke(.notRestored, it)
+      }
+    case false?:
+      if let missed = missed(stage) { stage.broke(.goal, missed) }
+    case nil: break
+    }
+  }
+  /// The first of the plan's goals that does not hold; nil when all do.
+  private func missed(_ stage: Stage) -> String? {
+    var records: [RecordKey: RecordValue?] = [:]
+    var enabled: [String: Bool] = [:]
+    var gone: Set<String> = []
+    for step in scene.plan.steps {
+      for change in step.action.dns?.changes ?? [] { records[change.key] = .some(change.to) }
+      switch step.action {
+      case .setEnabled(let id, _, let to): enabled[id] = to
+      case .deleteDistribution(let id), .deletePolicy(let id): gone.insert(id)
+      default: break
+      }
+    }
+    let there = stage.records
+    for (key, value) in records.sorted(by: { $0.key.name < $1.key.name }) {
+      if value?.data.contains(where: { $0.contains("${") }) == true { continue }
+      if there[key] != value {
+        return "\(key.name) \(key.rrtype.rawValue) is \(Stage.shown(there[key]))"
+      }
+    }
+    for account in stage.model.accountIDs {
+      for id in gone.sorted() where stage.model.config(id, account: account) != nil {
+        return "\(id) is there still"
+      }
+      for (id, value) in enabled.sorted(by: { $0.key < $1.key }) where !gone.contains(id) {
+        guard let config = stage.model.config(id, account: account) else { continue }
+        if config.text(at: "Enabled") != "\(value)" { return "\(id) is not enabled as planned" }
+      }
+    }
+    return nil
+  }
+
+  // MARK: An operator
+
+  private func drive(
+    _ plan: Plan, _ stage: Stage, until: String? = nil, isRollback: Bool = false
+  ) async -> End {
+    stage.setRollback(isRollback)
+    var options = RunOptions(path: plan.name)
+    options.until = until
+    options.deployedPollSeconds = scene.deployedPollSeconds
+    options.authoritativePollSeconds = scene.authoritativePollSeconds
+    options.rounds = scene.rounds
+    options.tickSeconds = 600
+    options.rollback = isRollback ? nil : scene.rollback
+    options.owner = LeaseOwner(name: "rehearsal", host: "rehearsal", pid: 0)
+    let world = stage.world()
+    for _ in 0..<Self.livesMax {
+      if stage.now > Self.longest {
+        stage.broke(.neverEnds, "")
+        return .never
+      }
+      let outcome: RunOutcome
+      do throws(FerryError) {
+        outcome = try await Runner.run(
+          plan, store: stage.store, world: world, options: options
+        ) { stage.heard($0) }
+      } catch {
+        guard ["killed", "journal-write"].contains(error.code.rawValue) else {
+          stage.broke(.wrongEnd, "\(error.what): \(error.why)")
+          return .stuck(error.why, error.exit)
+        }
+        stage.store.setClosed(false)
+        stage.clock.advance(seconds: 30 + stage.chance() * 570)
+        stage.tell("person", "begins the run again")
+        continue
+      }
+      switch outcome.exit {
+      case .done: return .done
+      case .rolledBack: return .rolledBack
+      case .notYet:
+        if outcome.error?.code == "stopped-before" { return .reached }
+        await comeBack(stage, outcome)
+      case .blocked:
+        guard let end = await unblock(plan, stage, outcome) else { continue }
+        return end
+      case .interrupted: return .never
+      case .stale:
+        if stage.rival == nil { stage.broke(.falseStale, outcome.report.reason ?? "") }
+        return .stuck(outcome.report.reason ?? "", .stale)
+      default:
+        stage.broke(
+          .wrongEnd, "exit \(outcome.exit.rawValue): \(outcome.report.reason ?? "")")
+        return .stuck(outcome.report.reason ?? "", outcome.exit)
+      }
+    }
+    stage.broke(.neverEnds, "")
+    return .never
+  }
+  private func comeBack(_ stage: Stage, _ outcome: RunOutcome) async {
+    let due = outcome.report.until.map { $0.timeIntervalSince(stage.clock.now) } ?? 0
+    stage.clock.advance(seconds: max(0, due) + 60 + stage.chance() * 540)
+    stage.tell("person", "comes back: \(outcome.report.reason ?? "")")
+  }
+  /// - Returns: nil when the run is to be begun again.
+  private func unblock(_ plan: Plan, _ stage: Stage, _ outcome: RunOutcome) async -> End? {
+    let reason = outcome.report.reason ?? ""
+    switch outcome.error?.code.rawValue ?? "" {
+    case "gate":
+      guard let id = outcome.report.step?.id else { return .stuck(reason, .blocked) }
+      stage.clock.advance(seconds: stage.person())
+      stage.tell("person", "approves \(id)")
+      var body = Record.Body()
+      body.reference = "rehearsed"
+      _ = try? await stage.store.append(
+        .gate, plan: plan.digest, step: id, at: stage.clock.now, body: body)
+      return nil
+    case "window", "too-late":
+      if let until = outcome.report.until, until > stage.clock.now {
+        await comeBack(stage, outcome)
+        return nil
+      }
+      return outcome.report.steps.contains { $0.writes > 0 }
+        ? .stuck(reason, .blocked) : .notBegun(reason)
+    default: return .stuck(reason, .blocked)
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import FerryCore
+import Foundation
+
+/// What many seeds of a plan came to: `edgeferry.rehearsal/1`.
+struct RehearsalReport: Codable, Equatable, Sendable {
+  static let schema = "edgeferry.rehearsal/1"
+  struct Broken: Codable, Equatable, Sendable {
+    var rule: Rule
+    var seed: UInt64
+    var atSeconds: Int
+    var because: String
+  }
+  /// Seconds, by nearest rank; 0 where nothing was measured.
+  struct Spread: Codable, Equatable, Sendable {
+    var p50: Int
+    var p90: Int
+    var max: Int
+    init(_ values: [Double]) {
+      let sorted = values.sorted()
+      func rank(_ share: Double) -> Int {
+        guard !sorted.isEmpty else { return 0 }
+        let index = Int((share * Double(sorted.count)).rounded(.up)) - 1
+        return Int(sorted[min(Swift.max(index, 0), sorted.count - 1)].rounded(.up))
+      }
+      (p50, p90, max) = (rank(0.5), rank(0.9), rank(1))
+    }
+  }
+  struct Rollback: Codable, Equatable, Sendable {
+    /// It was decided to undo right after it.
+    var step: String
+    var p50: Int
+    var max: Int
+    /// How many seeds turned back there.
+    var seeds: Int
+  }
+
+  var schema = RehearsalReport.schema
+  var planDigest: String
+  var seeds: Int
+  /// The first seed; the others follow it.
+  var firstSeed: UInt64
+  var faults: [Hazard]
+  /// The first seed that broke each rule comes first.
+  var violations: [Broken]
+  /// How the runs ended, and how many did.
+  var endings: [String: Int]
+  /// Of runs that were done.
+  var durationSeconds: Spread
+  /// Seconds in which some client got a broken answer.
+  var exposureSeconds: Spread
+  /// Those seconds weighed by the share of clients that did.
+  var clientSeconds: Spread
+  var rollbackSeconds: [Rollback]
+  /// The resolvers that were asked, with their share of all clients.
+  var population: Population
+  var notes: [String]
+  /// `sha256:…` over the canonical JSON without this field.
+  var digest = ""
+
+  init(
+    _ scene: Scene, results: [SeedResult], firstSeed: UInt64, faults: [Hazard]
+  ) {
+    planDigest = scene.plan.digest
+    seeds = results.count
+    self.firstSeed = firstSeed
+    self.faults = faults
+    violations = results.flatMap(\.violations).map {
+      Broken(rule: $0.rule, seed: $0.seed, atSeconds: $0.atSeconds, because: $0.because)
+    }
+    endings = results.reduce(into: [:]) { $0[$1.ending.rawValue, default: 0] += 1 }
+    durationSeconds = Spread(results.filter { $0.ending == .done }.map(\.seconds))
+    exposureSeconds = Spread(results.map(\.exposureSeconds))
+    clientSeconds = Spread(results.map(\.clientSeconds))
+    rollbackSeconds = scene.plan.steps.compactMap { step in
+      let seconds = results.compactMap { $0.rollback?.step == step.id ? $0.rollback?.seconds : nil }
+      guard !seconds.isEmpty else { return nil }
+      let spread = Spread(seconds)
+      return Rollback(step: step.id, p50: spread.p50, max: spread.max, seeds: seconds.count)
+    }
+    population = scene.population
+    notes = scene.notes
+    if scene.plan.steps.contains(where: { $0.action.dns != nil }), scene.hosts.count == 24 {
+      notes.append("viewers ask for 24 of the plan's names, which stand for all")
+    }
+    var document = JSONValue.of(self)
+    if case .object(var members) = document {
+      members["digest"] = nil
+      document = .object(members)
+    }
+    digest = Digest.tagged(document.canonical)
+  }
+}
+
+/// Plays many seeds, as many at a time as the machine has cores; what comes out does not depend on how many.
+enum Rehearsal {
+  static func run(
+    _ scene: Scene, seeds: Int, firstSeed: UInt64, hazards: [Hazard],
+    told: @escaping @Sendable (Int) -> Void = { _ in }
+  ) async -> RehearsalReport {
+    let play = Play(scene: scene, hazards: hazards)
+    let lanes = max(1, min(seeds, ProcessInfo.processInfo.activeProcessorCount))
+    var results: [SeedResult] = []
+    await withTaskGroup(of: [SeedResult].self) { group in
+      for lane in 0..<lanes {
+        group.addTask {
+          var out: [SeedResult] = []
+          for index in stride(from: lane, to: seeds, by: lanes) {
+            if Task.isCancelled { break }
+            out.append(await play.run(firstSeed &+ UInt64(index)))
+            if lane == 0 { told(min(seeds, index + lanes)) }
+          }
+          return out
+        }
+      }
+      for await some in group { results += some }
+    }
+    results.sort { $0.seed < $1.seed }
+    return RehearsalReport(scene, results: results, firstSeed: firstSeed, faults: hazards)
+  }
+}

@@ -1,0 +1,201 @@
+import ArgumentParser
+import FerryCloudFront
+import FerryCommand
+import FerryCore
+import FerryReport
+import FerryRun
+import Foundation
+
+public struct RehearseCommand: FerryCommand {
+  public static let uses = AWSUse(
+    ["cloudfront:GetDistribution", "cloudfront:GetContinuousDeploymentPolicy"], state: .writes)
+  public static let configuration = CommandConfiguration(
+    commandName: "rehearse",
+    abstract: "Run a plan in a simulated world, many times over, and say what may happen.",
+    discussion: """
+      The real runner runs the plan against a model of CloudFront, of DNS servers, of resolvers and of viewers, under a \
+      clock that does not wait. Each seed is another world; the same seed is the same on every machine. What each seed \
+      has in store is drawn from --faults; POPs, name servers and people differ in speed without any.
+
+      A broken rule makes it exit 4, and `edgeferry apply` refuse the plan unless the report's digest is named. \
+      Nothing is written but the result, into the state.
+
+      Faults: \(Hazard.allCases.map { "\($0.rawValue) (\($0.says))" }.joined(separator: "; ")).
+
+      Example: edgeferry rehearse move --seeds 1000 --faults all
+      """)
+  @Argument(help: "A plan file, or the name of a plan under plans/.") var plan: String
+  @Option(help: "How many worlds.") var seeds = 200
+  @Option(help: "all, none, or a list such as kill,throttle.") var faults = "all"
+  @Option(help: "The first seed; with --trace the only one.") var seed: UInt64?
+  @Flag(help: "Tell the story of one seed as a timeline.") var trace = false
+  @Option(
+    help: "Take the world from this inventory (default: what the plan names is read from AWS).")
+  var inventory: String?
+  @Option(
+    help: "Fit resolvers and name servers to what `cutover probe --output json` saw (a file).")
+  var probe: String?
+  @OptionGroup public var global: GlobalOptions
+  public init() {}
+
+  public func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    try formats(.text, .json)
+    let hazards = try Hazard.list(faults)
+    guard (1...1_000_000).contains(seeds) else {
+      throw .badInput(
+        "bad-usage", what: "could not read --seeds", why: "\(seeds) is not 1 to 1,000,000",
+        next: "give a number of worlds, such as 1000")
+    }
+    let (plan, path) = try context.plan(plan)
+    guard plan.rollbackOf == nil else {
+      throw .badInput(
+        "rollback-plan", what: "could not rehearse \(self.plan)",
+        why: "it is a rollback plan, which is rehearsed with the plan that it takes back",
+        next: "name that plan")
+    }
+    let scene = try await scene(plan, path, context)
+    if trace {
+      let result = await Play(scene: scene, hazards: hazards).run(seed ?? 1, tellsStory: true)
+      if global.output == .json {
+        try context.answer(FerryJSON.document(StoryDocument(plan, result)))
+      } else {
+        try context.answer(RehearsalText.story(result, plan: plan))
+      }
+      return result.violations.isEmpty ? .done : .blocked
+    }
+    let seeds = seeds
+    let terminal = context.terminal
+    let report = await Rehearsal.run(
+      scene, seeds: seeds, firstSeed: seed ?? 1, hazards: hazards
+    ) { terminal.progress("\($0) of \(seeds) seeds") }
+    terminal.progress(nil)
+    if Task.isCancelled {
+      throw FerryError(
+        "interrupted", exit: .interrupted, what: "could not rehearse plan \(plan.name)",
+        why: "it was interrupted", next: "run the command again")
+    }
+    try await context.keepRehearsal(
+      of: plan, digest: report.digest, broken: Set(report.violations.map(\.seed)).count,
+      seeds: seeds)
+    if global.output == .json {
+      try context.answer(FerryJSON.document(report))
+    } else {
+      try context.answer(
+        RehearsalText.render(report, plan: plan, path: shellWord(self.plan)))
+    }
+    return report.violations.isEmpty ? .done : .blocked
+  }
+
+  private func scene(_ plan: Plan, _ path: String, _ context: Context) async throws(FerryError)
+    -> Scene
+  {
+    let rollback = context.rollbackPlan(of: path)
+    var images: [String: String] = [:]
+    if let store = try context.existingStateStore() {
+      for step in plan.steps + (rollback?.steps ?? []) {
+        let digests: [String]
+        switch step.action {
+        case .createDistribution(let image, _, _, _), .createPolicy(let image, _):
+          digests = [image]
+        case .create(let draft): digests = [draft.image] + [draft.content].compactMap { $0 }
+        default: continue
+        }
+        for digest in digests {
+          if let image = try await store.image(digest) { images[digest] = image }
+        }
+      }
+    }
+    var terms = Scene.Terms()
+    terms.windows = context.settings.windows
+    terms.cutover = context.settings.cutover
+    terms.deployedPollSeconds = context.settings.deployedPollSeconds
+    terms.manualZones = Set(
+      context.settings.zones.filter { $0.provider == .manual }.map(\.name))
+    if let probe {
+      let document = try JSONValue.read(Files.read(probe, what: "probe"), what: "probe \(probe)")
+      try checkSchema(document, is: "edgeferry.probe/1", what: "probe \(probe)")
+      terms.probes = try (document["names"] ?? []).decoded(
+        [ProbedName].self, what: "probe \(probe)")
+    }
+    return try Scene(
+      plan, rollback: rollback?.rollbackOf == plan.digest ? rollback : nil,
+      inventory: try await world(plan, context), images: images, terms: terms)
+  }
+
+  /// The accounts as they are: from a file, or read now as far as the plan names what they have.
+  private func world(_ plan: Plan, _ context: Context) async throws(FerryError) -> JSONValue? {
+    if let inventory {
+      return try JSONValue.read(
+        Files.read(inventory, what: "inventory"), what: "inventory \(inventory)")
+    }
+    guard plan.steps.contains(where: { $0.account != nil }) else { return nil }
+    let clients = try await context.clients(for: plan)
+    let (distributions, policies) = (Scene.touched(plan), Scene.policies(plan))
+    var accounts: [Inventory.Account] = []
+    for (id, client) in clients.sorted(by: { $0.key < $1.key }) {
+      var account = Inventory.Account(id: id, regions: [])
+      var wanted = policies
+      // A distribution brings the policy that is attached to it, and that one its staging distribution by name alone.
+      for distribution in distributions {
+        guard
+          let it = try await Self.found({ () async throws(FerryError) in
+            try await client.distribution(distribution)
+          })
+        else { continue }
+        account.distributions.append(
+          .init(
+            id: it.id, arn: it.arn, domainName: it.domainName, status: it.status, etag: it.etag,
+            lastModified: it.lastModified, tags: [:], config: it.config))
+        if let policy = account.distributions.last?.policyID { wanted.insert(policy) }
+      }
+      for policy in wanted.sorted() {
+        guard
+          let it = try await Self.found({ () async throws(FerryError) in
+            try await client.policy(policy)
+          })
+        else { continue }
+        account.continuousDeploymentPolicies.append(
+          .init(id: it.id, etag: it.etag, lastModified: it.lastModified, config: it.config))
+      }
+      accounts.append(account)
+    }
+    return JSONValue.of(Inventory(takenAt: context.clock.now, gaps: [], accounts: accounts))
+  }
+  /// nil for what this account does not have.
+  private static func found<T>(_ body: () async throws(FerryError) -> T) async throws(FerryError)
+    -> T?
+  {
+    do throws(FerryError) {
+      return try await body()
+    } catch {
+      if ["NoSuchDistribution", "NoSuchContinuousDeploymentPolicy"].contains(error.service?.code) {
+        return nil
+      }
+      throw error
+    }
+  }
+}
+
+/// The story of one seed, as `--trace --output json` writes it.
+private struct StoryDocument: Encodable {
+  struct Line: Encodable {
+    var atSeconds: Int
+    var who: String
+    var says: String
+  }
+  var schema = RehearsalReport.schema
+  var planDigest: String
+  var seed: UInt64
+  var ending: String
+  var seconds: Int
+  var violations: [Violation]
+  var story: [Line]
+  init(_ plan: Plan, _ result: SeedResult) {
+    planDigest = plan.digest
+    seed = result.seed
+    ending = result.ending.rawValue
+    seconds = Int(result.seconds)
+    violations = result.violations
+    story = result.story.map { Line(atSeconds: Int($0.at), who: $0.who, says: $0.says) }
+  }
+}
