@@ -7,6 +7,8 @@ public struct AuditLog: Codable, Equatable, Sendable {
     /// The plan's digest was approved; `command` says by which command.
     case approved
     case gatePassed = "gate-passed"
+    /// `reference` is the report's digest; `reason` says how it went.
+    case rehearsed
     case held, released
     case runBegan = "run-began"
     /// `exit` says how.
@@ -22,8 +24,6 @@ public struct AuditLog: Codable, Equatable, Sendable {
     /// A rollback took the step back.
     case undone
     case rolledBack = "rolled-back"
-    /// `reference` is the report's digest, `reason` what it said.
-    case rehearsed
   }
   public struct Entry: Codable, Equatable, Sendable {
     public var at: Date
@@ -97,7 +97,7 @@ public struct AuditLog: Codable, Equatable, Sendable {
       }
       let body = record.body
       switch record.kind {
-      case .approved, .held, .released, .gate, .undone, .rolledBack, .rehearsed: break
+      case .approved, .rehearsed, .held, .released, .gate, .undone, .rolledBack: break
       case .stopped, .finished:
         // A run that found nothing to do ends without having begun anything.
         if !isRunning { add(.runBegan) { $0.step = nil } }
@@ -113,13 +113,12 @@ public struct AuditLog: Codable, Equatable, Sendable {
           $0.reference = body.reference
           $0.signatures = body.signatures
         }
+      case .gate: add(.gatePassed) { $0.reference = body.reference }
       case .rehearsed:
         add(.rehearsed) {
           $0.reference = body.reference
-          $0.reason =
-            "a rule was broken in \(body.broken ?? 0) of \(body.seeds ?? 0) seeds"
+          $0.reason = "a rule was broken in \(body.broken ?? 0) of \(body.seeds ?? 0) worlds"
         }
-      case .gate: add(.gatePassed) { $0.reference = body.reference }
       case .held: add(.held) { $0.reason = body.reason }
       case .released: add(.released)
       case .intended:

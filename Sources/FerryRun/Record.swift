@@ -159,9 +159,9 @@ public struct RunState: Equatable, Sendable {
       step?.mark = reading
     }
     switch record.kind {
-    case .rehearsed: rehearsal = record.body
     case .approved:
       if record.body.action == nil { approved = true } else { approval = record.body }
+    case .rehearsed: rehearsal = record.body
     case .armed: rollback = record.body.reference
     case .undoing: undoing = record.body.reason ?? ""
     case .changed:

@@ -111,9 +111,10 @@ struct ApplyCommand: FerryCommand {
     let store = try context.stateStore()
     try await context.checkRehearsal(
       of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
-    let approval = try await context.approve(
+    var approval = try await context.approve(
       plan, for: "apply", given: arguments.approve, name: plan.name, signers: signers,
       recorded: false, store: store)
+    if let report = arguments.acceptRehearsal { approval?.reference = report }
     return try await context.execute(
       plan, store: store, named: argument.plan, mode: .apply, arguments: arguments,
       approval: approval)
@@ -146,9 +147,10 @@ struct AdvanceCommand: FerryCommand {
     let store = try context.stateStore()
     try await context.checkRehearsal(
       of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
-    let approval = try await context.approve(
+    var approval = try await context.approve(
       plan, for: "advance", given: arguments.approve, name: plan.name, signers: signers,
       recorded: true, store: store)
+    if let report = arguments.acceptRehearsal { approval?.reference = report }
     return try await context.execute(
       plan, store: store, named: argument.plan, mode: .advance, arguments: arguments,
       approval: approval)
