@@ -95,6 +95,7 @@ bench: release setup-test ## ratios to named rivals in one run
 	@$(PYTHON) Tests/Bench/bench.py $(RELEASE)
 	@$(PYTHON) Tests/Bench/dns.py $(RELEASE)
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PYTHON) Tests/Bench/plan.py $(RELEASE)
+	@$(PYTHON) Tests/Bench/rehearse.py $(RELEASE)
 	@$(PYTHON) Tests/Bench/migrate.py $(RELEASE)
 	@$(PYTHON) Tests/Bench/handover.py $(RELEASE)
 	@[ -x .build-bench/bin/custodian ] || { python3 -m venv .build-bench && .build-bench/bin/pip install -q c7n; }

@@ -209,6 +209,10 @@ struct RedactionTests {
     }
     try await run("handover detect EPRIMARY", nil)
     try await run("orphans detach EPRIMARY --account source --name off")
+    try await run("rehearse off --seeds 2 --faults none")
+    try await run("rehearse off --seed 1 --trace --faults none --output json")
+    try await run("promote check EPRIMARY --account source", nil)
+    try await run("promote plan EPRIMARY --account source --name go", nil)
     try await follow("off")
     try await run("rollback off --approve \(digest("off.rollback"))")
     try await run("cutover probe www.example.net --output json", nil)
