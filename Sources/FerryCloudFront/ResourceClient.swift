@@ -186,7 +186,18 @@ public struct ResourceClient: Sendable {
     guard let id = root.text(at: "Id"), !id.isEmpty else {
       throw CloudFrontClient.unreadable(operation, "it names no id")
     }
-    return try await cloudFront.resource(kind, id)
+    return try await made(kind, id)
+  }
+  /// What was just made, read back. Reads may lag behind a create: whoever asked looks for it again.
+  private func made(_ kind: ResourceKind, _ id: String) async throws(FerryError) -> Resource {
+    do throws(FerryError) {
+      return try await cloudFront.resource(kind, id)
+    } catch {
+      guard Self.missingCodes.contains(error.service?.code ?? "-") else { throw error }
+      throw FerryError(
+        .noAnswer, what: "\(kind.rawValue) \(id) is not read back yet",
+        why: "\(id) was made, and reads do not show it yet", next: "read it again")
+    }
   }
 
   /// Nothing to do counts as done.
@@ -281,7 +292,7 @@ public struct ResourceClient: Sendable {
     _ = try await cloudFront.call(
       "CreateKeyValueStore", method: "POST", path: "/key-value-store",
       body: XElement("CreateKeyValueStoreRequest", body))
-    return try await cloudFront.resource(.keyValueStore, name)
+    return try await made(.keyValueStore, name)
   }
 
   // MARK: Real-time logs and monitoring
@@ -291,7 +302,7 @@ public struct ResourceClient: Sendable {
     body.nodes.removeAll { if case .element(let it) = $0 { it.name == "ARN" } else { false } }
     _ = try await cloudFront.call(
       "CreateRealtimeLogConfig", method: "POST", path: "/realtime-log-config", body: body)
-    return try await cloudFront.resource(.realtimeLogConfig, config.text(at: "Name") ?? "")
+    return try await made(.realtimeLogConfig, config.text(at: "Name") ?? "")
   }
   private func subscribe(_ distribution: String, config: XElement) async throws(FerryError)
     -> Resource

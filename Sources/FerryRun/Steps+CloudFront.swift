@@ -71,19 +71,20 @@ extension Runner {
 
   /// Whether a read shows a state of before this run's last write to it, so soon that reads may lag.
   /// - Parameter digest: nil for what is not there.
-  private func lags(behind id: String, shows digest: String?) -> Bool {
-    let ours = state.steps.values.filter {
-      ($0.resource == id || $0.outputs["id"] == id) && $0.writes > 0
-    }
+  func lags(behind id: String, shows digest: String?) -> Bool {
+    // Of a rollback the run that it takes back is as much its own.
+    let all = Array(state.steps.values) + Array((original?.steps ?? [:]).values)
+    let ours = all.filter { ($0.resource == id || $0.outputs["id"] == id) && $0.writes > 0 }
     guard let last = ours.max(by: { $0.effectSequence < $1.effectSequence }),
       let at = last.appliedAt, world.clock.now.timeIntervalSince(at) < Self.readBackSeconds
     else { return false }
     guard let digest else { return last.outputs["id"] == id }
-    guard digest != state.lastReadBack[id] else { return false }
+    guard digest != state.lastReadBack[id] ?? original?.lastReadBack[id] else { return false }
     return state.ownDigests[id]?.contains(digest) == true
+      || original?.ownDigests[id]?.contains(digest) == true
       || ours.contains { $0.before == digest }
   }
-  private func readAgain(_ step: Step, _ because: String) async throws(Stop) -> Reading {
+  func readAgain(_ step: Step, _ because: String) async throws(Stop) -> Reading {
     tell(.resolving(step: step, because: because))
     try await sleep(Self.lagPauseSeconds)
     return try await read(step)

@@ -18,6 +18,9 @@ extension Runner {
         if kind == .function, try await isUnpublished(step, id, client) {
           return .ready(config: XElement("None"), etag: "")
         }
+        if lags(behind: id, shows: nil) {
+          return try await readAgain(step, "\(id) was just created and is not read back yet")
+        }
         return .goal(Effect(resource: id))
       }
       return .ready(config: found.document ?? XElement("None"), etag: found.etag ?? "")
@@ -142,7 +145,8 @@ extension Runner {
   ) async throws(Stop) -> Bool {
     let contents = KeyValueClient(try client(step).transport)
     return try await call(
-      step, { () async throws(FerryError) in try await contents.items(of: it.arn ?? "") }) == items
+      step, absent: "ResourceNotFoundException",
+      { () async throws(FerryError) in try await contents.items(of: it.arn ?? "") }) == items
   }
 
   // MARK: Writing
@@ -221,7 +225,24 @@ extension Runner {
       let items = try await items(content)
       let arn = it.arn ?? ""
       let contents = KeyValueClient(client.cloudFront.transport)
-      try await calling { () async throws(FerryError) in try await contents.put(items, into: arn) }
+      while true {
+        do throws(Stop) {
+          try await calling { () async throws(FerryError) in
+            try await contents.put(items, into: arn)
+          }
+          break
+        } catch {
+          // Reads may lag behind the create.
+          guard
+            ["EntityNotFound", "ResourceNotFoundException"].contains(error.error.service?.code),
+            world.clock.now < limit
+          else { throw error }
+          tell(
+            .resolving(
+              step: step, because: "the key value store \(draft.name) is not read back yet"))
+          try await sleep(2)
+        }
+      }
     }
     return it
   }

@@ -106,8 +106,8 @@ extension Runner {
       }
       tell(.resolving(step: step, because: "CloudFront does not see it as disabled everywhere yet"))
       return .after(options.deployedPollSeconds)
-    case "StagingDistributionInUse", "DistributionAlreadyExists",
-      "ContinuousDeploymentPolicyAlreadyExists":
+    case "StagingDistributionInUse",
+      _ where code.hasSuffix("AlreadyExists"):
       // A repeated create whose first answer was lost: look for what it made, which reads may not show yet.
       guard isCreate(step.action), attempt < 2 || mayLag else { throw failed(error, step) }
       return mayLag ? .after(Self.lagPauseSeconds) : .now
@@ -148,7 +148,7 @@ extension Runner {
   }
   private func isCreate(_ action: Action) -> Bool {
     switch action {
-    case .createPolicy, .createDistribution: true
+    case .createPolicy, .createDistribution, .create: true
     default: false
     }
   }

@@ -17,8 +17,7 @@ struct RehearseEndToEndTests {
       try ferry.write(
         "version: 1\nrehearsal: required\npolling: { deployed: 0.2s }\n", to: "edgeferry.yaml")
       let planned = try await run(
-        "orphans", "plan", "--finding", "policy-stack-deleted:P07SAMPLEWIKI", "--name", "tidy",
-        "--accept-risk", "policy-still-routing")
+        "orphans", "plan", "--finding", "policy-unattached:P03SAMPLENEWS", "--name", "tidy")
       #expect(planned.code == 0, "\(planned.talk)")
       let digest = planned.json["digest"]?.string ?? ""
       let early = try await run("apply", "tidy", "--approve", digest)
@@ -43,7 +42,7 @@ struct RehearseEndToEndTests {
 
       let story = try await ferry("rehearse", "tidy", "--seed", "3", "--trace", extra: extra)
       #expect(story.code == 0, "\(story.talk)")
-      #expect(story.out.contains("DeleteContinuousDeploymentPolicy P07SAMPLEWIKI"), "\(story.out)")
+      #expect(story.out.contains("DeleteContinuousDeploymentPolicy P03SAMPLENEWS"), "\(story.out)")
       // Nothing of all that was written to AWS.
       let writes = try await lab.get("/_lab/requests", ferry).array?.filter { request in
         let operation = request["operation"]?.string ?? ""

@@ -38,24 +38,24 @@ struct RehearsalTests {
   }
 
   @Test func `a removal is done in every world where nothing goes wrong`() async throws {
-    let report = await Self.rehearse(try Self.removal(), 12, [])
+    let report = await Self.rehearse(try Self.removal(), 5, [])
     #expect(report.violations == [])
-    #expect(report.endings == ["done": 12])
+    #expect(report.endings == ["done": 5])
     #expect(report.exposureSeconds.max == 0)
     #expect(report.durationSeconds.p50 > 60)
     #expect(!report.rollbackSeconds.isEmpty)
   }
 
   @Test func `a removal breaks no rule, whatever goes wrong`() async throws {
-    let report = await Self.rehearse(try Self.removal(), 40)
+    let report = await Self.rehearse(try Self.removal(), 16)
     #expect(report.violations == [])
     #expect(report.faults.count == Hazard.allCases.count)
     // Faults that do nothing would prove nothing.
-    #expect(report.endings["done", default: 0] < 40)
+    #expect(report.durationSeconds.max > 3600)
   }
 
   @Test func `a cutover keeps to its windows and its waits in every world`() async throws {
-    let report = await Self.rehearse(try Self.cutover(), 40)
+    let report = await Self.rehearse(try Self.cutover(), 12)
     #expect(report.violations == [])
     // The TTL of a day has to run out, and Tuesdays and Thursdays have to come.
     #expect(report.durationSeconds.p50 > 86_400)
@@ -63,14 +63,14 @@ struct RehearsalTests {
 
   @Test func `the same seeds give the same report, in one lane or in many`() async throws {
     let scene = try Self.cutover()
-    let one = await Self.rehearse(scene, 8, first: 5)
-    let again = await Self.rehearse(scene, 8, first: 5)
+    let one = await Self.rehearse(scene, 3, first: 5)
+    let again = await Self.rehearse(scene, 3, first: 5)
     #expect(one == again)
     let play = Play(scene: scene, hazards: Hazard.allCases)
-    let alone = await play.run(7, tellsStory: true)
-    let twice = await play.run(7, tellsStory: true)
+    let alone = await play.run(6, tellsStory: true)
+    let twice = await play.run(6, tellsStory: true)
     #expect(alone.story == twice.story && !alone.story.isEmpty)
-    let other = await Self.rehearse(scene, 8, first: 6)
+    let other = await Self.rehearse(scene, 3, first: 6)
     #expect(other.digest != one.digest)
   }
 
@@ -82,7 +82,7 @@ struct RehearsalTests {
         plan.steps[index].checks.removeAll { $0.type == .recursive }
       }
     }
-    let report = await Self.rehearse(scene, 12, [])
+    let report = await Self.rehearse(scene, 4, [])
     let first = try #require(report.violations.first { $0.rule == .oldAnswer })
     let replayed = await Play(scene: scene, hazards: []).run(first.seed, tellsStory: true)
     #expect(
@@ -114,9 +114,9 @@ struct RehearsalTests {
     let scene = try Scene(
       plan, rollback: nil, inventory: JSONValue.read(Array(Data(contentsOf: file)), what: "x"),
       images: [:], terms: Scene.Terms())
-    let report = await Self.rehearse(scene, 6, [])
+    let report = await Self.rehearse(scene, 3, [])
     #expect(Set(report.violations.map(\.rule)) == [.exposure])
-    #expect(report.violations.count == 6)
+    #expect(report.violations.count == 3)
     // All clients in the end, so what is weighed comes near to what is not.
     #expect(report.exposureSeconds.p50 > 300)
     #expect(report.clientSeconds.p50 <= report.exposureSeconds.p50)
@@ -124,8 +124,8 @@ struct RehearsalTests {
 
   @Test func `people who come late and windows that close only make it longer`() async throws {
     let scene = try Self.cutover()
-    let swift = await Self.rehearse(scene, 12, [])
-    let late = await Self.rehearse(scene, 12, [.lateOperator])
+    let swift = await Self.rehearse(scene, 4, [])
+    let late = await Self.rehearse(scene, 4, [.lateOperator])
     #expect(late.violations == [])
     #expect(late.durationSeconds.max >= swift.durationSeconds.max)
   }

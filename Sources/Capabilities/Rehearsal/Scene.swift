@@ -249,7 +249,8 @@ struct Scene: Sendable {
       case .restoreConfig(let id, _, _): add(id)
       default: break
       }
-      for check in step.checks {
+      // An answer of an edge may name any distribution.
+      for check in step.checks where ![.health, .serving].contains(check.type) {
         add(check.distribution)
         add(check.against)
       }

@@ -110,6 +110,16 @@ final class Stage: @unchecked Sendable {
       }
     }
   }
+  /// What the judge finds is told at once.
+  private func judging(_ body: (inout Judge, inout [ResolverCache]) -> Void) {
+    var (judge, caches) = (judge, caches)
+    body(&judge, &caches)
+    let known = self.judge.found.count
+    (self.judge, self.caches) = (judge, caches)
+    for found in judge.found.dropFirst(known) {
+      tell("rule", "\(found.rule.rawValue): \(found.because)")
+    }
+  }
   func setRollback(_ isRollback: Bool) { lock.withLock { judge.isRollback = isRollback } }
   func broke(_ rule: Rule, at: Double? = nil, _ because: String) {
     lock.withLock {
@@ -153,7 +163,7 @@ final class Stage: @unchecked Sendable {
       case .verified(let it):
         tell("run", "\(it.id) is verified")
         settle()
-        judge.verified(it, &caches, zones, at: now)
+        judging { judge, caches in judge.verified(it, &caches, zones, at: now) }
       case .alreadyHeld(let it): tell("run", "\(it.id): the goal holds already")
       case .skipped(let it, let because): tell("run", "\(it.id) is skipped: \(because)")
       case .resolving(let it, let because): tell("run", "\(it.id): \(because)")
@@ -268,10 +278,12 @@ final class Stage: @unchecked Sendable {
     earlier = (was, now)
     viewers.written(model, at: now)
     tell("CloudFront", "\(entry.operation) \(entry.resource)")
-    judge.wrote(
-      step, operation: entry.operation, at: date, seconds: now,
-      before: was.config(entry.resource, account: account),
-      after: model.config(entry.resource, account: account))
+    let before = was.config(entry.resource, account: account)
+    let after = model.config(entry.resource, account: account)
+    judging { judge, _ in
+      judge.wrote(
+        step, operation: entry.operation, at: date, seconds: now, before: before, after: after)
+    }
   }
 
   /// The policies of buckets and keys, where the model has no service of its own.
@@ -360,7 +372,10 @@ extension Stage {
       "DNS",
       changes.map { "\($0.key.name) \($0.key.rrtype.rawValue) is \(Self.shown($0.to))" }.joined(
         separator: "; "))
-    judge.wrote(step, operation: "ChangeRecords", at: date, seconds: now, before: nil, after: nil)
+    judging { judge, _ in
+      judge.wrote(
+        step, operation: "ChangeRecords", at: date, seconds: now, before: nil, after: nil)
+    }
   }
   static func shown(_ value: RecordValue?) -> String {
     guard let value else { return "none" }
@@ -432,7 +447,7 @@ extension Stage: NameObserver {
   func recursive(_ keys: [RecordKey]) async throws(FerryError) -> [ResolverLook] {
     lock.withLock {
       settle()
-      judge.asked(keys, zones, at: now)
+      judging { judge, _ in judge.asked(keys, zones, at: now) }
       var out: [ResolverLook] = []
       for index in caches.indices {
         guard let address = caches[index].kind.address else { continue }
