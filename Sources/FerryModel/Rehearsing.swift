@@ -51,6 +51,19 @@ extension CloudFrontModel {
   public func domainName(of id: String) -> String {
     owner(of: id).flatMap { accounts[$0]?.distributions[id]?.domainName } ?? ""
   }
+  /// The staging distribution that the primary's policy sends viewers to, and the share of requests that it gets.
+  ///
+  /// By a header only those come who know it: a tenth is assumed.
+  public func stagingShare(ofPrimary id: String) -> (staging: String, share: Double)? {
+    guard let account = owner(of: id), let it = accounts[account]?.distributions[id],
+      let policy = accounts[account]?.policies[it.policyID], policy.enabled,
+      let staging = policy.stagingNames.lazy.compactMap({ name in
+        accounts[account]?.domainNames[name]
+      }).first, accounts[account]?.distributions[staging]?.enabled == true
+    else { return nil }
+    let weight = policy.config.text(at: "TrafficConfig/SingleWeightConfig/Weight")
+    return (staging, weight.flatMap(Double.init) ?? 0.1)
+  }
   /// Every distribution of an account, by id.
   public func distributions(of account: AccountID) -> [ModelDistribution] {
     guard let it = accounts[account] else { return [] }

@@ -63,8 +63,9 @@ struct Scene: Sendable {
     self.images = plan.observed.images.merging(images) { _, given in given }
     windows = terms.windows
     start = plan.createdAt
-    deployedPollSeconds = terms.deployedPollSeconds
-    authoritativePollSeconds = terms.cutover.authoritativePollSeconds
+    // A lab is asked five times a second; a world whose deployments take hours need not be.
+    deployedPollSeconds = max(terms.deployedPollSeconds, 5)
+    authoritativePollSeconds = max(terms.cutover.authoritativePollSeconds, 2)
     rounds = terms.cutover.rounds
     propagationSeconds = Double(terms.cutover.propagationSeconds)
     manualZones = terms.manualZones

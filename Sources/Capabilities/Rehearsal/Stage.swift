@@ -17,21 +17,23 @@ final class Stage: @unchecked Sendable {
   let scene: Scene
   let clock: VirtualClock
   let store: MemoryState
-  private let lock = NSRecursiveLock()
-  private(set) var model: CloudFrontModel
-  private var zones: ZoneTimeline
-  private var caches: [ResolverCache]
+  let lock = NSRecursiveLock()
+  var model: CloudFrontModel
+  var zones: ZoneTimeline
+  var caches: [ResolverCache]
   private(set) var viewers: Viewers
-  private(set) var fate: Fate
+  var fate: Fate
   /// Of buckets and keys.
   private var policies: [String: JSONValue] = [:]
   /// What the last write changed, for reads that lag.
   private var earlier: (model: CloudFrontModel, at: Double)?
-  private var asked: (zone: DomainName, changes: [RecordChange], due: Double)?
-  private var changesAt: [Double] = []
+  var asked: (zone: DomainName, changes: [RecordChange], due: Double)?
+  var changesAt: [Double] = []
+  /// Until when CloudWatch has what viewers asked.
+  private var counted = -3600.0
 
   private(set) var judge: Judge
-  private var step: Step?
+  var step: Step?
   private var waitingFor = ""
   private(set) var story: [Line]?
   private(set) var rival: (distribution: String, comment: String)?
@@ -82,6 +84,7 @@ final class Stage: @unchecked Sendable {
     earlier = it.earlier
     asked = it.asked
     changesAt = it.changesAt
+    counted = it.counted
     judge = it.judge
     step = it.step
     waitingFor = it.waitingFor
@@ -89,14 +92,14 @@ final class Stage: @unchecked Sendable {
     rival = it.rival
   }
 
-  private func locked<T>(_ body: () throws(FerryError) -> T) throws(FerryError) -> T {
+  func locked<T>(_ body: () throws(FerryError) -> T) throws(FerryError) -> T {
     lock.lock()
     defer { lock.unlock() }
     return try body()
   }
   /// Seconds since the start.
   var now: Double { clock.passedSeconds }
-  private var date: Date { scene.start + now }
+  var date: Date { scene.start + now }
   var records: [RecordKey: RecordValue] { lock.withLock { zones.records } }
 
   func tell(_ who: String, _ says: @autoclosure () -> String) {
@@ -111,7 +114,7 @@ final class Stage: @unchecked Sendable {
     }
   }
   /// What the judge finds is told at once.
-  private func judging(_ body: (inout Judge, inout [ResolverCache]) -> Void) {
+  func judging(_ body: (inout Judge, inout [ResolverCache]) -> Void) {
     var (judge, caches) = (judge, caches)
     body(&judge, &caches)
     let known = self.judge.found.count
@@ -184,7 +187,7 @@ final class Stage: @unchecked Sendable {
     "killed", what: "the run was killed", why: "by the rehearsal", next: "it is begun again")
 
   /// What happens to a call before it reaches anything.
-  private func before(_ request: ServiceRequest?, isWrite: Bool) throws(FerryError)
+  func before(_ request: ServiceRequest?, isWrite: Bool) throws(FerryError)
     -> ServiceResponse?
   {
     func refusal(_ status: Int, _ code: String) -> ServiceResponse {
@@ -209,7 +212,7 @@ final class Stage: @unchecked Sendable {
       return nil
     }
   }
-  private func after(_ what: String, isWrite: Bool) throws(FerryError) {
+  func after(_ what: String, isWrite: Bool) throws(FerryError) {
     switch fate.after(isWrite: isWrite) {
     case .goesOn: return
     case .killed:
@@ -221,7 +224,7 @@ final class Stage: @unchecked Sendable {
       throw Self.lost(what)
     }
   }
-  private static func lost(_ what: String) -> FerryError {
+  static func lost(_ what: String) -> FerryError {
     FerryError(
       .noAnswer, what: "\(what) got no answer", why: "the connection broke",
       next: "read the resource to learn whether the request arrived")
@@ -259,7 +262,7 @@ final class Stage: @unchecked Sendable {
       }
       if service == "monitoring" {
         settle()
-        for (id, at) in viewers.lastServed { model.countRequest(by: id, now: scene.start + at) }
+        countRequests()
       }
       let arn = "arn:aws:iam::\(account):user/rehearsal"
       if !isWrite, var earlier, fate.isStale(now - earlier.at) {
@@ -274,6 +277,27 @@ final class Stage: @unchecked Sendable {
       return answer
     }
   }
+  /// What CloudWatch knows: each distribution that answers gets so many requests a minute, its staging twin its share.
+  ///
+  /// - Source: assumed; enough for a proof by error rates within an hour at a weight of 5 %.
+  private func countRequests() {
+    for (id, at) in viewers.lastServed {
+      guard at > now - 60 else {
+        model.countRequest(by: id, now: scene.start + at)
+        continue
+      }
+      let twin = model.stagingShare(ofPrimary: id)
+      for second in stride(from: max(counted, now - 3600), to: now, by: 60) {
+        let minute = scene.start + second
+        model.countRequest(by: id, times: Self.requestsPerMinute, now: minute)
+        guard let twin else { continue }
+        let count = Int(Double(Self.requestsPerMinute) * twin.share)
+        model.countRequest(by: twin.staging, times: max(1, count), now: minute)
+      }
+    }
+    counted = now
+  }
+  private static let requestsPerMinute = 1200
   private func wrote(_ entry: LoggedRequest, _ was: CloudFrontModel, _ account: AccountID) {
     earlier = (was, now)
     viewers.written(model, at: now)
@@ -336,171 +360,5 @@ private struct StageTransport: ServiceTransport {
   let account: AccountID
   func send(_ request: ServiceRequest) async throws(FerryError) -> ServiceResponse {
     try stage.send(request, account)
-  }
-}
-
-// MARK: Zones
-
-extension Stage {
-  fileprivate func read(_ keys: [RecordKey]) throws(FerryError) -> [RecordKey: RecordValue] {
-    try locked { () throws(FerryError) in
-      if try before(nil, isWrite: false) != nil { throw Self.lost("reading the zone") }
-      personActs()
-      return zones.records.filter { keys.contains($0.key) }
-    }
-  }
-  fileprivate func write(_ zone: DomainName, _ changes: [RecordChange]) throws(FerryError) -> String
-  {
-    try locked { () throws(FerryError) in
-      if try before(nil, isWrite: true) != nil { throw Self.lost("the change of the zone") }
-      guard changes.allSatisfy({ zones[$0.key] == $0.from }) else {
-        throw FerryError(
-          .recordMoved, exit: .stale, what: "could not change the zone",
-          why: "a record is not what was planned against", next: "plan again")
-      }
-      commit(zone, changes)
-      try after("the change of the zone", isWrite: true)
-      return "C\(changesAt.count)"
-    }
-  }
-  private func commit(_ zone: DomainName, _ changes: [RecordChange]) {
-    settle()
-    for change in changes { zones.put(change.key, change.to, at: now) }
-    model.change(zone: zone, changes, seenAt: date + zones.slowest)
-    changesAt.append(now)
-    tell(
-      "DNS",
-      changes.map { "\($0.key.name) \($0.key.rrtype.rawValue) is \(Self.shown($0.to))" }.joined(
-        separator: "; "))
-    judging { judge, _ in
-      judge.wrote(
-        step, operation: "ChangeRecords", at: date, seconds: now, before: nil, after: nil)
-    }
-  }
-  static func shown(_ value: RecordValue?) -> String {
-    guard let value else { return "none" }
-    return value.alias.map { "alias \($0.dnsName)" }
-      ?? "\(value.ttl ?? 0) \(value.data.joined(separator: " "))"
-  }
-  fileprivate func isInSync(_ change: String) -> Bool? {
-    lock.withLock {
-      guard let index = Int(change.dropFirst()), changesAt.indices.contains(index - 1) else {
-        return nil
-      }
-      return now >= changesAt[index - 1] + zones.slowest
-    }
-  }
-  fileprivate func ticket(_ zone: DomainName, _ changes: [RecordChange]) -> String? {
-    lock.withLock {
-      guard scene.manualZones.contains(zone) else { return nil }
-      if asked?.changes != changes { asked = (zone, changes, now + fate.person()) }
-      return changes.map { "\($0.key.name) \(Self.shown($0.to))" }.joined(separator: "\n")
-    }
-  }
-  private func personActs() {
-    guard let asked, now >= asked.due else { return }
-    self.asked = nil
-    guard asked.changes.allSatisfy({ zones[$0.key] == $0.from }) else { return }
-    tell("person", "makes the change that the ticket asks for")
-    commit(asked.zone, asked.changes)
-  }
-}
-
-private struct StageZone: ZoneEditor {
-  let stage: Stage
-  let zone: DomainName
-  var provider: String { "rehearsed" }
-  func read(_ keys: [RecordKey]) async throws(FerryError) -> [RecordKey: RecordValue] {
-    try stage.read(keys)
-  }
-  func write(_ changes: [RecordChange], comment: String) async throws(FerryError) -> String {
-    try stage.write(zone, changes)
-  }
-  func isInSync(_ change: String) async throws(FerryError) -> Bool? { stage.isInSync(change) }
-  func ticket(_ changes: [RecordChange]) -> String? { stage.ticket(zone, changes) }
-}
-
-extension Stage: NameObserver {
-  func authoritative(zone: DomainName, _ keys: [RecordKey]) async throws(FerryError)
-    -> [ServerLook]
-  {
-    lock.withLock {
-      personActs()
-      return scene.servers(of: zone).enumerated().flatMap { index, server in
-        keys.map { key in
-          ServerLook(
-            server: server.server, serverName: server.name, key: key,
-            answer: answer(zones.seen(key, server: index, at: now)))
-        }
-      }
-    }
-  }
-  /// Every alias answers the addresses of its target.
-  private func answer(_ value: RecordValue?) -> ServerLook.Answer {
-    guard let value else { return .absent(negativeTTL: scene.population.negativeTTL) }
-    guard let alias = value.alias else { return .value(value) }
-    let text = alias.dnsName.text
-    let number = text.utf8.reduce(7) { ($0 &* 31 &+ Int($1)) % 250 }
-    return .value(RecordValue(ttl: 60, data: ["203.0.113.\(number + 1)"]))
-  }
-
-  func recursive(_ keys: [RecordKey]) async throws(FerryError) -> [ResolverLook] {
-    lock.withLock {
-      settle()
-      judging { judge, _ in judge.asked(keys, zones, at: now) }
-      var out: [ResolverLook] = []
-      for index in caches.indices {
-        guard let address = caches[index].kind.address else { continue }
-        for key in keys {
-          let copy = caches[index].copy(key, zones, at: now)
-          var value = copy.value
-          if value?.alias == nil { value?.ttl = max(0, Int(copy.until - now)) }
-          out.append(
-            ResolverLook(resolver: Scene.server(address), key: key, answer: answer(value)))
-        }
-      }
-      return out
-    }
-  }
-}
-
-extension Stage: ServingProbe {
-  func look(url: String, at: String?, marker: String?) async -> [ServingLook] {
-    lock.withLock {
-      settle()
-      let host = String(
-        (url.components(separatedBy: "://").last ?? "").prefix { $0 != "/" && $0 != ":" }
-      )
-      .lowercased()
-      let keys = [RRType.cname, .a].map { RecordKey(DomainName(wire: host), $0) }
-      let led = keys.compactMap { zones[$0] }.first
-      let target =
-        at ?? led?.alias?.dnsName.host ?? led?.data.first.map { DomainName(wire: $0).host } ?? ""
-      let bare = target.hasSuffix(".") ? String(target.dropLast()) : target
-      guard model.knows(domainName: bare) || led == nil else {
-        return [seen("elsewhere", scene.status(of: url), scene.markers[bare], [host], host)]
-      }
-      return (0..<model.pops).map { pop in
-        let certificate = model.edgeCertificate(serverName: host, pop: pop, now: date)
-        let request = EdgeRequest(host: host, certificate: certificate)
-        switch model.edge(request, pop: pop, now: date, random: 0.999) {
-        case .served(let by, _), .redirect(_, let by):
-          return seen(
-            "pop \(pop)", scene.status(of: url), scene.markers[model.domainName(of: by)] ?? by,
-            certificate.names, host)
-        case .refused(let status, _):
-          return seen("pop \(pop)", status, nil, certificate.names, host)
-        }
-      }
-    }
-  }
-  private func seen(
-    _ peer: String, _ status: Int, _ marker: String?, _ names: [String], _ host: String
-  ) -> ServingLook {
-    ServingLook(
-      peer: peer, status: status, httpVersion: "2", marker: marker,
-      certificate: .init(
-        names: names, notAfter: .distantFuture, isTrusted: true,
-        coversName: names.contains { Viewers.covers($0, host) }))
   }
 }
