@@ -139,6 +139,33 @@ extension FerryClock {
 /// A 12-digit AWS account number.
 public typealias AccountID = String
 
+/// The text that a percent-encoding of RFC 3986 stands for; what is none, or is not UTF-8, stays as it is.
+public func percentDecoded(_ text: String) -> String {
+  guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
+  var out: [UInt8] = []
+  out.reserveCapacity(text.utf8.count)
+  var rest = text.utf8.makeIterator()
+  while let byte = rest.next() {
+    guard byte == UInt8(ascii: "%") else {
+      out.append(byte)
+      continue
+    }
+    guard let high = rest.next().flatMap(hexDigit), let low = rest.next().flatMap(hexDigit) else {
+      return text
+    }
+    out.append(high << 4 | low)
+  }
+  return String(validating: out, as: UTF8.self) ?? text
+}
+private func hexDigit(_ byte: UInt8) -> UInt8? {
+  switch byte {
+  case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+  case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+  case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+  default: nil
+  }
+}
+
 /// Percent-encoding of RFC 3986: everything but the unreserved characters.
 public func percentEncoded(_ text: String, keeping kept: String = "") -> String {
   func isPlain(_ byte: UInt8) -> Bool {

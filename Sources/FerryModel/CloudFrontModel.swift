@@ -186,7 +186,8 @@ public struct CloudFrontModel: Sendable {
     let hasPaths = Self.pathServices.contains(service)
     let form = hasPaths ? [:] : Self.form(request)
     let asked = hasPaths ? Route.matching(request) : nil
-    let operation = hasPaths ? asked?.route.operation ?? "" : Self.operation(of: request)
+    let operation =
+      hasPaths ? asked?.route.operation ?? "" : Self.operation(of: request, form: form)
     let namespace: String
     switch service {
     case "sts": namespace = Self.stsNamespace

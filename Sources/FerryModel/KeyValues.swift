@@ -21,7 +21,7 @@ extension CloudFrontModel {
       throw Refusal(404, "ResourceNotFoundException", "The key value store was not found.")
     }
     let key = call.request.path.split(separator: "/").dropFirst(3).first
-      .map { String($0).removingPercentEncoding ?? String($0) }
+      .map { percentDecoded(String($0)) }
     if route.operation == "DescribeKeyValueStore" { return describe(it, now: call.now) }
     guard storeStatus(it, now: call.now) == "READY" else {
       throw Refusal(409, "ConflictException", "The key value store is not ready.")

@@ -9,14 +9,15 @@ public struct ViewerRequests: Equatable, Sendable {
     var errors = 0
   }
   public private(set) var total = 0
-  /// By minutes since 1970; those of the last day.
+  /// By minutes since 1970; those of the last day at least.
   private(set) var minutes: [Int: Minute] = [:]
   private static let minutesKept = 1440
 
   mutating func add(_ count: Int, status: Int, at now: Date) {
     total += count
     let minute = CloudFrontModel.minute(now)
-    if minutes[minute] == nil, minutes.count >= Self.minutesKept {
+    // Seldom, so that counting costs the same however much there is.
+    if minutes[minute] == nil, minutes.count >= 2 * Self.minutesKept {
       minutes = minutes.filter { $0.key > minute - Self.minutesKept }
     }
     minutes[minute, default: Minute()].requests += count

@@ -13,8 +13,10 @@ extension CloudFrontModel {
     for pair in String(decoding: request.body, as: UTF8.self).split(separator: "&") {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       func decoded(_ text: Substring) -> String {
+        guard text.utf8.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "%") })
+        else { return String(text) }
         let blanks = text.map { $0 == "+" ? " " : $0 }
-        return String(blanks).removingPercentEncoding ?? String(text)
+        return percentDecoded(String(blanks))
       }
       out[decoded(parts[0])] = parts.count == 2 ? decoded(parts[1]) : ""
     }

@@ -43,6 +43,10 @@ extension CloudFrontModel {
   public func config(_ id: String, account: AccountID) -> XElement? {
     accounts[account]?.distributions[id]?.config ?? accounts[account]?.policies[id]?.config
   }
+  /// `Deployed` or `InProgress`; nil where there is no such distribution.
+  public func status(of id: String, now: Date) -> String? {
+    owner(of: id).flatMap { accounts[$0]?.distributions[id] }.map { status($0, now: now) }
+  }
   /// The account that has a distribution.
   public func owner(of id: String) -> AccountID? {
     accountIDs.first { accounts[$0]?.distributions[id] != nil }

@@ -6,6 +6,10 @@ extension CloudFrontModel {
 
   /// The API's name for what a request asks; empty for what the model does not serve.
   public static func operation(of request: ServiceRequest) -> String {
+    operation(of: request, form: nil)
+  }
+  /// - Parameter form: its fields, where they have been read already.
+  static func operation(of request: ServiceRequest, form known: [String: String]?) -> String {
     if pathServices.contains(request.service.signingName) {
       return Route.matching(request)?.route.operation ?? ""
     }
@@ -13,6 +17,6 @@ extension CloudFrontModel {
     if let target = request.headers["x-amz-target"] {
       return target.split(separator: ".").last.map(String.init) ?? ""
     }
-    return form(request)["Action"] ?? ""
+    return (known ?? form(request))["Action"] ?? ""
   }
 }

@@ -24,9 +24,7 @@ struct Route: Sendable {
 
   /// The row that a request asks for and the id in its path; nil for what the model does not serve.
   static func matching(_ request: ServiceRequest) -> (route: Route, id: String)? {
-    var parts = request.path.split(separator: "/").map {
-      String($0).removingPercentEncoding ?? String($0)
-    }
+    var parts = request.path.split(separator: "/").map { percentDecoded(String($0)) }
     let rows: [Route]
     switch request.service.signingName {
     case "cloudfront-keyvaluestore": rows = keys

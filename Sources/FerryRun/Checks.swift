@@ -93,6 +93,8 @@ extension Runner {
         !own && written.map { world.clock.now < $0 + min(options.deployedPollSeconds, 20) } ?? false
       var holds = status == "Deployed" && !early
       if holds, let writer, let config { holds = config.holds(try resolve(writer.action.edits)) }
+      // A promote names no fields: what shows the state before it proves nothing, either.
+      if holds, let config { holds = !lags(behind: id, shows: config.configDigest) }
       return Look(holds: holds, what: describe(check, id), lastSeen: status)
     }
   }

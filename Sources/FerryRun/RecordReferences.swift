@@ -5,7 +5,7 @@ extension Step {
   var hasRecordReferences: Bool {
     let values =
       (action.dns?.changes ?? []).flatMap { [$0.from, $0.to] }
-      + checks.flatMap { ($0.records ?? []).map(\.value) }
+      + checks.flatMap { ($0.records ?? []).map(\.value) } + (expects.records ?? []).map(\.value)
     return values.contains { $0?.hasReference ?? false }
       || checks.contains { ($0.at ?? "").contains("${") || ($0.url ?? "").contains("${") }
   }

@@ -85,8 +85,8 @@ public actor Runner {
   let began: ClockReading
   /// What the plan ever makes or meets of each RRset: anything else is somebody else's.
   lazy var knownValues = KnownValues(plan)
-  /// Whether records of the plan hold references to what earlier steps make.
-  private lazy var hasReferences = plan.steps.contains { $0.hasRecordReferences }
+  /// Steps whose records hold references to what earlier steps make, by their place.
+  private lazy var referring = plan.steps.indices.filter { plan.steps[$0].hasRecordReferences }
   /// The journal as last read, and how far.
   private var seen = RunState([])
   private var place = JournalPlace()
@@ -228,7 +228,7 @@ public actor Runner {
           }
         }
         tell(.began(step: step, number: index + 1, of: plan.steps.count))
-        try await perform(hasReferences ? resolved(step) : step)
+        try await perform(referring.isEmpty ? step : resolved(step))
       } catch {
         guard error.isFailedCheck, step.onFailure == .rollBack else {
           let outcome = try await end(error, step: step)
@@ -254,7 +254,7 @@ public actor Runner {
   /// The step with what its records refer to in place.
   private func resolved(_ step: Step) throws(Stop) -> Step {
     var known = plan
-    for index in known.steps.indices {
+    for index in referring {
       // What later steps make is not known yet, and nothing of theirs is in DNS.
       if let it = try? known.steps[index].resolvingRecords(resolve) { known.steps[index] = it }
     }

@@ -322,7 +322,13 @@ extension Runner {
     -> Bool?
   {
     switch step.action {
-    case .create, .delete, .moveAlias, .promote, .restoreConfig, .editStatements:
+    case .promote(let id, let staging):
+      let reading = try await readPromote(
+        step, try resolve(id), staging: try resolve(staging), isAfterWrite: true)
+      guard case .goal(let effect) = reading else { return false }
+      seen = effect.readBack
+      return true
+    case .create, .delete, .moveAlias, .restoreConfig, .editStatements:
       guard case .goal(let effect)? = try await readOther(step) else { return false }
       seen = effect.readBack
       return true

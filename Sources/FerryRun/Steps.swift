@@ -91,7 +91,8 @@ extension Runner {
     let code = error.service?.code ?? ""
     switch code {
     case "PreconditionFailed", "InvalidIfMatchVersion":
-      guard attempt < Self.attemptsMax else { throw failed(error, step) }
+      // As long as reads may lag behind a write whose answer was lost, it says nothing for good.
+      guard attempt < Self.attemptsMax || mayLag else { throw failed(error, step) }
       tell(.resolving(step: step, because: "\(code); reading again"))
       refused = (step.id, { if case .ready(_, let etag) = reading { etag } else { "" } }(), error)
       return .now

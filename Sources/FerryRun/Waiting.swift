@@ -106,16 +106,18 @@ extension Runner {
       try await again(
         step, reason, what: seen.what, since: since, limit: limit,
         limitSeconds: check.limitSeconds ?? 5400, lastSeen: seen.lastSeen,
-        poll: poll(check))
+        poll: poll(check, waited: world.clock.now.timeIntervalSince(since)))
     }
   }
-  /// A day without a request is not looked for every few seconds.
-  private func poll(_ check: Step.Check) -> Double {
+  /// A day without a request is not looked for every few seconds, and what takes long is asked for up to three times
+  /// less often: a thirtieth of what has passed is soon enough.
+  private func poll(_ check: Step.Check, waited: Double) -> Double {
     switch check.type {
     case .recursive: options.authoritativePollSeconds
     case .idle:
       max(options.deployedPollSeconds, min(Double(check.quietSeconds ?? 0) / 24, 3600))
-    default: options.deployedPollSeconds
+    default:
+      min(max(options.deployedPollSeconds, waited / 30), 3 * options.deployedPollSeconds)
     }
   }
   /// One more turn of a wait that only a look can end; "not yet" past its limit or when not told to wait.

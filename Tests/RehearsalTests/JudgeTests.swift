@@ -37,7 +37,8 @@ struct JudgeTests {
     var judge = try judge(window: "Tue 10:00-12:00")
     judge.isRollback = isRollback
     judge.wrote(
-      step(window), operation: "ChangeRecords", at: try time(at), seconds: 1, before: nil,
+      step(window), operation: "ChangeRecords", resource: "", at: try time(at), seconds: 1,
+      before: nil,
       after: nil)
     #expect(judge.found.map(\.rule) == (isBroken ? [.window] : []))
   }
@@ -50,12 +51,14 @@ struct JudgeTests {
     let off = ConfigEdit(path: "Enabled", from: "true", to: "false")
     var after = before.edited([off], shape: "DistributionConfig")
     judge.wrote(
-      step(nil, action), operation: "UpdateDistribution", at: Date(), seconds: 1, before: before,
+      step(nil, action), operation: "UpdateDistribution", resource: "E1", at: Date(), seconds: 1,
+      before: before,
       after: after)
     #expect(judge.found.isEmpty)
     after.set("b", at: "Comment", shape: "DistributionConfig")
     judge.wrote(
-      step(nil, action), operation: "UpdateDistribution", at: Date(), seconds: 2, before: before,
+      step(nil, action), operation: "UpdateDistribution", resource: "E1", at: Date(), seconds: 2,
+      before: before,
       after: after)
     #expect(judge.found.map(\.rule) == [.moreThanNamed])
     #expect(judge.found.first?.because == "s changed Comment")
@@ -65,7 +68,8 @@ struct JudgeTests {
     var judge = try judge()
     func create() {
       judge.wrote(
-        step(nil), operation: "CreateDistribution", at: Date(), seconds: 1, before: nil, after: nil)
+        step(nil), operation: "CreateDistribution", resource: "E1", at: Date(), seconds: 1,
+        before: nil, after: nil)
     }
     create()
     judge.isRollback = true
@@ -73,5 +77,33 @@ struct JudgeTests {
     #expect(judge.found.isEmpty)
     create()
     #expect(judge.found.map(\.rule) == [.twice])
+  }
+
+  @Test func `a step that is verified before its distribution is everywhere is seen`() throws {
+    let scene = try RehearsalTests.removal()
+    var model = scene.model
+    let account = try #require(model.accountIDs.first)
+    let id = try #require(model.distributions(of: account).first?.id)
+    let now = scene.start
+    model.edit(distribution: id, account: account, now: now) {
+      $0.set("new", at: "Comment", shape: "DistributionConfig")
+    }
+    var step = step(nil)
+    step.checks = [Step.Check(.deployed, distribution: id)]
+    var judge = try judge()
+    judge.verified(step, model, now: now + 86_400, at: 86_400)
+    #expect(judge.found.isEmpty)
+    judge.verified(step, model, now: now + 1, at: 1)
+    #expect(judge.found.map(\.rule) == [.notDeployed])
+    // What a step has created is known by the reference that its wait goes by.
+    step.checks = [Step.Check(.deployed, distribution: "${s.id}")]
+    judge = try self.judge()
+    judge.verified(step, model, now: now + 1, at: 1)
+    #expect(judge.found.isEmpty)
+    judge.wrote(
+      step, operation: "CreateDistribution", resource: id, at: now, seconds: 1, before: nil,
+      after: nil)
+    judge.verified(step, model, now: now + 1, at: 1)
+    #expect(judge.found.map(\.rule) == [.notDeployed])
   }
 }

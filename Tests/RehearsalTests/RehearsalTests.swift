@@ -12,7 +12,7 @@ struct RehearsalTests {
     let file = Shared.package.appendingPathComponent("plans/\(name).json")
     return try Plan.read(Array(Data(contentsOf: file)), named: name)
   }
-  private static func removal() throws -> Scene {
+  static func removal() throws -> Scene {
     let file = Shared.package.appendingPathComponent("Tests/Fixtures/wiki-canary.inventory.json")
     return try Scene(
       shipped("remove-orphaned-policy.plan"),

@@ -19,6 +19,7 @@ enum Rule: String, Codable, CaseIterable, Sendable {
   case moreThanNamed = "changed-more-than-named"
   case twice = "created-twice"
   case askedEarly = "asked-before-created"
+  case notDeployed = "verified-before-deployed"
   case overwroteRival = "overwrote-somebody-else"
   case goal = "goal-not-reached"
   case notRestored = "not-restored"
@@ -35,6 +36,7 @@ enum Rule: String, Codable, CaseIterable, Sendable {
     case .moreThanNamed: "a write changed a field that its step does not name"
     case .twice: "one step made something twice"
     case .askedEarly: "a resolver was asked for a name before it was created"
+    case .notDeployed: "a step was verified while a distribution it waits for was still in progress"
     case .overwroteRival: "a change that somebody else made is gone"
     case .goal: "the run ended as done, and the world is not what the plan says"
     case .notRestored: "the rollback ended as done, and the world is not as it was"
@@ -53,6 +55,8 @@ struct Judge: Sendable {
   private let windows: [String: ChangeWindow]
   private let created: Set<RecordKey>
   private var made: [String: Int] = [:]
+  /// By step: what it created last.
+  private var ids: [String: String] = [:]
   var isRollback = false
   private(set) var found: [(rule: Rule, at: Double, because: String)] = []
 
@@ -72,9 +76,11 @@ struct Judge: Sendable {
   }
 
   mutating func wrote(
-    _ step: Step?, operation: String, at: Date, seconds: Double, before: XElement?, after: XElement?
+    _ step: Step?, operation: String, resource: String, at: Date, seconds: Double,
+    before: XElement?, after: XElement?
   ) {
     guard let step else { return }
+    if operation.hasPrefix("Create") { ids[step.id] = resource }
     if let name = step.window, var window = windows[name] {
       // Undoing has its own rules: docs/decisions/0003 and 0007.
       if isRollback { window.freezes = [] }
@@ -111,6 +117,16 @@ struct Judge: Sendable {
           .oldAnswer, at: at,
           "\(caches[index].kind.name) had \(Stage.shown(copy.value)) for \(change.key.name) for another \(Int(copy.until - at)) s after \(step.id)"
         )
+      }
+    }
+  }
+  /// Every distribution that a verified step waits for has its last write at every edge.
+  mutating func verified(_ step: Step, _ model: CloudFrontModel, now: Date, at: Double) {
+    for check in step.checks where check.type == .deployed {
+      var id = check.distribution ?? ""
+      if id.hasPrefix("${") { id = ids[String(id.dropFirst(2).prefix { $0 != "." })] ?? "" }
+      if model.status(of: id, now: now) == "InProgress" {
+        add(.notDeployed, at: at, "\(id), after \(step.id)")
       }
     }
   }

@@ -166,13 +166,18 @@ final class Stage: @unchecked Sendable {
       case .verified(let it):
         tell("run", "\(it.id) is verified")
         settle()
-        judging { judge, caches in judge.verified(it, &caches, zones, at: now) }
+        judging { judge, caches in
+          judge.verified(it, &caches, zones, at: now)
+          // Reads may lag behind what somebody else wrote, and nothing could tell the run.
+          if rival == nil { judge.verified(it, model, now: date, at: now) }
+        }
       case .alreadyHeld(let it): tell("run", "\(it.id): the goal holds already")
       case .skipped(let it, let because): tell("run", "\(it.id) is skipped: \(because)")
       case .resolving(let it, let because): tell("run", "\(it.id): \(because)")
       case .rollingBack(let because): tell("run", "takes everything back: \(because)")
       case .ticket(let it, _): tell("run", "\(it.id): shows a person the change")
       case .waiting(let it, let what, _, _, let lastSeen):
+        guard story != nil else { return }
         let says = "\(it.id) waits for \(what)"
         if waitingFor != says {
           waitingFor = says
@@ -269,9 +274,10 @@ final class Stage: @unchecked Sendable {
         return earlier.model.handle(request, account: account, callerARN: arn, now: date)
       }
       if isWrite { settle() }
-      let was = model
+      // A copy of what only reads touch would make each of them copy it.
+      let was = isWrite ? model : nil
       let answer = model.handle(request, account: account, callerARN: arn, now: date)
-      if let entry = model.log.last, entry.effective { wrote(entry, was, account) }
+      if let entry = model.log.last, entry.effective, let was { wrote(entry, was, account) }
       model.clearLog()
       try after(request.operation, isWrite: isWrite)
       return answer
@@ -306,7 +312,8 @@ final class Stage: @unchecked Sendable {
     let after = model.config(entry.resource, account: account)
     judging { judge, _ in
       judge.wrote(
-        step, operation: entry.operation, at: date, seconds: now, before: before, after: after)
+        step, operation: entry.operation, resource: entry.resource, at: date, seconds: now,
+        before: before, after: after)
     }
   }
 

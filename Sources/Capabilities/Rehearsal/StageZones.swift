@@ -35,7 +35,8 @@ extension Stage {
         separator: "; "))
     judging { judge, _ in
       judge.wrote(
-        step, operation: "ChangeRecords", at: date, seconds: now, before: nil, after: nil)
+        step, operation: "ChangeRecords", resource: "\(zone)", at: date, seconds: now, before: nil,
+        after: nil)
     }
   }
   static func shown(_ value: RecordValue?) -> String {

@@ -17,7 +17,11 @@ struct Viewers: Sendable {
   private let pops: Int
   private let start: Date
   /// By host and POP: the distribution that answers; nil for a refusal.
-  private var answers: [[String?]] = []
+  private var answers: [[String?]] = [] {
+    didSet { edges = nil }
+  }
+  /// By host: at how many POPs it is refused, and by which distributions it is served; nil until it is asked for.
+  private var edges: [(refusing: Int, served: Set<String>)]?
   /// When which POP has something new, seconds since the start; sorted.
   private var turns: [(at: Double, pop: Int)] = []
   private(set) var now = 0.0
@@ -106,6 +110,12 @@ struct Viewers: Sendable {
     }
     return leads
   }
+  /// Whether a name leads to another one of the plan's zones, of which each resolver has a copy of its own.
+  private func isChained(_ values: [RecordValue?], _ zones: ZoneTimeline) -> Bool {
+    values.contains { value in
+      value?.data.first.map { zones.knows(RecordKey(DomainName(wire: $0), .cname)) } ?? false
+    }
+  }
   private func way(_ value: RecordValue, _ type: RRType, _ model: CloudFrontModel) -> Way {
     let target = value.alias?.dnsName.host ?? (type == .cname ? value.data.first ?? "" : "")
     let name = target.hasSuffix(".") ? String(target.dropLast()) : target
@@ -149,20 +159,34 @@ struct Viewers: Sendable {
         turns.removeFirst()
       }
       var next = min(end, turns.first?.at ?? end)
+      let edges =
+        edges ?? answers.map { row in (row.count { $0 == nil }, Set(row.compactMap { $0 })) }
+      self.edges = edges
       let total = caches.reduce(0) { $0 + $1.kind.share }
       var failing = 0.0
       var served: Set<String> = []
       var isCompliant = false
       var because: String?
       for index in hosts.indices {
-        let refusing = answers[index].count { $0 == nil }
+        let refusing = edges[index].refusing
+        // Most resolvers have the same copies, and they lead to the same place.
+        var known: (values: [RecordValue?], way: Way)?
         var failingHere = 0.0
+        var isServed = false
         for cache in caches.indices {
-          let way = way(hosts[index], &caches[cache], zones, model, at: now)
+          var values: [RecordValue?] = []
           for key in hosts[index].keys {
+            values.append(caches[cache].copy(key, zones, at: now).value)
             if let change = caches[cache].nextChange(key, zones, after: now) {
               next = min(next, max(change, now + 0.001))
             }
+          }
+          let way: Way
+          if let known, known.values == values {
+            way = known.way
+          } else {
+            way = self.way(hosts[index], &caches[cache], zones, model, at: now)
+            if !isChained(values, zones) { known = (values, way) }
           }
           var share = 0.0
           switch way {
@@ -171,7 +195,7 @@ struct Viewers: Sendable {
             if refusing > 0 {
               because = because ?? "\(hosts[index].name) is refused at \(refusing) of \(pops) edges"
             }
-            served.formUnion(answers[index].compactMap { $0 })
+            if refusing < pops { isServed = true }
           case .elsewhere: break
           case .broken(let why):
             share = 1
@@ -182,6 +206,7 @@ struct Viewers: Sendable {
           if caches[cache].kind.isCompliant { isCompliant = true }
         }
         failing = max(failing, failingHere)
+        if isServed { served.formUnion(edges[index].served) }
       }
       let seconds = next - now
       if let because, failing > 0 {
