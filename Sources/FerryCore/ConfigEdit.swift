@@ -168,5 +168,66 @@ extension XElement {
     return pruned(canonical.redacted)
   }
   /// `sha256:…` of a config's meaning; equal for the redacted and the clear form.
-  public var configDigest: String { Digest.tagged(digestForm.xml) }
+  public var configDigest: String {
+    var out: [UInt8] = []
+    out.reserveCapacity(4096)
+    _ = writeDigestForm(into: &out, isRoot: true)
+    return Digest.tagged(out)
+  }
+  /// Appends what `digestForm.xml` is, without making that form: polls take a digest at each turn.
+  ///
+  /// - Returns: whether anything was appended; an empty leaf leaves nothing.
+  private func writeDigestForm(
+    into out: inout [UInt8], redacts: Bool = true, isRoot: Bool = false
+  ) -> Bool {
+    let begin = out.count
+    out.append(UInt8(ascii: "<"))
+    out.append(contentsOf: name.utf8)
+    for attribute in attributes.filter({ $0.name != "xmlns" }).sorted(by: { $0.name < $1.name }) {
+      attribute.write(into: &out)
+    }
+    let head = out.count
+    out.append(UInt8(ascii: ">"))
+    let value =
+      redacts && name == "OriginCustomHeader" ? first("HeaderValue")?.canonical.text ?? "" : ""
+    let isSecret = !value.isEmpty && !Self.isDigest(value)
+    var isClear = isSecret
+    let hasElements = nodes.contains { if case .element = $0 { true } else { false } }
+    var pending = ""
+    var isEmpty = true
+    func flush(_ out: inout [UInt8]) {
+      guard !pending.isEmpty else { return }
+      if !(hasElements && pending.allSatisfy(\.isWhitespace)) {
+        Self.escape(pending, quotes: false, into: &out)
+        isEmpty = false
+      }
+      pending = ""
+    }
+    for node in nodes {
+      switch node {
+      case .text(let piece): pending += piece
+      case .element(var it):
+        flush(&out)
+        if isClear, it.name == "HeaderValue" {
+          isClear = false
+          it = XElement("HeaderValue", text: Digest.tagged(value))
+        }
+        if it.writeDigestForm(into: &out, redacts: redacts && !isSecret) { isEmpty = false }
+      }
+    }
+    flush(&out)
+    if isEmpty {
+      guard isRoot else {
+        out.removeSubrange(begin...)
+        return false
+      }
+      out.removeSubrange(head...)
+      out.append(contentsOf: "/>".utf8)
+      return true
+    }
+    out.append(contentsOf: "</".utf8)
+    out.append(contentsOf: name.utf8)
+    out.append(UInt8(ascii: ">"))
+    return true
+  }
 }

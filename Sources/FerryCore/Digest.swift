@@ -42,5 +42,6 @@ public enum Digest {
     return String(decoding: out, as: UTF8.self)
   }
   /// `sha256:` and 64 hexadecimal digits, the form of every digest that a person sees.
-  public static func tagged(_ text: String) -> String { "sha256:" + hex(sha256(Array(text.utf8))) }
+  public static func tagged(_ text: String) -> String { tagged(Array(text.utf8)) }
+  public static func tagged(_ bytes: [UInt8]) -> String { "sha256:" + hex(sha256(bytes)) }
 }

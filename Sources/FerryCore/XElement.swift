@@ -134,13 +134,7 @@ extension XElement {
   private func write(into out: inout [UInt8]) {
     out.append(UInt8(ascii: "<"))
     out.append(contentsOf: name.utf8)
-    for attribute in attributes {
-      out.append(UInt8(ascii: " "))
-      out.append(contentsOf: attribute.name.utf8)
-      out.append(contentsOf: "=\"".utf8)
-      Self.escape(attribute.value, quotes: true, into: &out)
-      out.append(UInt8(ascii: "\""))
-    }
+    for attribute in attributes { attribute.write(into: &out) }
     if nodes.isEmpty {
       out.append(UInt8(ascii: "/"))
       out.append(UInt8(ascii: ">"))
@@ -159,7 +153,7 @@ extension XElement {
     out.append(UInt8(ascii: ">"))
   }
 
-  private static func escape(_ text: String, quotes: Bool, into out: inout [UInt8]) {
+  static func escape(_ text: String, quotes: Bool, into out: inout [UInt8]) {
     var text = text
     text.withUTF8 { bytes in
       var start = 0
@@ -181,5 +175,16 @@ extension XElement {
       }
       out.append(contentsOf: bytes[start...])
     }
+  }
+}
+
+extension XElement.Attribute {
+  /// With the blank before it.
+  func write(into out: inout [UInt8]) {
+    out.append(UInt8(ascii: " "))
+    out.append(contentsOf: name.utf8)
+    out.append(contentsOf: "=\"".utf8)
+    XElement.escape(value, quotes: true, into: &out)
+    out.append(UInt8(ascii: "\""))
   }
 }

@@ -16,7 +16,7 @@ extension Runner {
       "the 5xx rate of \(staging) to be no more than \(ErrorRateGate.points(gate.maxIncrease)) points above that of \(primary)"
     let now = world.clock.now
     var since = now - Double(check.windowSeconds ?? 600)
-    let earlier = plan.steps.prefix { $0.id != step.id }.filter { $0.sharesPart(with: step) }
+    let earlier = earlier(than: step).filter { $0.sharesPart(with: step) }
       .compactMap { state.steps[$0.id] }.filter(\.hadEffect)
     if let done = earlier.compactMap(\.finishedAt).max() { since = max(since, done) }
     for id in [staging, primary] {

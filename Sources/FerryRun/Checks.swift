@@ -134,7 +134,7 @@ extension Runner {
   }
   /// Changes that were made before a step of the same parts, in order.
   private func applied(before step: Step) -> [Step] {
-    plan.steps.prefix { $0.id != step.id }.filter {
+    earlier(than: step).filter {
       $0.action != .observe && $0.sharesPart(with: step) && state.steps[$0.id]?.appliedAt != nil
     }
   }

@@ -238,14 +238,14 @@ public struct RunState: Equatable, Sendable {
   public func resolved(_ text: String, original: RunState? = nil) throws(FerryError) -> String {
     var out = ""
     var rest = text[...]
-    while let open = rest.range(of: "${") {
+    while let open = rest.firstRange(of: "${") {
       out += rest[..<open.lowerBound]
       guard let close = rest[open.upperBound...].firstIndex(of: "}") else {
         throw Self.badReference(text)
       }
       let inside = rest[open.upperBound..<close]
       let (path, otherwise): (Substring, Substring?) =
-        inside.range(of: ":-").map { (inside[..<$0.lowerBound], inside[$0.upperBound...]) }
+        inside.firstRange(of: ":-").map { (inside[..<$0.lowerBound], inside[$0.upperBound...]) }
         ?? (inside, nil)
       guard let dot = path.lastIndex(of: ".") else { throw Self.badReference(text) }
       let value =

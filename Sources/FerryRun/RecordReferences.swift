@@ -7,7 +7,7 @@ extension Step {
       (action.dns?.changes ?? []).flatMap { [$0.from, $0.to] }
       + checks.flatMap { ($0.records ?? []).map(\.value) } + (expects.records ?? []).map(\.value)
     return values.contains { $0?.hasReference ?? false }
-      || checks.contains { ($0.at ?? "").contains("${") || ($0.url ?? "").contains("${") }
+      || checks.contains { ($0.at ?? "").hasReference || ($0.url ?? "").hasReference }
   }
   func resolvingRecords(_ resolve: (String) throws(Runner.Stop) -> String) throws(Runner.Stop)
     -> Step
@@ -52,7 +52,7 @@ extension RecordChange {
 
 extension RecordValue {
   fileprivate var hasReference: Bool {
-    data.contains { $0.contains("${") } || alias?.dnsName.text.hasPrefix("${") ?? false
+    data.contains(where: \.hasReference) || alias?.dnsName.text.hasPrefix("${") ?? false
   }
   fileprivate func resolving(_ resolve: (String) throws(Runner.Stop) -> String)
     throws(Runner.Stop) -> RecordValue
@@ -65,5 +65,17 @@ extension RecordValue {
     var values: [String] = []
     for item in data { values.append(try resolve(item).lowercased()) }
     return RecordValue(ttl: ttl ?? 0, data: values)
+  }
+}
+
+extension String {
+  /// Whether it names what an earlier step puts out.
+  var hasReference: Bool {
+    var isOpen = false
+    for byte in utf8 {
+      if isOpen, byte == UInt8(ascii: "{") { return true }
+      isOpen = byte == UInt8(ascii: "$")
+    }
+    return false
   }
 }

@@ -85,11 +85,15 @@ public actor Runner {
   let began: ClockReading
   /// What the plan ever makes or meets of each RRset: anything else is somebody else's.
   lazy var knownValues = KnownValues(plan)
+  /// Whether `knownValues` has what the steps so far have put out.
+  private var knowsOutputs = false
+  private lazy var places = Dictionary(
+    plan.steps.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
   /// Steps whose records hold references to what earlier steps make, by their place.
   private lazy var referring = plan.steps.indices.filter { plan.steps[$0].hasRecordReferences }
   /// The journal as last read, and how far.
   private var seen = RunState([])
-  private var place = JournalPlace()
+  private var readUpTo = JournalPlace()
   /// Parts of the plan whose steps go no further, with what stopped the first of them.
   private var failed: (parts: Set<String>, outcome: RunOutcome)?
 
@@ -253,13 +257,21 @@ public actor Runner {
 
   /// The step with what its records refer to in place.
   private func resolved(_ step: Step) throws(Stop) -> Step {
-    var known = plan
-    for index in referring {
-      // What later steps make is not known yet, and nothing of theirs is in DNS.
-      if let it = try? known.steps[index].resolvingRecords(resolve) { known.steps[index] = it }
+    if !knowsOutputs {
+      var known = plan
+      for index in referring {
+        // What later steps make is not known yet, and nothing of theirs is in DNS.
+        if let it = try? known.steps[index].resolvingRecords(resolve) { known.steps[index] = it }
+      }
+      knownValues = KnownValues(known)
+      knowsOutputs = true
     }
-    knownValues = KnownValues(known)
     return try step.resolvingRecords(resolve)
+  }
+
+  /// Those before a step in the plan.
+  func earlier(than step: Step) -> ArraySlice<Step> {
+    plan.steps[..<(places[step.id] ?? plan.steps.endIndex)]
   }
 
   /// A step that undoes or watches others counts as done only if that was after the last effect of those.
@@ -277,9 +289,8 @@ public actor Runner {
     }
     guard step.action == .observe, plan.rollbackOf == nil else { return nil }
     // What other parts do says nothing of this one.
-    return plan.steps.prefix { $0.id != step.id }
-      .filter { $0.sharesPart(with: step) }
-      .compactMap { $0.action == .observe ? nil : state.steps[$0.id]?.effectSequence }.max()
+    return earlier(than: step).lazy.filter { $0.sharesPart(with: step) && $0.action != .observe }
+      .compactMap { self.state.steps[$0.id]?.effectSequence }.max()
   }
 
   func end(_ stop: Stop, step: Step?) async throws(FerryError) -> RunOutcome {
@@ -315,6 +326,7 @@ public actor Runner {
     let record = try await store.append(
       kind, plan: plan.digest, step: step, at: reading.at, body: body, images: images, lease: lease)
     state.add(record)
+    if kind == .applied || kind == .intended { knowsOutputs = false }
   }
   func journal(
     _ kind: Record.Kind, step: Step, reason: String? = nil, until: Date? = nil
@@ -387,10 +399,10 @@ public actor Runner {
   func journalled() async throws(Stop) -> RunState {
     let (records, end) = try await calling { () async throws(FerryError) in
       // A run of many steps asks before each write: only what came since is read.
-      try await store.records(plan: plan.digest, after: place)
+      try await store.records(plan: plan.digest, after: readUpTo)
     }
     for record in records { seen.add(record) }
-    place = end
+    readUpTo = end
     return seen
   }
   func blocked(_ code: FerryError.Code, _ why: String, next: String) -> Stop {

@@ -30,7 +30,7 @@ extension Runner {
   }
   /// What was proven right before may not hold any more: a run may have waited since for a window or an approval.
   private func proveAgain(_ step: Step) async throws(Stop) {
-    let before = plan.steps.prefix { $0.id != step.id }.filter { $0.sharesPart(with: step) }
+    let before = earlier(than: step).filter { $0.sharesPart(with: step) }
     guard let watch = before.last, watch.action == .observe else { return }
     let since = world.clock.now
     for check in watch.checks { try await untilHolds(check, step: watch, since: since) }

@@ -207,12 +207,14 @@ extension Runner {
   ) async throws(Stop) -> ResourceClient.Resource {
     var it = made
     let limit = world.clock.now + Self.deleteRaceSeconds
+    var pause = 2.0
     while it.extras["status"] != "READY" {
       guard world.clock.now < limit else {
         throw notYet("the key value store \(draft.name) is not READY yet", until: nil)
       }
       tell(.resolving(step: step, because: "the key value store \(draft.name) is not READY yet"))
-      try await sleep(2)
+      try await sleep(pause)
+      pause = min(pause * 1.5, max(2, options.deployedPollSeconds))
       let name = it.id
       if let found = try await call(
         step, { () async throws(FerryError) in try await client.find(.keyValueStore, id: name) })

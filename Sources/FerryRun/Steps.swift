@@ -139,7 +139,11 @@ extension Runner {
     if error.code == "interrupted" { throw Stop(resumable(error)) }
     guard Self.isTransient(error) else { return nil }
     guard attempt < Self.attemptsMax else { throw silent(error) }
-    if !Self.isThrottled(error) { unresolvedSince = unresolvedSince ?? world.clock.now }
+    // A read is refused after the write that it was to confirm.
+    let isRead = ["Get", "List", "Describe"].contains {
+      (error.service?.operation ?? "").hasPrefix($0)
+    }
+    if isRead || !Self.isThrottled(error) { unresolvedSince = unresolvedSince ?? world.clock.now }
     tell(.resolving(step: step, because: error.why))
     return Double(attempt)
   }
@@ -186,7 +190,7 @@ extension Runner {
     try stopping { () throws(FerryError) in try world.client(step.account ?? "") }
   }
   func resolve(_ text: String) throws(Stop) -> String {
-    guard text.contains("${") else { return text }
+    guard text.hasReference else { return text }
     return try stopping { () throws(FerryError) in try state.resolved(text, original: original) }
   }
   func resolve(_ edits: [ConfigEdit]) throws(Stop) -> [ConfigEdit] {

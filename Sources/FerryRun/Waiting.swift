@@ -174,7 +174,7 @@ extension Runner {
   func beganToWait(_ step: Step, like: (Step) -> Bool) -> RunState.StepState? {
     let own = state.steps[step.id]
     guard step.parts != nil else { return own }
-    let before = plan.steps.prefix { $0.id != step.id }
+    let before = earlier(than: step)
     let done =
       before.filter { $0.sharesPart(with: step) }.compactMap { state.steps[$0.id] }
       .map { max($0.effectSequence, $0.verifiedSequence) }.max() ?? 0

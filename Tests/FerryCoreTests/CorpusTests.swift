@@ -52,6 +52,7 @@ struct CorpusTests {
       #expect(
         root.differences(to: attached).map(\.path) == ["ContinuousDeploymentPolicyId"], "\(name)")
       #expect(root.redacted.configDigest == root.configDigest, "\(name)")
+      #expect(root.configDigest == Digest.tagged(root.digestForm.xml), "\(name)")
     }
   }
 

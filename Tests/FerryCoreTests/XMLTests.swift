@@ -158,4 +158,19 @@ struct ShapeTests {
     #expect(error?.exit == .usage)
     #expect(error?.what.contains("DistributionConfig/Aliases") == true)
   }
+
+  @Test func `a digest is taken over what the digest form is, whatever the element`() throws {
+    let odd = [
+      "<A/>", "<A> </A>", "<A><B/></A>", "<A>x<B/> y<C> </C></A>",
+      "<A b='2' a='1' xmlns='u'>&lt;</A>",
+      "<A><B><C/> <D/></B><E>1</E></A>", "<A> <B>&#13;</B> </A>",
+      "<OriginCustomHeader><HeaderName>n</HeaderName><HeaderValue a='1'>s</HeaderValue><HeaderValue>t</HeaderValue></OriginCustomHeader>",
+      "<OriginCustomHeader><HeaderValue/><HeaderValue>t</HeaderValue></OriginCustomHeader>",
+      "<OriginCustomHeader><HeaderValue>s</HeaderValue><OriginCustomHeader><HeaderValue>u</HeaderValue></OriginCustomHeader></OriginCustomHeader>",
+    ]
+    for text in odd {
+      let element = try XMLReader.read(text)
+      #expect(element.configDigest == Digest.tagged(element.digestForm.xml), "\(text)")
+    }
+  }
 }

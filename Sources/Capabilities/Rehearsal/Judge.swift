@@ -94,7 +94,11 @@ struct Judge: Sendable {
       if made[place, default: 0] > 1 { add(.twice, at: seconds, "\(step.id) called \(operation)") }
     }
     if operation.hasPrefix("Update"), let before, let after, !step.action.edits.isEmpty {
-      func plain(_ path: String) -> String { path.replacing(#/\[\d+\]/#, with: "") }
+      // Without the places in lists: `Items[3]` is `Items`.
+      func plain(_ path: String) -> String {
+        guard path.utf8.contains(UInt8(ascii: "[")) else { return path }
+        return path.split(separator: "/").map { $0.prefix { $0 != "[" } }.joined(separator: "/")
+      }
       let named = step.action.edits.map { plain($0.path) }
       let odd = before.differences(to: after).map { plain($0.path) }.first { path in
         !named.contains { path.hasPrefix($0) || $0.hasPrefix(path) }

@@ -97,12 +97,13 @@ enum Rehearsal {
     _ scene: Scene, seeds: Int, firstSeed: UInt64, hazards: [Hazard],
     told: @escaping @Sendable (Int) -> Void = { _ in }
   ) async -> RehearsalReport {
-    let play = Play(scene: scene, hazards: hazards)
     let lanes = max(1, min(seeds, ProcessInfo.processInfo.activeProcessorCount))
     var results: [SeedResult] = []
     await withTaskGroup(of: [SeedResult].self) { group in
       for lane in 0..<lanes {
         group.addTask {
+          let own = lane == 0 ? scene : (try? scene.detached()) ?? scene
+          let play = Play(scene: own, hazards: hazards)
           var out: [SeedResult] = []
           for index in stride(from: lane, to: seeds, by: lanes) {
             if Task.isCancelled { break }

@@ -33,6 +33,14 @@ struct Scene: Sendable {
   /// What a rehearsal takes for granted.
   var notes: [String] = []
   private var serversByZone: [DomainName: [Server]] = [:]
+  private let given: Given
+  private struct Given: Sendable {
+    var plan: Plan
+    var rollback: Plan?
+    var inventory: JSONValue?
+    var images: [String: String]
+    var terms: Terms
+  }
 
   /// What settings say of the world that a plan is run in.
   struct Terms: Sendable {
@@ -50,6 +58,8 @@ struct Scene: Sendable {
   init(
     _ plan: Plan, rollback: Plan?, inventory: JSONValue?, images: [String: String], terms: Terms
   ) throws(FerryError) {
+    given = Given(
+      plan: plan, rollback: rollback, inventory: inventory, images: images, terms: terms)
     var plan = plan
     // What a person has not accepted yet may be rehearsed.
     for index in plan.risks.indices { plan.risks[index].accepted = true }
@@ -132,6 +142,22 @@ struct Scene: Sendable {
     }
     markers = Self.markers(plan, back)
     try checkKnown()
+  }
+
+  /// The same scene that shares no memory with this one: two threads that count references to the same values wait for
+  /// each other all the time.
+  func detached() throws(FerryError) -> Scene {
+    func copy(_ plan: Plan) throws(FerryError) -> Plan {
+      try JSONValue.read(Array(FerryJSON.document(plan).utf8), what: "the plan")
+        .decoded(Plan.self, what: "the plan")
+    }
+    return try Scene(
+      copy(given.plan), rollback: given.rollback.map(copy),
+      inventory: given.inventory.map { (it: JSONValue) throws(FerryError) in
+        try JSONValue.read(Array(it.canonical.utf8), what: "the inventory")
+      },
+      images: given.images.mapValues { String(decoding: Array($0.utf8), as: UTF8.self) },
+      terms: given.terms)
   }
 
   /// A step of another tool, or a look at what only another tool changes, is taken as done.

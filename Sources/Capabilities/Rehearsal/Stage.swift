@@ -115,10 +115,8 @@ final class Stage: @unchecked Sendable {
   }
   /// What the judge finds is told at once.
   func judging(_ body: (inout Judge, inout [ResolverCache]) -> Void) {
-    var (judge, caches) = (judge, caches)
+    let known = judge.found.count
     body(&judge, &caches)
-    let known = self.judge.found.count
-    (self.judge, self.caches) = (judge, caches)
     for found in judge.found.dropFirst(known) {
       tell("rule", "\(found.rule.rawValue): \(found.because)")
     }
