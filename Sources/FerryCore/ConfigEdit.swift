@@ -97,8 +97,39 @@ extension XElement {
   /// What differs from `self` (the planned) to `found`, leaf by leaf, in document order.
   public func differences(to found: XElement) -> [ConfigDifference] {
     var out: [ConfigDifference] = []
-    Self.compare(digestForm, found.digestForm, path: "", into: &out)
+    let (left, right) = Self.withoutCommon(self, found)
+    Self.compare(left.digestForm, right.digestForm, path: "", into: &out)
     return out
+  }
+  /// Both without the children that are the same and the only ones of their name: most of a config, most of the time.
+  private static func withoutCommon(_ one: XElement, _ other: XElement) -> (XElement, XElement) {
+    guard one.name == other.name, one.name != "OriginCustomHeader" else { return (one, other) }
+    func only(_ name: String, _ element: XElement) -> XElement? {
+      var found: XElement?
+      for case .element(let it) in element.nodes where it.name == name {
+        if found != nil { return nil }
+        found = it
+      }
+      return found
+    }
+    var common: Set<String> = []
+    for case .element(let it) in one.nodes {
+      if let mine = only(it.name, one), mine == only(it.name, other) { common.insert(it.name) }
+    }
+    func rest(_ element: XElement) -> XElement {
+      guard !element.children.isEmpty else { return element }
+      var out = element
+      out.nodes.removeAll {
+        switch $0 {
+        case .element(let it): common.contains(it.name)
+        case .text(let piece): piece.allSatisfy(\.isWhitespace)
+        }
+      }
+      return out
+    }
+    // With no children left they would be compared as text.
+    let (left, right) = (rest(one), rest(other))
+    return left.children.isEmpty && right.children.isEmpty ? (one, other) : (left, right)
   }
   private static func compare(
     _ planned: XElement?, _ found: XElement?, path: String, into out: inout [ConfigDifference]

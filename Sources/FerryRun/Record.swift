@@ -238,15 +238,16 @@ public struct RunState: Equatable, Sendable {
   public func resolved(_ text: String, original: RunState? = nil) throws(FerryError) -> String {
     var out = ""
     var rest = text[...]
-    while let open = rest.firstRange(of: "${") {
+    while let open = Self.place(of: "${", in: rest) {
       out += rest[..<open.lowerBound]
-      guard let close = rest[open.upperBound...].firstIndex(of: "}") else {
+      guard let close = rest[open.upperBound...].utf8.firstIndex(of: UInt8(ascii: "}")) else {
         throw Self.badReference(text)
       }
       let inside = rest[open.upperBound..<close]
       let (path, otherwise): (Substring, Substring?) =
-        inside.firstRange(of: ":-").map { (inside[..<$0.lowerBound], inside[$0.upperBound...]) }
-        ?? (inside, nil)
+        Self.place(of: ":-", in: inside).map {
+          (inside[..<$0.lowerBound], inside[$0.upperBound...])
+        } ?? (inside, nil)
       guard let dot = path.lastIndex(of: ".") else { throw Self.badReference(text) }
       let value =
         output(path[..<dot], path[path.index(after: dot)...])
@@ -256,6 +257,19 @@ public struct RunState: Equatable, Sendable {
       rest = rest[rest.index(after: close)...]
     }
     return out + rest
+  }
+  /// Where two characters of ASCII stand first.
+  private static func place(of pair: StaticString, in text: Substring) -> Range<String.Index>? {
+    let (first, second) = (pair.utf8Start[0], pair.utf8Start[1])
+    let bytes = text.utf8
+    var from = bytes.startIndex
+    while let at = bytes[from...].firstIndex(of: first) {
+      let next = bytes.index(after: at)
+      guard next < bytes.endIndex else { return nil }
+      if bytes[next] == second { return at..<bytes.index(after: next) }
+      from = next
+    }
+    return nil
   }
   private func output(_ step: Substring, _ field: Substring) -> String? {
     guard let outputs = steps[String(step)]?.outputs else { return nil }

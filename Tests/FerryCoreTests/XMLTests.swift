@@ -171,6 +171,10 @@ struct ShapeTests {
     for text in odd {
       let element = try XMLReader.read(text)
       #expect(element.configDigest == Digest.tagged(element.digestForm.xml), "\(text)")
+      for other in try odd.map({ try XMLReader.read($0) }) where other.name == element.name {
+        let isSame = element.differences(to: other).isEmpty
+        #expect(isSame == (element.configDigest == other.configDigest), "\(text) \(other.xml)")
+      }
     }
   }
 }
