@@ -10,6 +10,8 @@ extension Runner {
     var lastSeen: String
     /// What was looked for is proven not to be so: waiting on will not help.
     var isBad = false
+    /// Somebody else has changed what was to stay as it was.
+    var isStale = false
   }
   func look(_ check: Step.Check, step: Step, since: Date) async throws(Stop) -> Look {
     try await keepLease()
@@ -55,11 +57,16 @@ extension Runner {
     }
     switch check.type {
     case .unchanged:
+      let isSame =
+        version.etag == check.value
+        && (check.modified == nil || version.modified == check.modified)
+      // A read that lags shows what was there before, never what is not there yet. What the step's own tool has
+      // changed is no change of somebody else's.
+      let isTool = if case .external = step.action { true } else { false }
       return Look(
-        holds: version.etag == check.value
-          && (check.modified == nil || version.modified == check.modified),
-        what: describe(check, id),
-        lastSeen: "\(version.etag), last modified \(version.modified)")
+        holds: isSame, what: describe(check, id),
+        lastSeen: "\(version.etag), last modified \(version.modified)", isBad: !isSame,
+        isStale: !isSame && !isTool)
     case .alias:
       let alias = check.value ?? ""
       let held = config?.at("Aliases/Items")?.children.map(\.text) ?? []

@@ -95,6 +95,9 @@ extension Runner {
     while true {
       let seen = try await look(check, step: step, since: since)
       if seen.holds { return }
+      if seen.isStale {
+        throw stale(step, "\(seen.what) was expected; found \(seen.lastSeen)", [])
+      }
       let reason = "waiting for \(seen.what); last seen: \(seen.lastSeen)"
       failures = seen.isBad ? failures + 1 : 0
       if seen.isBad {

@@ -14,6 +14,7 @@ struct ReliabilityEndToEndTests {
     columns.append(("removal", try await removal()))
     columns.append(("cutover", try await cutover()))
     columns.append(("account move", try await move()))
+    columns += try await sample()
     let faults = columns[0].cells.keys.sorted {
       $0 == "none" ? $1 != "none" : $1 != "none" && $0 < $1
     }
@@ -87,6 +88,32 @@ struct ReliabilityEndToEndTests {
         at: shipped.appendingPathComponent(name), to: plans.appendingPathComponent(name))
     }
     return try await rehearse(ferry, "cutover-www", [:])
+  }
+
+  /// Plans that wait for requests: their time begins with the lab's, since what was changed later is waited for.
+  private func sample() async throws -> [(name: String, cells: [String: String])] {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    var out: [(name: String, cells: [String: String])] = []
+    try await ferry.withLab(["--sample", "--propagation", "0.2s"]) { lab in
+      for (name, words) in [
+        ("promote", ["promote", "plan", "E1SAMPLECART02"]),
+        ("blue/green", ["promote", "plan", "E1SAMPLECART02", "--origin-path", "/releases/42"]),
+        (
+          "handover",
+          [
+            "handover", "plan", "E1SAMPLECART02", "--from", "none", "--to", "terraform", "--dir",
+            "code",
+          ]
+        ),
+      ] {
+        let plan = name.replacing("/", with: "-")
+        let planned = try await ferry.run(words + ["--name", plan], extra: lab.variables())
+        #expect(planned.code == 0, "\(planned.talk)")
+        out.append((name, try await rehearse(ferry, plan, lab.variables())))
+      }
+    }
+    return out
   }
 
   private func move() async throws -> [String: String] {

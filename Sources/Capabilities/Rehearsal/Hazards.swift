@@ -66,7 +66,8 @@ struct Fate: Sendable {
   private var expiry: (from: Double, to: Double)?
   private var rivalAfter: Int?
 
-  init(seed: UInt64, hazards: [Hazard]) {
+  /// - Parameter steps: of the plan: somebody else's change falls into its run, mostly.
+  init(seed: UInt64, hazards: [Hazard], steps: Int) {
     var random = SplitMix64(seed: seed &* 0x9E37_79B9 &+ 0x6665_7272)
     // Each seed has some of them, alone and together; one that is asked for alone is in every seed.
     let odds = hazards.count == 1 ? 1 : 0.4
@@ -82,7 +83,9 @@ struct Fate: Sendable {
       let from = Self.unit(&random) * 7200
       expiry = (from, from + 300 + Self.unit(&random) * 3300)
     }
-    if chosen.contains(.rival) { rivalAfter = 4 + Int(Self.unit(&random) * 60) }
+    if chosen.contains(.rival) {
+      rivalAfter = min(4, steps) + Int(Self.unit(&random) * Double(min(60, 3 * steps)))
+    }
     self.random = random
   }
   private static func unit(_ random: inout SplitMix64) -> Double {

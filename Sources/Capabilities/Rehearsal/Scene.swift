@@ -265,6 +265,7 @@ struct Scene: Sendable {
       out.append(id)
     }
     for step in plan.steps {
+      for check in step.checks where check.type == .unchanged { add(check.distribution) }
       switch step.action {
       case .updateConfig(let id, _), .setEnabled(let id, _, _), .deleteDistribution(let id): add(id)
       case .moveAlias(_, let from, let to):
@@ -284,11 +285,14 @@ struct Scene: Sendable {
     }
     return out
   }
-  /// Those that a step changes.
+  /// Those that a step changes, or relies on that nobody does.
   var touched: [String] {
     Self.touched(plan).filter { id in
-      plan.steps.contains {
-        switch $0.action {
+      plan.steps.contains { step in
+        if step.checks.contains(where: { $0.type == .unchanged && $0.distribution == id }) {
+          return true
+        }
+        return switch step.action {
         case .updateConfig(id, _), .setEnabled(id, _, _), .deleteDistribution(id),
           .promote(id, _):
           true

@@ -40,7 +40,7 @@ final class Stage: @unchecked Sendable {
 
   init(_ scene: Scene, seed: UInt64, hazards: [Hazard], tellsStory: Bool = false) {
     self.scene = scene
-    fate = Fate(seed: seed, hazards: hazards)
+    fate = Fate(seed: seed, hazards: hazards, steps: scene.plan.steps.count)
     clock = VirtualClock(scene.start)
     store = MemoryState(images: scene.images)
     model = scene.model
