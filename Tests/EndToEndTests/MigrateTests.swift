@@ -273,6 +273,21 @@ struct MigrateEndToEndTests {
     }
   }
 
+  @Test func `the same account named twice moves within it, as two names of one account do`()
+    async throws
+  {
+    try await with { scene in
+      let planned = try await scene.plan("EPLAIN", target: "source")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let plan = try scene.ferry.read("plans/move.plan.json")
+      #expect(plan["accounts"] == ["source": "111111111111"])
+      #expect(plan["methods"]?.array?.first?["chosen"] == "same-account")
+      let twoNames = try await scene.plan("EPLAIN", target: "again")
+      #expect(twoNames.code == 0, "\(twoNames.talk)")
+      #expect(try scene.ferry.read("plans/move.plan.json")["steps"] == plan["steps"])
+    }
+  }
+
   @Test func `a disabled source is an outage: refused until it is accepted, then done and undone`()
     async throws
   {

@@ -101,7 +101,7 @@ extension MigrateCommand {
             zone: zones[DomainName(wire: alias)],
             isHeldBySource: it.aliases.contains { $0.lowercased() == alias }))
       }
-      let accounts = [source: from.account, target: to.account]
+      let accounts = [source: from.account].merging([target: to.account]) { $1 }
       let endpoint = try context.accounts(named: [source]).first.map {
         (account: Settings.Account) throws(FerryError) in
         context.foreignEndpoint(try context.session(account))
