@@ -199,6 +199,31 @@ struct SweepEndToEndTests {
     await scene.end()
   }
 
+  @Test func `an account of two names is swept once, and counts once against the caps`()
+    async throws
+  {
+    let scene = try await Scene(1, orphans: { _ in true })
+    try scene.ferry.write(
+      """
+      version: 1
+      accounts: { one: { profile: p100000000000 }, two: { profile: p100000000000 } }
+      polling: { deployed: 0.2s }
+      sweep: { grace: 0s, maxDeletions: 2, maxPercent: 100 }
+      """, to: "edgeferry.yaml")
+    let found = try await scene.ferry(
+      "orphans", "discover", "--output", "json", extra: scene.variables)
+    #expect(found.json["accounts"] == ["100000000000"], "\(found.out)")
+    #expect(found.json["findings"]?.array?.count == 1)
+    #expect(found.talk.contains("note: one and two are both account 100000000000"), "\(found.talk)")
+    let swept = try await scene.sweep(["--apply"])
+    #expect(swept.code == 0 && states(swept) == ["removed": 1], "\(swept.out) \(swept.talk)")
+    #expect(swept.json["accounts"] == ["100000000000"])
+    #expect(swept.talk.contains("note: one and two are both account 100000000000"), "\(swept.talk)")
+    let written = try await ProcessKillTests.written(scene.ferry, scene.lab)
+    #expect(written.byOperation["DeleteContinuousDeploymentPolicy"] == 1, "\(written)")
+    await scene.end()
+  }
+
   @Test func `what is kept stays until its date`() async throws {
     let scene = try await Scene(
       1, orphans: { _ in true }, sweep: "grace: 0s, maxDeletions: 10, maxPercent: 100")

@@ -43,13 +43,13 @@ extension MigrateCommand {
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
-      let ids = try Export.ids(distribution)
+      let ids = try Export.ids(distribution, verb: "plan the move of")
       let given = try arguments()
       let map = try map.map { (file: String) throws(FerryError) in
         try context.migrationMap(file)
       }
-      let places = try await context.places(accounts: [source, target])
-      let (from, to) = (places[0], places[1])
+      let from = try await place(source, context)
+      let to = source == target ? from : try await place(target, context)
       let closure = try await read(ids, from, context)
       let scene = try await TargetReader(transport: to.transport, account: to.account).read(
         for: closure.account)
@@ -173,11 +173,12 @@ extension MigrateCommand {
 
     // MARK: The world
 
-    private func read(
-      _ ids: [String],
-      _ place: (account: AccountID, region: String, transport: any ServiceTransport),
-      _ context: Context
-    ) async throws(FerryError) -> Closure {
+    private func place(_ name: String, _ context: Context) async throws(FerryError) -> Reach.Place {
+      try await context.reach(accounts: [name]).places[0]
+    }
+    private func read(_ ids: [String], _ place: Reach.Place, _ context: Context)
+      async throws(FerryError) -> Closure
+    {
       let terminal = context.terminal
       let shown = terminal.errorIsTerminal
       let closure = try await ClosureReader(
