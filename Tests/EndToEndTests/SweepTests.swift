@@ -275,9 +275,17 @@ struct SweepEndToEndTests {
     #expect(written.byOperation["DeleteContinuousDeploymentPolicy"] == 2)
     let after = try await scene.sweep(at: 2)
     #expect(
-      states(after) == ["due": 1, "healed": 2]
+      states(after) == ["due": 1, "removed": 2]
         && selected(after).first?.contains("unused-7") == true,
       "\(states(after))")
+    let removed = (after.json["findings"]?.array ?? []).filter {
+      $0["ledger"]?["state"] == "removed"
+    }
+    #expect(removed.allSatisfy { $0["verdict"] == "orphan" }, "\(after.out)")
+    let history = try await ferry.run(
+      ["sweep", "history", "--output", "json"], extra: scene.variables)
+    let days = history.json["days"]?.array ?? []
+    #expect(days.last?["removed"] == 2 && days.last?["healed"] == 0, "\(history.out)")
     await scene.end()
   }
 

@@ -43,8 +43,9 @@ struct SweepObserver: Sendable {
     let terminal = context.terminal
     let identified = await each(places) { await identify($0) }
     let (once, repeated) = distinct(identified)
+    let removals = Removals(store)
     let found = await each(once) {
-      await observe($0, keeps: keeps)
+      await observe($0, keeps: keeps, removals)
     } progress: { done in
       if terminal.errorIsTerminal {
         terminal.progress("swept \(done) of \(once.count) accounts")
@@ -121,7 +122,7 @@ struct SweepObserver: Sendable {
     return out
   }
 
-  private func observe(_ it: Identified, keeps: [Keep]) async -> Observation {
+  private func observe(_ it: Identified, keeps: [Keep], _ removals: Removals) async -> Observation {
     var out = Observation(place: it.place)
     do throws(FerryError) {
       if let failure = it.failure { throw failure }
@@ -138,8 +139,10 @@ struct SweepObserver: Sendable {
       if read != old { try await store.save(read, of: account, expecting: version) }
       out.gaps = judging.inventory.gaps
       out.quotas = judging.report.quotas
+      let gone = judging.gone(from: try await store.ledger(of: account))
+      let removed = try await removals.plans(of: account, deleting: gone)
       let ledger = try await store.changeLedger(of: account) { (old) throws(FerryError) in
-        try judging.ledger(after: old)
+        try judging.ledger(after: old, removed: removed)
       }
       out.findings =
         ledger.findings(closedSince: now) + judging.report.findings.filter { $0.verdict == .inUse }

@@ -145,7 +145,7 @@ public struct SweepCommand: AsyncParsableCommand {
     }
     /// Whether a finding came, healed or was removed.
     private static func hasChanged(_ report: SweepReport, _ seen: [Observation]) -> Bool {
-      seen.contains { ($0.run?.new ?? 0) + ($0.run?.healed ?? 0) > 0 }
+      seen.contains { it in it.run.map { $0.new + $0.healed + $0.removed > 0 } ?? false }
         || report.actions.contains { !$0.removed.isEmpty }
     }
     private static func found(_ failOn: FailOn, _ report: SweepReport, _ seen: [Observation])
