@@ -191,6 +191,8 @@ struct SweepEndToEndTests {
     #expect(swept.code == 4, "\(swept.talk)")
     #expect(swept.json["complete"] == false && removed(swept).count == 2)
     #expect(swept.json["gaps"]?.array?.first?["account"] == "a100000000001")
+    let failing = try await scene.sweep(["--fail-on", "gaps"], at: 0.5)
+    #expect(failing.code == 2, "\(failing.talk)")
     try scene.ferry.write(
       text.replacingOccurrences(of: "aws_secret_access_key=", with: "aws_secret_access_key=x"),
       to: "aws.config")
@@ -239,9 +241,19 @@ struct SweepEndToEndTests {
     #expect(keptBy.contains("match day"))
     let later = try await scene.sweep(["--apply"], at: 9)
     #expect(later.code == 0 && states(later) == ["removed": 1], "\(later.talk)")
-    let bad = try await scene.ferry.run(
-      ["sweep", "keep", "unused-0", "--until", "soon", "--reason", "x"], extra: scene.variables)
-    #expect(bad.code == 64)
+    // Nobody had swept yet; later the ledger knows it, and what would go along.
+    #expect(kept.talk.contains("no sweep of this state has found unused-0"), "\(kept.talk)")
+    for (id, until, reason, code, isKnown) in [
+      ("unused-0", "soon", "x", Int32(64), true), ("unused-0", "2027-01-01", "", 64, true),
+      ("unused-0", "2027-01-01", " ", 64, true), ("unused-0", "2027-01-01", "x", 0, true),
+      ("ESTAGE0", "2027-01-01", "x", 0, true), ("ENOSUCH", "2027-01-01", "x", 0, false),
+    ] {
+      let answer = try await scene.ferry.run(
+        ["sweep", "keep", id, "--until", until, "--reason", reason, "--at", Scene.begin],
+        extra: scene.variables)
+      #expect(answer.code == code, "\(id) \(until): \(answer.talk)")
+      #expect(answer.talk.contains("no sweep of this state") != isKnown, "\(id): \(answer.talk)")
+    }
     await scene.end()
   }
 

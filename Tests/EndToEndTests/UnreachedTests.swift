@@ -70,8 +70,10 @@ struct UnreachedTests {
       #expect(verified.talk.contains(warning), "\(verified.talk)")
       let planned = try await scene.run([
         "handover", "plan", "EPLAIN", "--from", "none", "--to", "terraform", "--dir", "terraform",
+        "--accept-risk", "no-such-risk",
       ])
       #expect(planned.code == 0 && planned.talk.contains(warning), "\(planned.talk)")
+      #expect(planned.talk.contains("--accept-risk no-such-risk"), "\(planned.talk)")
     }
   }
 

@@ -59,6 +59,9 @@ extension MigrateCommand {
       let carrier = Carrier(
         closure.account, managed: Set(closure.managed.map(\.id)), target: scene,
         map: map ?? MigrationMap(), planName: planName)
+      for it in MapUse.unused(of: map ?? MigrationMap(), in: closure.account) {
+        context.terminal.warn("the map's \(it.section): \(safe(it.key)) matches nothing that moves")
+      }
       try writeMap(carrier)
       let quotas = try await QuotaReader(transport: to.transport, account: to.account).read(
         MigrationPlanner.quotas(of: carrier))
@@ -126,6 +129,7 @@ extension MigrateCommand {
           method: given.method,
           order: order, keepSourceSeconds: context.settings.keepSourceSeconds,
           deletesSource: deleteSource, health: context.settings.health))
+      context.warnAboutUnusedRisks(acceptRisk, pair.plan)
       try await context.save(pair.plan, rollback: pair.rollback, images: pair.images)
       return .done
     }
