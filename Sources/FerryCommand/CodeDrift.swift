@@ -27,9 +27,9 @@ package enum GivenCode: Sendable {
 
 extension Context {
   /// Where the code and what is live say different things.
-  /// - Parameter account: the settings' name of the closure's account, where one was given.
+  /// - Parameter account: the name by which the closure's account was reached.
   package func drift(
-    of ids: [String], in code: GivenCode, closure: Closure, account: String?
+    of ids: [String], in code: GivenCode, closure: Closure, account: String
   ) async throws(FerryError) -> HandoverCheck {
     let subjects = Subject.all(in: closure.account)
     switch code {
@@ -63,7 +63,7 @@ extension Context {
   }
   /// What the logical ids stand for: in the import list, or in the stack that has most of them.
   private func known(
-    beside file: String, _ code: StackTemplate, _ closure: Closure, account: String?
+    beside file: String, _ code: StackTemplate, _ closure: Closure, account: String
   ) async throws(FerryError) -> [String: String] {
     if let imports = try list(StackFiles.imports, beside: file) {
       var out: [String: String] = [:]
@@ -74,7 +74,7 @@ extension Context {
       return out
     }
     let inventory = try await inventory(
-      file: nil, accounts: account.map { [$0] } ?? [], includeSecrets: false
+      file: nil, accounts: names(account), includeSecrets: false
     ).inventory
     let stacks = inventory.accounts.first { $0.id == closure.account.id }?.stacks ?? []
     return stacks.filter { !$0.isDeleted }.map { stack in

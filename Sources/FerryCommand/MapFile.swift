@@ -12,7 +12,9 @@ extension Context {
     let reader = SettingsReader(
       file: file, what: "the map", code: "bad-map", page: "docs/commands/migrate.md")
     var out = MigrationMap()
-    guard let root = try reader.root(text) else { return out }
+    guard let root = try reader.root(text) else {
+      throw reader.refuse("version is missing or not 1", at: nil)
+    }
     var shape: [String: SettingsReader.Kind] = ["version": .number]
     for section in MigrationMap.sections { shape[section.key] = .named(.text) }
     try reader.check(root, .map(shape), at: "")

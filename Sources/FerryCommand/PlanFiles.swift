@@ -99,6 +99,14 @@ extension Context {
     }
   }
 
+  /// Warns about risks that were accepted and that the plan does not have.
+  package func warnAboutUnusedRisks(_ accepted: [String], _ plan: Plan) {
+    let codes = Set(plan.risks.map(\.code))
+    for code in Set(accepted).subtracting(codes).sorted() {
+      terminal.warn("--accept-risk \(safe(code)): the plan has no such risk")
+    }
+  }
+
   /// Writes a plan and its rollback plan and saves the images.
   /// - Parameter out: where; nil for `plans/NAME.plan.json`.
   /// - Returns: where the plan is.

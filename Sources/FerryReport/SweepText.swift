@@ -13,7 +13,8 @@ package enum SweepText {
 
   package static func markdown(_ report: FindingsReport, overCaps: [String] = []) -> String {
     let findings = report.findings.filter { $0.ledger != nil }
-    var out = "### Sweep of \(report.accounts.count) accounts\n\n"
+    var out =
+      "### Sweep of \(report.accounts.count) account\(report.accounts.count == 1 ? "" : "s")\n\n"
     for state in Finding.Standing.State.allCases {
       let count = findings.count { $0.ledger?.state == state }
       if count > 0 { out += "- \(count) \(state.rawValue)\n" }

@@ -55,8 +55,11 @@ import Testing
         dns: { timeZone: Europe/London, allow: ["Tue,Thu 10:00-12:00"] }
       """
     ) { ferry, _ in
-      let answer = try await plan(ferry, "www.example.com", "--to", "d222222abcdef8.cloudfront.net")
+      let answer = try await plan(
+        ferry, "www.example.com", "--to", "d222222abcdef8.cloudfront.net", "--accept-risk",
+        "no-such-risk")
       #expect(answer.code == 0, "\(answer.talk)")
+      #expect(answer.talk.contains("--accept-risk no-such-risk: the plan has no such risk"))
       #expect(answer.json["path"]?.string == "plans/www-example-com.plan.json")
       let plan = try ferry.read("plans/www-example-com.plan.json")
       let back = try ferry.read("plans/www-example-com.rollback.plan.json")

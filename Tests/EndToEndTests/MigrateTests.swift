@@ -273,6 +273,21 @@ struct MigrateEndToEndTests {
     }
   }
 
+  @Test func `the same account named twice moves within it, as two names of one account do`()
+    async throws
+  {
+    try await with { scene in
+      let planned = try await scene.plan("EPLAIN", target: "source")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let plan = try scene.ferry.read("plans/move.plan.json")
+      #expect(plan["accounts"] == ["source": "111111111111"])
+      #expect(plan["methods"]?.array?.first?["chosen"] == "same-account")
+      let twoNames = try await scene.plan("EPLAIN", target: "again")
+      #expect(twoNames.code == 0, "\(twoNames.talk)")
+      #expect(try scene.ferry.read("plans/move.plan.json")["steps"] == plan["steps"])
+    }
+  }
+
   @Test func `a disabled source is an outage: refused until it is accepted, then done and undone`()
     async throws
   {
@@ -315,6 +330,7 @@ struct MigrateEndToEndTests {
         ("EPLAIN", ["--method", "teleport"], 64, "bad-usage"),
         ("EPLAIN", ["--start", "tomorrow"], 64, "bad-usage"),
         ("EPLAIN", ["--map", "nowhere.yaml"], 64, nil),
+        ("../x", [], 64, "bad-id"),
       ] as [(String, [String], Int32, String?)] {
         let answer = try await scene.plan(id, more)
         #expect(answer.code == code, "\(id) \(more): \(answer.talk)")
@@ -350,6 +366,42 @@ struct MigrateEndToEndTests {
           $0["path"] == "WebACLId" && $0["to"]?.string == acl
         }
           == true)
+    }
+  }
+
+  @Test
+  func `a map's certificate that the target lacks is refused by its entry, and idle words warn`()
+    async throws
+  {
+    try await with { scene in
+      let gone = "arn:aws:acm:us-east-1:222222222222:certificate/gone"
+      try scene.ferry.write(
+        "version: 1\ncertificates: { \"\(Scene.certificate)\": \"\(gone)\" }\n", to: "map.yaml")
+      let refused = try await scene.plan("EPLAIN", ["--map", "map.yaml"])
+      #expect(refused.code == 4 && refused.error["code"] == "mapping-unknown", "\(refused.talk)")
+      let why = refused.error["why"]?.string ?? ""
+      #expect(why.contains(Scene.certificate) && why.contains(gone), "\(why)")
+      #expect(!scene.hasPlan)
+      try scene.ferry.write("version: 1\nbuckets: { nobodys-bucket: other }\n", to: "map.yaml")
+      let planned = try await scene.plan(
+        "EPLAIN", ["--map", "map.yaml", "--accept-risk", "no-such-risk"])
+      #expect(planned.code == 0, "\(planned.talk)")
+      #expect(planned.talk.contains("buckets: nobodys-bucket matches nothing"), "\(planned.talk)")
+      #expect(planned.talk.contains("--accept-risk no-such-risk"), "\(planned.talk)")
+      try scene.ferry.write("", to: "map.yaml")
+      let empty = try await scene.plan("EPLAIN", ["--map", "map.yaml"])
+      #expect(empty.code == 64 && empty.error["code"] == "bad-map", "\(empty.talk)")
+      let bad = try await scene.plan("../x")
+      #expect(bad.error["what"]?.string?.hasPrefix("could not plan the move of") == true)
+      for (words, accounts) in [
+        ([], "none of the accounts"),
+        (["--source", "source", "--target", "source"], "account 111111111111 has no"),
+      ] {
+        let unknown = try await scene.run(
+          ["migrate", "verify", "--source-id", "EPLAIN", "--target-id", "ENOSUCH"] + words)
+        #expect(unknown.code == 1 && unknown.error["code"] == "unknown-distribution")
+        #expect(unknown.error["why"]?.string?.contains(accounts) == true, "\(unknown.talk)")
+      }
     }
   }
 

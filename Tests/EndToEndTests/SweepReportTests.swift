@@ -30,6 +30,7 @@ struct SweepReportTests {
         "--fail-on", "changes",
       ], extra: variables)
     #expect(applied.code == 2, "\(applied.out) \(applied.talk)")
+    #expect(text(summary).contains("### Sweep of 4 accounts\n"))
     #expect(text(summary).contains("2 removed") && text(summary).contains("policy-unattached"))
     #expect(text(metrics).contains("edgeferry_sweep_removed 2"))
     let report = try await scene.ferry.run(
@@ -216,6 +217,18 @@ struct SweepReportTests {
     for kind in ["kubernetes", "github-actions", "eventbridge"] {
       let refused = try await ferry.run(["sweep", "schedule", "--for", kind])
       #expect(refused.code == 64 && refused.talk.contains("s3://"))
+    }
+    for kind in ["systemd", "cron", "kubernetes", "github-actions"] {
+      let printed = try await schedule(
+        ferry, ["--for", kind, "--state", "s3://bucket/sweeps", "--apply"])
+      let lines = printed.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+      #expect(
+        lines.contains("# Least privilege: edgeferry permissions sweep run --apply"), "\(printed)")
+    }
+    for kind in ["cron", "systemd", "github-actions"] {
+      let refused = try await ferry.run(
+        ["sweep", "schedule", "--for", kind, "--state", "s3://b/x", "--image", "x"])
+      #expect(refused.code == 64 && refused.talk.contains("--image"), "\(refused.talk)")
     }
     for words in [
       ["--for", "systemd", "--every", "7m"], ["--for", "systemd", "--shards", "2"],

@@ -191,11 +191,38 @@ struct SweepEndToEndTests {
     #expect(swept.code == 4, "\(swept.talk)")
     #expect(swept.json["complete"] == false && removed(swept).count == 2)
     #expect(swept.json["gaps"]?.array?.first?["account"] == "a100000000001")
+    let failing = try await scene.sweep(["--fail-on", "gaps"], at: 0.5)
+    #expect(failing.code == 2, "\(failing.talk)")
     try scene.ferry.write(
       text.replacingOccurrences(of: "aws_secret_access_key=", with: "aws_secret_access_key=x"),
       to: "aws.config")
     let none = try await scene.sweep(at: 1)
     #expect([1, 77].contains(none.code), "\(none.code) \(none.talk)")
+    await scene.end()
+  }
+
+  @Test func `an account of two names is swept once, and counts once against the caps`()
+    async throws
+  {
+    let scene = try await Scene(1, orphans: { _ in true })
+    try scene.ferry.write(
+      """
+      version: 1
+      accounts: { one: { profile: p100000000000 }, two: { profile: p100000000000 } }
+      polling: { deployed: 0.2s }
+      sweep: { grace: 0s, maxDeletions: 2, maxPercent: 100 }
+      """, to: "edgeferry.yaml")
+    let found = try await scene.ferry(
+      "orphans", "discover", "--output", "json", extra: scene.variables)
+    #expect(found.json["accounts"] == ["100000000000"], "\(found.out)")
+    #expect(found.json["findings"]?.array?.count == 1)
+    #expect(found.talk.contains("note: one and two are both account 100000000000"), "\(found.talk)")
+    let swept = try await scene.sweep(["--apply"])
+    #expect(swept.code == 0 && states(swept) == ["removed": 1], "\(swept.out) \(swept.talk)")
+    #expect(swept.json["accounts"] == ["100000000000"])
+    #expect(swept.talk.contains("note: one and two are both account 100000000000"), "\(swept.talk)")
+    let written = try await ProcessKillTests.written(scene.ferry, scene.lab)
+    #expect(written.byOperation["DeleteContinuousDeploymentPolicy"] == 1, "\(written)")
     await scene.end()
   }
 
@@ -214,9 +241,19 @@ struct SweepEndToEndTests {
     #expect(keptBy.contains("match day"))
     let later = try await scene.sweep(["--apply"], at: 9)
     #expect(later.code == 0 && states(later) == ["removed": 1], "\(later.talk)")
-    let bad = try await scene.ferry.run(
-      ["sweep", "keep", "unused-0", "--until", "soon", "--reason", "x"], extra: scene.variables)
-    #expect(bad.code == 64)
+    // Nobody had swept yet; later the ledger knows it, and what would go along.
+    #expect(kept.talk.contains("no sweep of this state has found unused-0"), "\(kept.talk)")
+    for (id, until, reason, code, isKnown) in [
+      ("unused-0", "soon", "x", Int32(64), true), ("unused-0", "2027-01-01", "", 64, true),
+      ("unused-0", "2027-01-01", " ", 64, true), ("unused-0", "2027-01-01", "x", 0, true),
+      ("ESTAGE0", "2027-01-01", "x", 0, true), ("ENOSUCH", "2027-01-01", "x", 0, false),
+    ] {
+      let answer = try await scene.ferry.run(
+        ["sweep", "keep", id, "--until", until, "--reason", reason, "--at", Scene.begin],
+        extra: scene.variables)
+      #expect(answer.code == code, "\(id) \(until): \(answer.talk)")
+      #expect(answer.talk.contains("no sweep of this state") != isKnown, "\(id): \(answer.talk)")
+    }
     await scene.end()
   }
 
@@ -250,9 +287,17 @@ struct SweepEndToEndTests {
     #expect(written.byOperation["DeleteContinuousDeploymentPolicy"] == 2)
     let after = try await scene.sweep(at: 2)
     #expect(
-      states(after) == ["due": 1, "healed": 2]
+      states(after) == ["due": 1, "removed": 2]
         && selected(after).first?.contains("unused-7") == true,
       "\(states(after))")
+    let removed = (after.json["findings"]?.array ?? []).filter {
+      $0["ledger"]?["state"] == "removed"
+    }
+    #expect(removed.allSatisfy { $0["verdict"] == "orphan" }, "\(after.out)")
+    let history = try await ferry.run(
+      ["sweep", "history", "--output", "json"], extra: scene.variables)
+    let days = history.json["days"]?.array ?? []
+    #expect(days.last?["removed"] == 2 && days.last?["healed"] == 0, "\(history.out)")
     await scene.end()
   }
 

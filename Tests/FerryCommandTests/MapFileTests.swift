@@ -21,7 +21,6 @@ struct MapFileTests {
     #expect(map.certificates.count == 1 && map.webACLs.isEmpty)
     #expect(try Self.read(map.yaml(missing: [])) == map)
     #expect(try Self.read(MigrationMap().yaml(missing: [])) == MigrationMap())
-    #expect(try Self.read("") == MigrationMap())
   }
 
   @Test func `a template names what is missing with its reason and is refused until it is filled`()
@@ -48,6 +47,7 @@ struct MapFileTests {
     ("version: 1\nbuckets:\n  a: [b]", "line 3", "must be text"),
     ("version: 1\nbuckets:\n  a: \"\"", "line 3", "empty entry"),
     ("version: 2", "line 1", "not 1"), ("buckets: {}", "map.yaml", "version is missing"),
+    ("", "map.yaml", "version is missing"), ("# nothing\n", "map.yaml", "version is missing"),
     ("version: 1\nbuckets: {", "map.yaml", "not valid YAML"),
   ])
   func `a map that cannot be meant is refused with its line`(

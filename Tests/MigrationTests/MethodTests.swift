@@ -39,6 +39,24 @@ struct MethodTests {
     #expect(try Self.considered(choice, "wildcard-bridge").rollbackSeconds == 1170)
   }
 
+  @Test func `what is ruled out has its figures, unless there is no such way at all`() throws {
+    let scene = Self.scene { $0.certificateNames = ["www.example.com"] }
+    let choice = try Self.methods(.support).choose(scene)
+    let bridge = try Self.considered(choice, "wildcard-bridge")
+    #expect(!bridge.possible && bridge.exposureSeconds == 0 && bridge.rollbackSeconds == 1170)
+    let same = try Self.considered(choice, "same-account")
+    #expect(!same.possible && same.exposureSeconds == nil && same.rollbackSeconds == nil)
+    let apex = Self.scene {
+      ($0.alias, $0.certificateNames) = ("example.com", ["example.com", "*.example.com"])
+    }
+    let none = try Self.considered(try Self.methods(.support).choose(apex), "wildcard-bridge")
+    #expect(!none.possible && none.exposureSeconds == nil && none.rollbackSeconds == nil)
+    let within = try Self.methods().choose(Self.scene { $0.isSameAccount = true })
+    let disabled = try Self.considered(within, "disabled-source")
+    #expect(
+      !disabled.possible && disabled.exposureSeconds == 870 && disabled.rollbackSeconds == 870)
+  }
+
   @Test func `within one account one call moves it and nothing else is open`() throws {
     let choice = try Self.methods().choose(Self.scene { $0.isSameAccount = true })
     #expect(choice.method == .sameAccount && choice.exposureSeconds == 0)

@@ -76,6 +76,11 @@ struct HistoryTests {
     #expect(!table.replacing("\\<", with: "").contains("<") && table.contains("P\\<b\\>"))
   }
 
+  @Test func `one account is told as one`() {
+    let one = FindingsReport(accounts: ["1"], findings: [], gaps: [], quotas: [])
+    #expect(SweepText.markdown(one).hasPrefix("### Sweep of 1 account\n"))
+  }
+
   @Test func `metrics are lines of a name, labels and a number`() throws {
     let text = SweepText.prometheus(report, at: noon, removed: 1, exit: 4)
     #expect(text.contains("edgeferry_sweep_exit_code 4\n"))

@@ -22,9 +22,12 @@ private struct Sweeping {
       inventory: scene.inventory, account: scene.account, report: scene.report(), rules: rules,
       keeps: keeps, now: now, input: scene.input)
   }
+  /// - Parameter removed: what plans of the state deleted.
   @discardableResult
-  mutating func sweep(_ seconds: Double = 0) throws -> AccountLedger {
-    let it = try judging(scene.takenAt + seconds).ledger(after: ledger)
+  mutating func sweep(_ seconds: Double = 0, removed: [String: String] = [:]) throws
+    -> AccountLedger
+  {
+    let it = try judging(scene.takenAt + seconds).ledger(after: ledger, removed: removed)
     // As it is after it was written and read.
     ledger = try AccountLedger.read(JSONValue.of(it))
     return it
@@ -212,6 +215,34 @@ struct JudgingTests {
     try it.sweep(5)
     #expect(it.shown() == [])
     #expect(it.ledger?.entries.map(\.state) == [.removed])
+  }
+
+  @Test
+  func `what a plan of this state deleted is removed, and what is gone otherwise is not in use`()
+    throws
+  {
+    for (removed, state, verdict) in [
+      (["P": "sha256:x"], "removed", Verdict.orphan), ([:], "healed", .orphan),
+    ] as [([String: String], String, Verdict)] {
+      var it = Sweeping.unused(grace: 0)
+      try it.sweep()
+      #expect(it.judging(it.scene.takenAt).gone(from: it.ledger) == [])
+      it.scene.account.continuousDeploymentPolicies = []
+      it.scene.account.distributions = []
+      #expect(it.judging(it.scene.takenAt).gone(from: it.ledger) == ["P"])
+      let ledger = try it.sweep(5, removed: removed)
+      #expect(it.shown() == ["policy-unattached:P=\(state)"])
+      #expect(ledger.findings(closedSince: ledger.lastRun).map(\.verdict) == [verdict])
+      #expect(ledger.entries.first?.plan == removed["P"])
+      #expect(ledger.runs.last?.removed == removed.count)
+      #expect(ledger.runs.last?.healed == 1 - removed.count)
+    }
+    // What is still there is in use again.
+    var it = Sweeping.unused()
+    try it.sweep()
+    it.scene.distribution("A", policy: "P")
+    let ledger = try it.sweep(5)
+    #expect(ledger.findings(closedSince: ledger.lastRun).map(\.verdict) == [.inUse])
   }
 
   @Test func `a ledger of a newer edgeferry is refused`() throws {

@@ -85,6 +85,7 @@ struct PlanCommand: FerryCommand {
       context.terminal.warn(
         "cutover.ttl is \(context.settings.cutover.ttl) s; below 30 some resolvers raise it")
     }
+    context.warnAboutUnusedRisks(acceptRisk, made.plan)
     try await context.save(
       made.plan, rollback: made.rollback, images: [:], written: (made.bytes, made.rollbackBytes))
     return .done

@@ -27,7 +27,7 @@ extension HandoverCommand {
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
-      let ids = try Emit.ids(id)
+      let ids = try Emit.ids(id, verb: "check")
       guard (tfplan == nil) != (template == nil) else {
         throw .badInput(
           "bad-usage", what: "could not check \(ids.joined(separator: ", "))",
@@ -36,8 +36,9 @@ extension HandoverCommand {
       }
       let code: GivenCode =
         if let tfplan { try .plan(tfplan) } else { try .template(template ?? "") }
-      let closure = try await Emit.closure(of: ids, account: account, context)
-      let check = try await context.drift(of: ids, in: code, closure: closure, account: account)
+      let (closure, place, unreached) = try await Emit.closure(of: ids, account: account, context)
+      var check = try await context.drift(of: ids, in: code, closure: closure, account: place.name)
+      check.add(unreached)
       context.warnAboutGaps(closure.gaps)
       try context.answer(global.output == .json ? FerryJSON.document(check) : check.text)
       return check.exit

@@ -25,10 +25,9 @@ extension HandoverCommand {
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
       let states = try await HeldState.read(tfstate, context)
-      var inventory = try await context.inventory(
-        file: nil, accounts: account, includeSecrets: false
-      ).inventory
-      try await follow(in: &inventory, context)
+      var (inventory, names, _) = try await context.inventory(
+        file: nil, accounts: account, includeSecrets: false)
+      try await follow(in: &inventory, names, context)
       let found = Ownership(inventory, states: states, ids: id)
       guard found.missing.isEmpty else {
         throw FerryError(
@@ -43,14 +42,13 @@ extension HandoverCommand {
     }
 
     /// Reads what the distributions refer to into the accounts that were read.
-    private func follow(in inventory: inout Inventory, _ context: Context)
-      async throws(FerryError)
-    {
-      for place in try await context.places(accounts: account) {
-        guard let index = inventory.accounts.firstIndex(where: { $0.id == place.account }) else {
-          continue
-        }
+    private func follow(
+      in inventory: inout Inventory, _ names: [AccountID: String], _ context: Context
+    ) async throws(FerryError) {
+      for index in inventory.accounts.indices {
         let found = inventory.accounts[index]
+        let reach = try await context.reach(accounts: context.names(names[found.id] ?? ""))
+        guard let place = reach.places.first(where: { $0.account == found.id }) else { continue }
         let closure = try await ClosureReader(
           transport: place.transport, account: place.account, region: place.region,
           reach: .configuration

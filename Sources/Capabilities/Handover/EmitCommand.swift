@@ -47,7 +47,7 @@ extension HandoverCommand {
       let ids = try Self.ids(id)
       try CodeFolder.isFree(out)
       let states = try await HeldState.read(tfstate, context)
-      let closure = try await Self.closure(of: ids, account: account, context)
+      let (closure, _, unreached) = try await Self.closure(of: ids, account: account, context)
       let holdings = try Holdings(Subject.all(in: closure.account), states: states)
       let subjects = holdings.free
       guard !subjects.isEmpty else {
@@ -60,22 +60,25 @@ extension HandoverCommand {
         subjects, managed: closure.managed, to: to, held: holdings.taken)
       try CodeFolder.write(code.files, to: out)
       context.warnAboutGaps(closure.gaps)
+      let gaps = unreached + closure.gaps
       let report = EmitReport(
-        to: to.rawValue, path: out, account: closure.account.id, complete: closure.gaps.isEmpty,
-        gaps: closure.gaps, files: code.files.map(\.path), resources: code.items,
+        to: to.rawValue, path: out, account: closure.account.id, complete: gaps.isEmpty,
+        gaps: gaps, files: code.files.map(\.path), resources: code.items,
         variables: code.secrets, notTaken: holdings.notTaken, notExpressed: code.left,
         notes: code.notes)
       try context.say(global.output == .json ? FerryJSON.document(report) : report.text)
       return .done
     }
 
-    /// The account that has all of them, with what they refer to.
+    /// The account that has all of them, with what they refer to. Accounts that did not answer are warned about.
     static func closure(of ids: [String], account: String?, _ context: Context)
-      async throws(FerryError) -> Closure
+      async throws(FerryError) -> (closure: Closure, place: Reach.Place, unreached: [Inventory.Gap])
     {
       var closures: [Closure] = []
-      var failures: [FerryError] = []
-      for place in try await context.places(accounts: account.map { [$0] } ?? []) {
+      let reach = try await context.reach(accounts: account.map { [$0] } ?? [])
+      context.warnAboutGaps(reach.gaps)
+      var failures = reach.failure.map { [$0] } ?? []
+      for place in reach.places {
         let terminal = context.terminal
         let shown = terminal.errorIsTerminal
         let reader = ClosureReader(
@@ -85,14 +88,15 @@ extension HandoverCommand {
             if shown { terminal.progress("reading \(place.account): \(done) of \(of)") }
           })
         do throws(FerryError) {
-          closures.append(try await reader.read(ids))
+          let closure = try await reader.read(ids)
+          if closure.missing.isEmpty, closure.has(ids) { return (closure, place, reach.gaps) }
+          closures.append(closure)
         } catch {
           if error.exit == .interrupted { throw error }
           failures.append(error)
         }
         terminal.progress(nil)
       }
-      if let whole = closures.first(where: { $0.missing.isEmpty && $0.has(ids) }) { return whole }
       if let failure = failures.first { throw failure }
       if let gap = closures.flatMap(\.gaps).first(where: { ids.contains($0.resource ?? "") }) {
         throw FerryError(
@@ -113,15 +117,19 @@ extension HandoverCommand {
     }
 
     /// Once each.
+    ///
+    /// - Parameter verb: what cannot be done with it, such as `check`.
     /// - Throws: `.badInput` (64) for what cannot be an id, and for none.
-    static func ids(_ given: [String]) throws(FerryError) -> [String] {
+    static func ids(_ given: [String], verb: String = "write code for") throws(FerryError)
+      -> [String]
+    {
       var out: [String] = []
       for id in given where !out.contains(id) {
         guard (1...64).contains(id.count),
           id.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
         else {
           throw .badInput(
-            "bad-id", what: "could not write code for \(id.debugDescription)",
+            "bad-id", what: "could not \(verb) \(id.debugDescription)",
             why: "the id of a distribution is letters and digits, as E1EXAMPLE",
             next: "list them with `edgeferry inventory take`")
         }

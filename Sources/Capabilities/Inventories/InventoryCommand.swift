@@ -44,17 +44,17 @@ public struct InventoryCommand: AsyncParsableCommand {
           next: "leave it out for 64")
       }
       let file = try StreamedFile(out, mode: includeSecrets ? 0o600 : 0o644)
-      var gaps: [Inventory.Gap] = []
+      let (readers, unreached) = try await context.readers(
+        accounts: account, includeSecrets: includeSecrets, tags: noTags ? .none : .all,
+        concurrency: concurrency)
+      var gaps = unreached
       var failure: FerryError?
       var count = 0
       var written = 0
       var succeeded = 0
       let takenAt = context.clock.now
       try file.write("{\"accounts\":[")
-      for (_, reader, _) in try await context.readers(
-        accounts: account, includeSecrets: includeSecrets, tags: noTags ? .none : .all,
-        concurrency: concurrency)
-      {
+      for (_, reader, _) in readers {
         if written > 0 { try file.write(",") }
         try file.write("{\"distributions\":[")
         var first = true

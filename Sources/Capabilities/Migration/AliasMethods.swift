@@ -118,6 +118,8 @@ struct AliasMethods {
   private func judge(_ method: Method, _ it: AliasScene) -> Plan.Method.Considered {
     var against: [String] = []
     var reasons: [String] = []
+    // Whether the way exists between the two at all, so that its figures mean something.
+    var exists = true
     let alias = Exposure.aliasSeconds
     let flip = policy.stepCost(distribution: policy.propagationSeconds, ttl: policy.ttl)
     var rollback: Int?
@@ -141,11 +143,15 @@ struct AliasMethods {
     }
     switch method {
     case .sameAccount:
-      if !it.isSameAccount { against.append("source and target are different accounts") }
+      if !it.isSameAccount {
+        against.append("source and target are different accounts")
+        exists = false
+      }
       reasons = ["one call takes the alias from one distribution to the other"]
       rollback = alias + flip
     case .wildcardBridge:
       if it.isSameAccount { against.append("within one account the alias moves in one call") }
+      exists = !it.isWildcard && !it.isApex
       if it.isWildcard { against.append("no wildcard is less specific than \(it.alias)") }
       if it.isApex {
         against.append("\(it.alias) is the apex of its zone, which \(it.bridge) does not match")
@@ -179,8 +185,8 @@ struct AliasMethods {
     return .init(
       method: method.rawValue, possible: against.isEmpty,
       reasons: against.isEmpty ? reasons + [predicted.because] + it.unheard : against,
-      exposureSeconds: against.isEmpty ? predicted.seconds : nil,
-      rollbackSeconds: against.isEmpty ? rollback : nil)
+      exposureSeconds: exists ? predicted.seconds : nil,
+      rollbackSeconds: exists ? rollback : nil)
   }
 
   private func exposure(_ method: Method, _ it: AliasScene) -> Exposure {

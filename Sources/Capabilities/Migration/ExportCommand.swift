@@ -30,9 +30,11 @@ extension MigrateCommand {
       }
       let ids = try Self.ids(distribution)
       var closures: [Closure] = []
-      var failures: [FerryError] = []
-      var missing = Set(ids)
-      for place in try await context.places(accounts: account) {
+      let reach = try await context.reach(accounts: account)
+      var failures = reach.failure.map { [$0] } ?? []
+      // What an account that was not read has is not known.
+      var missing = reach.gaps.isEmpty ? Set(ids) : []
+      for place in reach.places {
         let terminal = context.terminal
         let shown = terminal.errorIsTerminal
         let reader = ClosureReader(
@@ -66,7 +68,7 @@ extension MigrateCommand {
       }
       guard missing.isEmpty else { throw Self.unknown(missing.sorted()) }
       let whole = Inventory(
-        takenAt: context.clock.now, gaps: closures.flatMap(\.gaps),
+        takenAt: context.clock.now, gaps: reach.gaps + closures.flatMap(\.gaps),
         accounts: closures.map(\.account).sorted { $0.id < $1.id })
       let inventory = includeSecrets ? whole : whole.redacted
       try Files.write(
@@ -82,15 +84,17 @@ extension MigrateCommand {
     }
 
     /// Once each.
+    ///
+    /// - Parameter verb: what cannot be done with it, such as `export`.
     /// - Throws: `.badInput` (64) for what cannot be an id.
-    static func ids(_ given: [String]) throws(FerryError) -> [String] {
+    static func ids(_ given: [String], verb: String = "export") throws(FerryError) -> [String] {
       var out: [String] = []
       for id in given where !out.contains(id) {
         guard (1...64).contains(id.count),
           id.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
         else {
           throw .badInput(
-            "bad-id", what: "could not export \(id.debugDescription)",
+            "bad-id", what: "could not \(verb) \(id.debugDescription)",
             why: "the id of a distribution is letters and digits, as E1EXAMPLE",
             next: "list them with `edgeferry inventory take`")
         }

@@ -45,6 +45,7 @@ extension MigrationPlanner {
         next: "write the template with --map-out FILE, fill it in, and plan with --map FILE",
         causes: carrier.missing.map { "\($0.section): \($0.id): \($0.why)" }.sorted())
     }
+    try refuseUnknownCertificates()
     guard carrier.collisions.isEmpty else {
       throw FerryError(
         "name-taken", exit: .blocked, what: "could not plan the move to \(target)",
@@ -53,6 +54,27 @@ extension MigrationPlanner {
     }
   }
 
+  /// An entry of the map for a certificate that the target does not have, as far as its certificates were read.
+  private func refuseUnknownCertificates() throws(FerryError) {
+    guard !carrier.isSameAccount,
+      !input.target.gaps.contains(where: { $0.action == "acm:ListCertificates" })
+    else { return }
+    let known = Set(input.target.certificates.map(\.arn))
+    let used = Set(
+      carrier.closure.distributions.flatMap { Reference.all(in: $0.config, of: .distribution) }
+        .filter { [.certificate, .serverCertificate].contains($0.kind) }.map(\.id))
+    let wrong = carrier.map.certificates.filter {
+      used.contains($0.key) && !known.contains($0.value)
+    }
+    .sorted { $0.key < $1.key }
+    guard let first = wrong.first else { return }
+    throw FerryError(
+      "mapping-unknown", exit: .blocked, what: "could not plan the move to \(target)",
+      why:
+        "the map's certificates: \(first.key) names \(first.value), and account \(target) has no such certificate in us-east-1",
+      next: "correct the entry, or take it out and let --map-out match one",
+      causes: wrong.dropFirst().map { "certificates: \($0.key): there is no \($0.value)" })
+  }
   /// It serves nobody by a name of its own, so nothing could prove its copy.
   private static func refuseStaging(_ it: Inventory.Distribution) throws(FerryError) {
     guard it.isStaging else { return }

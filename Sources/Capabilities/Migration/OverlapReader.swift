@@ -96,7 +96,7 @@ extension OverlapReader {
       var account: AccountID = known.first { $0.name == name }?.account ?? name
       do throws(FerryError) {
         var transport = known.first { $0.name == name }?.transport
-        if transport == nil, let place = try await context.places(accounts: [name]).first {
+        if transport == nil, let place = try await context.reach(accounts: [name]).places.first {
           (account, transport) = (place.account, place.transport)
         }
         guard let transport, seen.insert(account).inserted else { continue }

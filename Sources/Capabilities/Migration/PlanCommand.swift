@@ -43,13 +43,13 @@ extension MigrateCommand {
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
-      let ids = try Export.ids(distribution)
+      let ids = try Export.ids(distribution, verb: "plan the move of")
       let given = try arguments()
       let map = try map.map { (file: String) throws(FerryError) in
         try context.migrationMap(file)
       }
-      let places = try await context.places(accounts: [source, target])
-      let (from, to) = (places[0], places[1])
+      let from = try await place(source, context)
+      let to = source == target ? from : try await place(target, context)
       let closure = try await read(ids, from, context)
       let scene = try await TargetReader(transport: to.transport, account: to.account).read(
         for: closure.account)
@@ -59,6 +59,9 @@ extension MigrateCommand {
       let carrier = Carrier(
         closure.account, managed: Set(closure.managed.map(\.id)), target: scene,
         map: map ?? MigrationMap(), planName: planName)
+      for it in MapUse.unused(of: map ?? MigrationMap(), in: closure.account) {
+        context.terminal.warn("the map's \(it.section): \(safe(it.key)) matches nothing that moves")
+      }
       try writeMap(carrier)
       let quotas = try await QuotaReader(transport: to.transport, account: to.account).read(
         MigrationPlanner.quotas(of: carrier))
@@ -101,7 +104,7 @@ extension MigrateCommand {
             zone: zones[DomainName(wire: alias)],
             isHeldBySource: it.aliases.contains { $0.lowercased() == alias }))
       }
-      let accounts = [source: from.account, target: to.account]
+      let accounts = [source: from.account].merging([target: to.account]) { $1 }
       let endpoint = try context.accounts(named: [source]).first.map {
         (account: Settings.Account) throws(FerryError) in
         context.foreignEndpoint(try context.session(account))
@@ -126,6 +129,7 @@ extension MigrateCommand {
           method: given.method,
           order: order, keepSourceSeconds: context.settings.keepSourceSeconds,
           deletesSource: deleteSource, health: context.settings.health))
+      context.warnAboutUnusedRisks(acceptRisk, pair.plan)
       try await context.save(pair.plan, rollback: pair.rollback, images: pair.images)
       return .done
     }
@@ -173,11 +177,12 @@ extension MigrateCommand {
 
     // MARK: The world
 
-    private func read(
-      _ ids: [String],
-      _ place: (account: AccountID, region: String, transport: any ServiceTransport),
-      _ context: Context
-    ) async throws(FerryError) -> Closure {
+    private func place(_ name: String, _ context: Context) async throws(FerryError) -> Reach.Place {
+      try await context.reach(accounts: [name]).places[0]
+    }
+    private func read(_ ids: [String], _ place: Reach.Place, _ context: Context)
+      async throws(FerryError) -> Closure
+    {
       let terminal = context.terminal
       let shown = terminal.errorIsTerminal
       let closure = try await ClosureReader(

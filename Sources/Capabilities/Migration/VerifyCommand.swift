@@ -13,8 +13,8 @@ extension MigrateCommand {
     static let configuration = CommandConfiguration(
       abstract: "Compare source and target: every field, and what both edges answer.",
       discussion: """
-        Ends with 0 when every difference is meant, everything was read and every name is cut over, else with 4. \
-        Reads only, and never waits.
+        Ends with 0 when every difference is meant, everything was read and every name is cut over, else with 4; with \
+        1 for an id that no account has. Reads only, and never waits.
 
         Example: edgeferry migrate verify migrate-e1example --urls urls.txt
         """)
@@ -94,7 +94,7 @@ extension MigrateCommand {
       guard let sourceID, let targetID else {
         throw Self.usage("give a PLAN, or --source-id and --target-id")
       }
-      let ids = try Export.ids([sourceID, targetID])
+      let ids = try Export.ids([sourceID, targetID], verb: "verify")
       guard ids.count == 2 else { throw Self.usage("source and target are the same") }
       return VerifyScope(.init(source: ids[0], target: ids[1]))
     }
@@ -106,43 +106,38 @@ extension MigrateCommand {
 
     // MARK: Reading
 
-    private typealias Place = (
-      account: AccountID, region: String, transport: any ServiceTransport
-    )
-
     private func closures(_ scope: VerifyScope, _ context: Context) async throws(FerryError) -> (
       source: Closure, target: Closure
     ) {
       // Another account's credentials may fail as long as those at hand are enough.
       let known = Set(context.settings.accounts.map(\.name))
       let names = scope.accountNames.allSatisfy(known.contains) ? scope.accountNames : []
-      let all =
-        source != nil && target != nil ? [] : try await context.places(accounts: names)
-      func places(_ name: String?, _ number: AccountID?) async throws(FerryError) -> [Place] {
+      let all = source != nil && target != nil ? Reach() : try await context.reach(accounts: names)
+      context.warnAboutGaps(all.gaps)
+      func reach(_ name: String?, _ number: AccountID?) async throws(FerryError) -> Reach {
         var out = all
-        if let name { out = try await context.places(accounts: [name]) }
+        if let name { out = try await context.reach(accounts: [name]) }
         guard let number else { return out }
-        out.removeAll { $0.account != number }
-        guard out.isEmpty else { return out }
+        out.places.removeAll { $0.account != number }
+        guard out.places.isEmpty else { return out }
+        if let failure = out.failure { throw failure }
         throw FerryError(
           "other-account", exit: .blocked, what: "could not verify the plan",
           why: "no credentials at hand belong to its account \(number)",
           next: "name the account under accounts: in edgeferry.yaml")
       }
-      let sources = try await places(source, scope.accounts?.source)
-      let targets = try await places(target, scope.accounts?.target)
-      async let one = read(scope.pairs.map(\.source), sources, context)
-      async let other = read(scope.pairs.map(\.target), targets, context)
+      let sources = try await reach(source, scope.accounts?.source)
+      let targets = try await reach(target, scope.accounts?.target)
+      async let one = read(scope.pairs.map(\.source), sources)
+      async let other = read(scope.pairs.map(\.target), targets)
       let results = (await one, await other)
       return (try results.0.get(), try results.1.get())
     }
     /// From the first of the accounts that has them all.
-    private func read(_ ids: [String], _ places: [Place], _ context: Context) async -> Result<
-      Closure, FerryError
-    > {
+    private func read(_ ids: [String], _ reach: Reach) async -> Result<Closure, FerryError> {
       var missing: [String] = ids
-      var failure: FerryError?
-      for place in places {
+      var failure = reach.failure
+      for place in reach.places {
         do throws(FerryError) {
           let closure = try await ClosureReader(
             transport: place.transport, account: place.account, region: place.region
@@ -155,12 +150,13 @@ extension MigrateCommand {
         }
       }
       if let failure { return .failure(failure) }
+      let accounts = reach.places.map(\.account)
       return .failure(
         FerryError(
-          "unknown-distribution", exit: .blocked,
-          what: "could not compare \(missing.joined(separator: ", "))",
-          why:
-            "account \(places.map(\.account).joined(separator: ", ")) has no distribution of that id",
+          "unknown-distribution", what: "could not compare \(missing.joined(separator: ", "))",
+          why: accounts.count == 1
+            ? "account \(accounts[0]) has no distribution of that id"
+            : "none of the accounts \(accounts.joined(separator: ", ")) has a distribution of that id",
           next: "check the id and the account; what a plan has deleted cannot be compared any more")
       )
     }

@@ -31,15 +31,16 @@ struct CheckCommand: FerryCommand {
     try formats(.text, .json)
     let code = try drift.map { (file: String) throws(FerryError) in try GivenCode.any(file) }
     let found = try await PromotionReader(context: context).read(primary, account: account)
-    context.warnAboutGaps(found.closure.gaps)
+    context.warnAboutGaps(found.unreached + found.closure.gaps)
     var report =
       found.pair.map { PromotionReport($0) }
       ?? PromotionReport(
         account: found.account, primary: primary, findings: found.missing,
         gaps: found.closure.gaps)
+    report.add(found.unreached)
     if let code {
       report.drift = try await context.drift(
-        of: [primary], in: code, closure: found.closure, account: account)
+        of: [primary], in: code, closure: found.closure, account: found.name)
     }
     try context.answer(
       global.output == .json ? FerryJSON.document(report) : report.text)

@@ -30,7 +30,7 @@ struct PlanCommand: FerryCommand {
     try formats(.text, .json)
     let side = try NewSide.of(path: originPath, domain: origin)
     let found = try await PromotionReader(context: context).read(primary, account: account)
-    context.warnAboutGaps(found.closure.gaps)
+    context.warnAboutGaps(found.unreached + found.closure.gaps)
     guard let pair = found.pair else {
       try PromotionPlanner.refuse(found.missing, primary)
       return .blocked

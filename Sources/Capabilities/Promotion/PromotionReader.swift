@@ -1,3 +1,4 @@
+import FerryAWS
 import FerryCloudFront
 import FerryCommand
 import FerryCore
@@ -19,6 +20,8 @@ struct PromotionReader: Sendable {
     var pair: PromotionPair?
     /// Why there is no pair to judge.
     var missing: [PromotionFinding] = []
+    /// Accounts that did not answer before it was found.
+    var unreached: [Inventory.Gap] = []
   }
   static let actions = ClosureActions.configuration + ["cloudwatch:GetMetricData"]
 
@@ -33,10 +36,18 @@ struct PromotionReader: Sendable {
         next: "list them with `edgeferry inventory take`")
     }
     var failure: FerryError?
+    var reach = Reach()
     for place in try context.accounts(named: account.map { [$0] } ?? []) {
       let session = try context.session(place)
       context.announce(session)
-      let (identity, transport) = try await session.proven()
+      let identity: STSClient.Identity
+      let transport: AWSTransport
+      do throws(FerryError) {
+        (identity, transport) = try await session.proven()
+      } catch {
+        try reach.leave(place.name, error, isAsked: account != nil, in: context.settings)
+        continue
+      }
       let reader = ClosureReader(
         transport: transport, account: identity.account, region: session.regionName,
         reach: .configuration)
@@ -45,7 +56,7 @@ struct PromotionReader: Sendable {
         guard closure.account.distributions.contains(where: { $0.id == id }) else { continue }
         var found = Found(
           account: identity.account, name: place.name, endpoint: context.foreignEndpoint(session),
-          closure: closure)
+          closure: closure, unreached: reach.gaps)
         try await fill(&found, id, transport)
         return found
       } catch {
@@ -53,7 +64,7 @@ struct PromotionReader: Sendable {
         failure = failure ?? error
       }
     }
-    throw failure
+    throw failure ?? reach.failure
       ?? FerryError(
         "unknown-distribution", what: "could not look at distribution \(id)",
         why: "no account that was read has it",

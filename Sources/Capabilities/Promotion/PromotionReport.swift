@@ -59,6 +59,11 @@ struct PromotionReport: Codable, Equatable, Sendable {
     differences = []
     self.gaps = gaps
   }
+  /// Accounts that did not answer; the verdict is of one that did.
+  mutating func add(_ unreached: [Inventory.Gap]) {
+    gaps = unreached + gaps
+    complete = gaps.isEmpty
+  }
   var exit: ExitCode { verdict == .ready ? .done : .blocked }
 
   private static let differencesMax = 50

@@ -33,6 +33,8 @@ struct AccountLedger: Codable, Equatable, Sendable {
     var closedAt: Date?
     /// The plan that removed it.
     var plan: String?
+    /// Closed because the policy or distribution is no longer there.
+    var isGone: Bool?
 
     var isOpen: Bool { closedAt == nil }
     var key: Key { Key(finding) }
@@ -79,7 +81,8 @@ struct AccountLedger: Codable, Equatable, Sendable {
   func findings(closedSince: Date) -> [Finding] {
     entries.filter { $0.isOpen || ($0.closedAt ?? .distantPast) >= closedSince }.map { entry in
       var out = entry.finding
-      if entry.state == .healed { out.verdict = .inUse }
+      // What is gone is used by nobody: the verdict stays as it was last seen.
+      if entry.state == .healed, entry.isGone != true { out.verdict = .inUse }
       out.ledger = .init(
         state: entry.state, firstSeen: entry.firstSeen, lastSeen: entry.lastSeen,
         dueAt: entry.dueAt, keptBy: entry.keptBy, heldBack: entry.heldBack)

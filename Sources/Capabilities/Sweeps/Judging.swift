@@ -24,8 +24,11 @@ struct Judging {
 
   /// The ledger after this look. Clocks go on, whatever was read between; what could not be read closes nothing.
   ///
+  /// - Parameter removed: what plans of this state deleted: the plan's digest by id.
   /// - Throws: `ledger-from-future` (4) when the ledger's last run is ahead of this clock.
-  func ledger(after old: AccountLedger?) throws(FerryError) -> AccountLedger {
+  func ledger(after old: AccountLedger?, removed: [String: String] = [:]) throws(FerryError)
+    -> AccountLedger
+  {
     if let old, old.lastRun > now + AccountLedger.skewSeconds {
       throw FerryError(
         "ledger-from-future", exit: .blocked, what: "could not judge account \(account.id)",
@@ -54,9 +57,11 @@ struct Judging {
         // A new grace counts from when it was first seen; a clock is never started again.
         out.entries[index].dueAt = out.entries[index].firstSeen + Double(rules.graceSeconds)
       } else if run.gaps == 0 {
-        out.entries[index].state = .healed
         out.entries[index].closedAt = now
-        run.healed += 1
+        out.entries[index].plan = removed[key.id]
+        out.entries[index].state = removed[key.id] == nil ? .healed : .removed
+        if !exists(key.id) { out.entries[index].isGone = true }
+        if removed[key.id] == nil { run.healed += 1 } else { run.removed += 1 }
       }
     }
     for finding in seen.values {
@@ -93,6 +98,15 @@ struct Judging {
     out.runs.append(run)
     out.fold(before: now)
     return out
+  }
+
+  private func exists(_ id: String) -> Bool {
+    account.distributions.contains { $0.id == id }
+      || account.continuousDeploymentPolicies.contains { $0.id == id }
+  }
+  /// What open entries of a ledger are of and the account no longer has.
+  func gone(from ledger: AccountLedger?) -> Set<String> {
+    Set((ledger?.entries ?? []).filter(\.isOpen).map(\.key.id).filter { !exists($0) })
   }
 
   /// The findings that an unattended sweep may act on now, whether it is asked to or not.

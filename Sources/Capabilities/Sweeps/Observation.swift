@@ -31,27 +31,27 @@ struct SweepObserver: Sendable {
   var now: Date
   static let accountsAtOnce = 8
 
-  /// - Parameter each: called as accounts are done, in no order.
+  /// A place, and whose its credentials are.
+  private struct Identified: Sendable {
+    var place: SweepPlace
+    var session: AWSSession?
+    var account: AccountID?
+    var failure: FerryError?
+  }
+
   func observe(_ places: [SweepPlace], keeps: [Keep]) async throws(FerryError) -> [Observation] {
     let terminal = context.terminal
-    let found = await withTaskGroup(of: (Int, Observation).self) { group in
-      var next = places.indices.makeIterator()
-      func add() {
-        guard let index = next.next() else { return }
-        group.addTask { (index, await observe(places[index], keeps: keeps)) }
+    let identified = await each(places) { await identify($0) }
+    let (once, repeated) = distinct(identified)
+    let removals = Removals(store)
+    let found = await each(once) {
+      await observe($0, keeps: keeps, removals)
+    } progress: { done in
+      if terminal.errorIsTerminal {
+        terminal.progress("swept \(done) of \(once.count) accounts")
       }
-      for _ in 0..<Self.accountsAtOnce { add() }
-      var out: [Int: Observation] = [:]
-      for await (index, it) in group {
-        out[index] = it
-        if terminal.errorIsTerminal {
-          terminal.progress("swept \(out.count) of \(places.count) accounts")
-        }
-        add()
-      }
-      terminal.progress(nil)
-      return places.indices.compactMap { out[$0] }
     }
+    terminal.progress(nil)
     if let error = found.lazy.compactMap(\.failure).first(where: { $0.exit == .interrupted }) {
       throw error
     }
@@ -62,12 +62,50 @@ struct SweepObserver: Sendable {
       it.gaps.last.map { (it.place.account.name, $0) }
     }
     try await store.note(
-      judged: Dictionary(judged) { $1 }, unread: Dictionary(unread) { $1 })
+      judged: Dictionary(judged + repeated) { $1 }, unread: Dictionary(unread) { $1 })
     return found
   }
 
-  private func observe(_ place: SweepPlace, keeps: [Keep]) async -> Observation {
-    var out = Observation(place: place)
+  /// One answer for each, in order, so many asked at once.
+  private func each<Item: Sendable, Value: Sendable>(
+    _ items: [Item], _ ask: @escaping @Sendable (Item) async -> Value,
+    progress: (Int) -> Void = { _ in }
+  ) async -> [Value] {
+    await withTaskGroup(of: (Int, Value).self) { group in
+      var next = items.indices.makeIterator()
+      func add() {
+        guard let index = next.next() else { return }
+        group.addTask { (index, await ask(items[index])) }
+      }
+      for _ in 0..<Self.accountsAtOnce { add() }
+      var out: [Int: Value] = [:]
+      for await (index, it) in group {
+        out[index] = it
+        progress(out.count)
+        add()
+      }
+      return items.indices.compactMap { out[$0] }
+    }
+  }
+  /// Every account once, by the first of its names; and the other names.
+  private func distinct(_ all: [Identified]) -> ([Identified], repeated: [(String, AccountID)]) {
+    var first: [AccountID: String] = [:]
+    var repeated: [(String, AccountID)] = []
+    let once = all.filter { it in
+      guard let account = it.account else { return true }
+      let name = it.place.account.name
+      guard let known = first[account] else {
+        first[account] = name
+        return true
+      }
+      context.noteSame(account, known, name)
+      repeated.append((name, account))
+      return false
+    }
+    return (once, repeated)
+  }
+  private func identify(_ place: SweepPlace) async -> Identified {
+    var out = Identified(place: place)
     do throws(FerryError) {
       let session = try context.session(place.account)
       let account = try await session.identity().account
@@ -76,6 +114,19 @@ struct SweepObserver: Sendable {
           "other-account", exit: .blocked, what: "could not sweep account \(id)",
           why: "the credentials for it belong to \(account)", next: "correct sweep.organization")
       }
+      out.session = session
+      out.account = account
+    } catch {
+      out.failure = error
+    }
+    return out
+  }
+
+  private func observe(_ it: Identified, keeps: [Keep], _ removals: Removals) async -> Observation {
+    var out = Observation(place: it.place)
+    do throws(FerryError) {
+      if let failure = it.failure { throw failure }
+      guard let session = it.session, let account = it.account else { return out }
       out.account = account
       let (old, version) = try await store.lastRead(of: account)
       var options = context.readerOptions(session, includeSecrets: false, tags: .ofStaging)
@@ -88,8 +139,10 @@ struct SweepObserver: Sendable {
       if read != old { try await store.save(read, of: account, expecting: version) }
       out.gaps = judging.inventory.gaps
       out.quotas = judging.report.quotas
+      let gone = judging.gone(from: try await store.ledger(of: account))
+      let removed = try await removals.plans(of: account, deleting: gone)
       let ledger = try await store.changeLedger(of: account) { (old) throws(FerryError) in
-        try judging.ledger(after: old)
+        try judging.ledger(after: old, removed: removed)
       }
       out.findings =
         ledger.findings(closedSince: now) + judging.report.findings.filter { $0.verdict == .inUse }
@@ -103,7 +156,7 @@ struct SweepObserver: Sendable {
       out.failure = error
       out.gaps.append(
         .init(
-          account: out.account ?? place.id ?? place.account.name,
+          account: out.account ?? it.place.id ?? it.place.account.name,
           call: error.service?.operation ?? "sweep", reason: "\(error.what): \(error.why)"))
     }
     return out

@@ -77,8 +77,9 @@ extension SweepCommand {
     @Option(help: "How often: 5m to 12h, 1d or 7d.") var every = "1d"
     @Flag(help: "Let the sweeps remove what is due.") var apply = false
     @Option(help: "Kubernetes alone: so many pods share the accounts.") var shards = 1
-    @Option(help: "Kubernetes and EventBridge: the container image.") var image =
-      "edgeferry:\(Context.version)"
+    @Option(
+      help: "Kubernetes and EventBridge alone: the container image (default: edgeferry:VERSION).")
+    var image: String?
     @OptionGroup var global: GlobalOptions
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
@@ -89,6 +90,12 @@ extension SweepCommand {
           "bad-usage", what: "could not read --shards",
           why: "it is 1 to 1000, and for kubernetes alone", next: "leave it away")
       }
+      guard image == nil || [.kubernetes, .eventbridge].contains(kind) else {
+        throw .badInput(
+          "bad-usage", what: "could not read --image",
+          why: "it is for kubernetes and eventbridge alone", next: "leave it away")
+      }
+      let image = image ?? "edgeferry:\(Context.version)"
       guard
         image.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "./:@_-".contains($0)) }),
         !image.isEmpty

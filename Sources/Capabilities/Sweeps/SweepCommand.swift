@@ -26,7 +26,8 @@ public struct SweepCommand: AsyncParsableCommand {
       discussion: """
         A finding becomes due when the grace period since it was first seen is over; what heals or is kept is left \
         alone. Only --apply changes anything in AWS, within sweep.maxDeletions and sweep.maxPercent; without it the \
-        same findings are selected. An account that cannot be read is a gap: the rest is done, and it exits 4.
+        same findings are selected. An account that cannot be read is a gap: the rest is done, and it exits 4, or 2 \
+        with --fail-on gaps.
 
         Example: edgeferry sweep run --apply
         """)
@@ -94,7 +95,7 @@ public struct SweepCommand: AsyncParsableCommand {
       if planOut != nil {
         if over.isEmpty { try await plan(seen, observer, context) } else { exit = .blocked }
       }
-      if exit == .done, !report.findings.complete { exit = .blocked }
+      if exit == .done, !report.findings.complete { exit = failOn.gaps ? .found : .blocked }
       if exit == .done { exit = Self.found(failOn, report, seen) }
       try await publish(report, exit, seen, context)
       return exit
@@ -145,7 +146,7 @@ public struct SweepCommand: AsyncParsableCommand {
     }
     /// Whether a finding came, healed or was removed.
     private static func hasChanged(_ report: SweepReport, _ seen: [Observation]) -> Bool {
-      seen.contains { ($0.run?.new ?? 0) + ($0.run?.healed ?? 0) > 0 }
+      seen.contains { it in it.run.map { $0.new + $0.healed + $0.removed > 0 } ?? false }
         || report.actions.contains { !$0.removed.isEmpty }
     }
     private static func found(_ failOn: FailOn, _ report: SweepReport, _ seen: [Observation])
@@ -259,6 +260,11 @@ public struct SweepCommand: AsyncParsableCommand {
           "bad-usage", what: "could not keep \(id.debugDescription)",
           why: "it is no id of a policy or distribution", next: "give it as `sweep run` shows it")
       }
+      guard !reason.allSatisfy(\.isWhitespace) else {
+        throw .badInput(
+          "bad-usage", what: "could not keep \(id)", why: "--reason is empty",
+          next: "say why; every report shows it")
+      }
       let date = try sweepDate(until, option: "--until")
       guard date > context.planningTime else {
         throw .badInput(
@@ -267,7 +273,12 @@ public struct SweepCommand: AsyncParsableCommand {
       }
       let keep = Keep(
         id: id, until: date, reason: reason, by: NSUserName(), at: context.planningTime)
-      try await context.stateStore().add(keep)
+      let store = try context.stateStore()
+      if try await !store.isInLedger(id) {
+        context.terminal.talk(
+          "note: no sweep of this state has found \(safe(id)); it is kept all the same")
+      }
+      try await store.add(keep)
       if global.output == .json {
         try context.answer(FerryJSON.document(JSONValue.of(keep)))
       } else {

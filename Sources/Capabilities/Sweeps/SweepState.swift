@@ -31,6 +31,18 @@ extension StateStore {
       try AccountLedger.read(it.document)
     }
   }
+  /// Whether a finding of any account is of it, or names it as related.
+  func isInLedger(_ id: String) async throws(FerryError) -> Bool {
+    for account in try await sweptAccounts() {
+      let entries = try await ledger(of: account)?.entries ?? []
+      if entries.contains(where: { it in
+        it.key.id == id || it.finding.related.contains { $0.id == id }
+      }) {
+        return true
+      }
+    }
+    return false
+  }
   @discardableResult
   func changeLedger(
     of account: AccountID, _ body: (AccountLedger?) throws(FerryError) -> AccountLedger

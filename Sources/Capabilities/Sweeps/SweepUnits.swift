@@ -21,6 +21,8 @@ struct SweepUnits: Sendable {
     }
   }
   private var verb: String { apply ? "sweep run --apply" : "sweep run" }
+  /// The comment that says what the units' identity may do at least.
+  private var rights: String { "# Least privilege: edgeferry permissions \(verb)" }
   private var words: [String] { verb.split(separator: " ").map(String.init) }
   private var stateWords: String { state.map { " --state \($0)" } ?? "" }
 
@@ -36,6 +38,7 @@ struct SweepUnits: Sendable {
     [Service]
     Type=oneshot
     # edgeferry.yaml beside what it names; AWS_PROFILE and the like in the environment file.
+    \(rights)
     ExecStart=/usr/local/bin/edgeferry \(verb) --config /etc/edgeferry/edgeferry.yaml --workspace /var/lib/edgeferry\(stateWords)
     EnvironmentFile=-/etc/edgeferry/environment
     # A sweep that found what --fail-on asks for, or waits for a window, has not failed.
@@ -79,6 +82,7 @@ struct SweepUnits: Sendable {
     """
     # /etc/cron.d/edgeferry-sweep
     # flock keeps two sweeps apart; the state's leases do so across machines.
+    \(rights)
     PATH=/usr/local/bin:/usr/bin:/bin
     MAILTO=root
     \(rhythm.cron) edgeferry umask 077; cd /var/lib/edgeferry && flock --nonblock --conflict-exit-code 0 /var/lib/edgeferry/.sweep.lock edgeferry \(verb) --quiet --config /etc/edgeferry/edgeferry.yaml\(stateWords)
@@ -103,6 +107,7 @@ struct SweepUnits: Sendable {
     return """
       # The service account carries the AWS role (EKS Pod Identity or IRSA); the settings are in a ConfigMap:
       #   kubectl create configmap edgeferry --from-file=edgeferry.yaml
+      \(rights)
       apiVersion: v1
       kind: ServiceAccount
       metadata:
@@ -183,6 +188,7 @@ struct SweepUnits: Sendable {
         timeout-minutes: 355
         steps:
           - uses: actions/checkout@v4
+          \(rights)
           - uses: aws-actions/configure-aws-credentials@v4
             with:
               role-to-assume: \(role ?? "${{ vars.EDGEFERRY_ROLE_ARN }}")

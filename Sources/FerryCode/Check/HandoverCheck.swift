@@ -51,6 +51,12 @@ package struct HandoverCheck: Codable, Equatable, Sendable {
     }
   }
 
+  /// Accounts that did not answer: the verdicts stand, and another one may have more.
+  package mutating func add(_ unreached: [Inventory.Gap]) {
+    gaps = unreached + gaps
+    complete = gaps.isEmpty
+  }
+
   package var exit: ExitCode {
     if resources.contains(where: { $0.verdict == .replace }) { return .blocked }
     return resources.contains { $0.verdict == .drift } ? .found : .done

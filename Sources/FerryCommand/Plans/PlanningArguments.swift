@@ -47,6 +47,7 @@ package struct PlanningArguments: ParsableArguments, Sendable {
     if let lead = context.settings.windows["cloudfront"]?.leadSeconds, lead > 0 {
       pair = pair.beginning(no: pair.plan.schedule.start)
     }
+    context.warnAboutUnusedRisks(acceptRisk, pair.plan)
     try await context.save(pair.plan, rollback: pair.rollback, images: pair.images)
     return .done
   }

@@ -43,6 +43,7 @@ struct StateCommand: AsyncParsableCommand {
     @Argument(help: "The file to write.") var file: String
     @OptionGroup var global: GlobalOptions
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      try formats(.text, .json)
       guard let store = try context.existingStateStore() else {
         throw .badInput(
           "no-state", what: "could not export the state",
@@ -50,7 +51,11 @@ struct StateCommand: AsyncParsableCommand {
       }
       let document = FerryJSON.document(try await store.export())
       try Files.write(jsonSafe(document), to: file, mode: 0o600)
-      try context.say("\(file)\n")
+      try context.say(
+        global.output == .json
+          ? FerryJSON.document(
+            ["schema": "edgeferry.state-export/1", "path": .string(file)] as JSONValue)
+          : "\(file)\n")
       return .done
     }
   }
@@ -61,10 +66,17 @@ struct StateCommand: AsyncParsableCommand {
     @Argument(help: "A file that `edgeferry state export` wrote.") var file: String
     @OptionGroup var global: GlobalOptions
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      try formats(.text, .json)
       let document = try JSONValue.read(Files.read(file, what: "the state"), what: "state \(file)")
       try checkSchema(document, is: "edgeferry.state/1", what: "state \(file)")
       try await context.stateStore().load(document)
-      try context.say("imported into \(context.statePath)\n")
+      try context.say(
+        global.output == .json
+          ? FerryJSON.document(
+            [
+              "schema": "edgeferry.state-import/1", "path": .string(file),
+              "state": .string(context.statePath),
+            ] as JSONValue) : "imported into \(context.statePath)\n")
       return .done
     }
   }
@@ -74,14 +86,27 @@ struct StateCommand: AsyncParsableCommand {
       abstract: "The journal's hash chain, and everything else against its digest.")
     @OptionGroup var global: GlobalOptions
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+      try formats(.text, .json)
       guard let store = try context.existingStateStore() else {
-        try context.answer("there is no state at \(context.statePath) yet\n")
+        try context.answer(
+          global.output == .json
+            ? document(records: nil, context) : "there is no state at \(context.statePath) yet\n")
         return .done
       }
       let count = try await store.check()
       try context.answer(
-        "sound: \(count) journal record\(count == 1 ? "" : "s"), every hash in its chain\n")
+        global.output == .json
+          ? document(records: count, context)
+          : "sound: \(count) journal record\(count == 1 ? "" : "s"), every hash in its chain\n")
       return .done
+    }
+    /// A state that is not sound ends with an error.
+    private func document(records: Int?, _ context: Context) -> String {
+      FerryJSON.document(
+        [
+          "schema": "edgeferry.state-check/1", "state": .string(context.statePath),
+          "exists": .bool(records != nil), "records": .int(Int64(records ?? 0)),
+        ] as JSONValue)
     }
   }
 }

@@ -35,21 +35,12 @@ extension HandoverCommand {
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
-      let ids = try Emit.ids(id)
+      let ids = try Emit.ids(id, verb: "plan the handover of")
       try checkUsage()
-      let closure = try await Emit.closure(of: ids, account: account, context)
-      let asked = account.map { [$0] } ?? []
+      let (closure, place, _) = try await Emit.closure(of: ids, account: account, context)
       var (inventory, names, endpoint) = try await context.inventory(
-        file: nil, accounts: asked, includeSecrets: true)
+        file: nil, accounts: context.names(place.name), includeSecrets: true)
       inventory.accounts.removeAll { $0.id != closure.account.id }
-      let place = try await context.places(accounts: asked).first {
-        $0.account == closure.account.id
-      }
-      guard let place else {
-        throw FerryError(
-          "other-account", exit: .blocked, what: "could not plan the handover",
-          why: "no credentials at hand belong to \(closure.account.id)", next: "see edgeferry.yaml")
-      }
       let states = try await HeldState.read(tfstate, context)
       let reader = HandoverReader(
         ids: ids, from: from, to: to, closure: closure, inventory: inventory, states: states,
