@@ -32,6 +32,28 @@ struct InventoryDiffTests {
       ])
     #expect(diff.text.hasSuffix("1 added, 1 removed, 1 changed\n"))
   }
+  @Test func `what one side could not read is neither new nor gone`() {
+    let whole = inventory(["A": "1", "B": "2"])
+    func kinds(_ gap: Inventory.Gap?, _ accounts: [Inventory.Account]? = nil) -> [String] {
+      var part = inventory(["B": "2"])
+      if let accounts { part.accounts = accounts }
+      part.gaps = [gap].compactMap { $0 }
+      let both =
+        InventoryDiff(from: whole, to: part).entries
+        + InventoryDiff(from: part, to: whole).entries
+      return both.map { "\($0.kind.rawValue) \($0.id)" }
+    }
+    func gap(_ account: String, _ call: String, _ resource: String? = nil) -> Inventory.Gap {
+      .init(account: account, call: call, reason: "denied", resource: resource)
+    }
+    #expect(kinds(nil) == ["removed A", "added A"])
+    #expect(kinds(gap("111111111111", "GetDistribution", "A")) == [])
+    #expect(kinds(gap("111111111111", "GetDistribution", "B")) == ["removed A", "added A"])
+    #expect(kinds(gap("111111111111", "ListDistributions")) == [])
+    #expect(kinds(gap("222222222222", "ListDistributions")) == ["removed A", "added A"])
+    #expect(kinds(gap("prod", "GetCallerIdentity"), []) == [])
+    #expect(kinds(gap("prod", "GetCallerIdentity")) == ["removed A", "added A"])
+  }
   @Test func `equal inventories differ in nothing`() {
     #expect(InventoryDiff(from: inventory(["A": "1"]), to: inventory(["A": "1"])).entries.isEmpty)
   }

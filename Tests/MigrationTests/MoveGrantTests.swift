@@ -171,13 +171,24 @@ struct MoveGrantTests {
     #expect(PolicyDocument.statements(policies["assets-1"]).contains(Self.person))
   }
 
-  @Test func `a bucket that is mapped to another gets no grant`() async throws {
-    let world = try await MoveWorld(edit: {
-      $0.map.buckets = ["assets-1": "assets-2"]
-      $0.closure.resources.append(
-        .init(.bucket, id: "assets-1", json: ["policy": Self.policy(Self.arn("EPRIMARY"))]))
-    })
-    #expect(!world.pair.plan.steps.contains { $0.action.type == "s3.putBucketPolicy" })
+  @Test func `a bucket or key that is mapped to another gets no grant`() async throws {
+    func edited(_ change: (inout MigrationMap) -> Void) async throws -> Set<String> {
+      var map = MoveScene.map
+      change(&map)
+      let world = try await MoveWorld(map: map) {
+        $0.closure.resources += [
+          .init(.bucket, id: "assets-1", json: ["policy": Self.policy(Self.arn("EPRIMARY"))]),
+          .init(.kmsKey, id: Self.key, json: ["policy": Self.policy(Self.arn("EPRIMARY"))]),
+        ]
+      }
+      return Set(world.pair.plan.steps.map(\.action.type)).intersection([
+        "s3.putBucketPolicy", "kms.putKeyPolicy",
+      ])
+    }
+    #expect(try await edited { _ in } == ["s3.putBucketPolicy", "kms.putKeyPolicy"])
+    #expect(try await edited { $0.buckets = ["assets-1": "assets-2"] } == ["kms.putKeyPolicy"])
+    let other = "arn:aws:kms:eu-west-1:222222222222:key/k2"
+    #expect(try await edited { $0.kmsKeys = [Self.key: other] } == ["s3.putBucketPolicy"])
   }
 
   @Test func `an identity that the bucket admits by its canonical user is admitted as the copy's`()

@@ -148,7 +148,7 @@ public struct InventoryCommand: AsyncParsableCommand {
       let after = try Inventory.read(Files.read(new, what: "inventory"), named: new)
       let diff = InventoryDiff(from: before, to: after)
       if !diff.complete {
-        context.terminal.warn("not everything was read; what is missing may be a gap and no change")
+        context.terminal.warn("not everything was read; what may be there unread is left out")
       }
       try context.answer(global.output == .json ? FerryJSON.document(diff) : diff.text)
       let found = failOn.changes && !diff.entries.isEmpty || failOn.gaps && !diff.complete

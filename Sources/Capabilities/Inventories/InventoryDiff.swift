@@ -21,10 +21,35 @@ public struct InventoryDiff: Codable, Equatable, Sendable {
   /// Whether both files were read whole.
   public var complete: Bool
   public var entries: [Entry]
+  private enum CodingKeys: String, CodingKey { case schema, complete, entries }
+
+  /// What an inventory could not read: of that it says nothing, so nothing of it is new or gone.
+  private struct Unread: Equatable, Sendable {
+    private var accounts: Set<AccountID> = []
+    private var isMissingAccounts = false
+    private var ids: Set<String> = []
+    private var lists: Set<AccountID> = []
+    init() {}
+    init(_ it: Inventory) {
+      accounts = Set(it.accounts.map(\.id))
+      for gap in it.gaps {
+        if gap.call == "GetCallerIdentity" { isMissingAccounts = true }
+        if let id = gap.resource { ids.insert("\(gap.account) \(id)") }
+        if gap.resource == nil, gap.call.hasPrefix("List") { lists.insert(gap.account) }
+      }
+    }
+    func mayHave(_ id: String, _ account: AccountID) -> Bool {
+      guard accounts.contains(account) else { return isMissingAccounts }
+      return lists.contains(account) || ids.contains("\(account) \(id)")
+    }
+  }
+  private var oldGaps = Unread()
+  private var newGaps = Unread()
 
   public init(from old: Inventory, to new: Inventory) {
     complete = old.complete && new.complete
     entries = []
+    (oldGaps, newGaps) = (Unread(old), Unread(new))
     let accounts = Set(old.accounts.map(\.id)).union(new.accounts.map(\.id)).sorted()
     for account in accounts {
       let before = old.accounts.first { $0.id == account } ?? .init(id: account)
@@ -63,6 +88,9 @@ public struct InventoryDiff: Codable, Equatable, Sendable {
     let after = Dictionary(new.map { ($0.id, $0) }) { first, _ in first }
     for id in Set(before.keys).union(after.keys).sorted() {
       switch (before[id], after[id]) {
+      case (nil, _?) where oldGaps.mayHave(id, account),
+        (_?, nil) where newGaps.mayHave(id, account):
+        continue
       case (nil, _?):
         entries.append(.init(kind: .added, account: account, type: type, id: id, fields: []))
       case (_?, nil):

@@ -48,7 +48,9 @@ extension MigrationPlanner {
           policy, service: .bucket, resource: it.id, region: json["region"]?.string ?? "us-east-1",
           part: move.it.id)
       case .kmsKey:
-        guard let arn = ARN(it.id), let policy = Self.policy(json["policy"]) else { return nil }
+        guard input.map.kmsKeys[it.id] == nil, let arn = ARN(it.id),
+          let policy = Self.policy(json["policy"])
+        else { return nil }
         return rewriting.edit(
           policy, service: .key, resource: it.id, region: arn.region, part: move.it.id)
       default: return nil
