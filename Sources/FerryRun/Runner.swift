@@ -77,8 +77,8 @@ public actor Runner {
   var original: RunState?
   var lease: Lease
   var waited = 0.0
-  /// A 412 just met: the step, the version that was sent, what was said.
-  var refused: (step: String, etag: String, error: FerryError)?
+  /// A 412 just met: the step, the version that was sent, what was said, and when.
+  var refused: (step: String, etag: String, error: FerryError, at: Date)?
   /// Since when the step at work has a write whose outcome is unknown; reads may lag behind it.
   var unresolvedSince: Date?
   /// Both clocks when the run began.

@@ -49,15 +49,17 @@ extension Runner {
     return .ready(config: config, etag: etag)
   }
   /// A 412 is not always a stale version: with an unmoved one the message says what it is, unless reads lag behind
-  /// the write that moved it.
+  /// the write that moved it, ours or somebody else's.
   func isToBeReadAgain(_ step: Step, etag: String) async throws(Stop) -> Bool {
-    guard let (id, before, error) = refused, id == step.id else { return false }
+    guard let (id, before, error, at) = refused, id == step.id else { return false }
     refused = nil
     guard etag == before else { return false }
-    guard mayLag else { throw failed(error, step) }
-    tell(.resolving(step: step, because: "the write that may have landed is not read back yet"))
+    guard mayLag || world.clock.now.timeIntervalSince(at) < Self.foreignLagSeconds else {
+      throw failed(error, step)
+    }
+    tell(.resolving(step: step, because: "what moved the version is not read yet"))
     try await sleep(Self.lagPauseSeconds)
-    refused = (id, before, error)
+    refused = (id, before, error, at)
     return true
   }
 
@@ -88,6 +90,28 @@ extension Runner {
     tell(.resolving(step: step, because: because))
     try await sleep(Self.lagPauseSeconds)
     return try await read(step)
+  }
+
+  /// A write whose answer was lost is our own only as far as nothing but its edits differ from what was there before.
+  ///
+  /// - Throws: stale where somebody else has changed more.
+  func checkNothingElse(_ step: Step, _ effect: Effect) async throws(Stop) {
+    let shape: String
+    switch step.action {
+    case .updateConfig, .setEnabled: shape = "DistributionConfig"
+    case .updatePolicy: shape = "ContinuousDeploymentPolicyConfig"
+    default: return
+    }
+    guard let found = effect.readBack, let digest = state.steps[step.id]?.before,
+      let before = try await image(digest)
+    else { return }
+    let wanted = before.edited(try resolve(step.action.edits), shape: shape)
+    guard wanted.configDigest != found.configDigest else { return }
+    throw stale(
+      step, "the config of \(effect.resource) has changed by more than this step",
+      wanted.differences(to: found).prefix(50).map {
+        "\($0.path): written \($0.planned ?? "(absent)"), found \($0.found ?? "(absent)")"
+      })
   }
 
   /// - Throws: stale, unless the config is what was planned against or what we ourselves read back last.
@@ -344,7 +368,8 @@ extension Runner {
         var seen: XElement?
         if try await goalIsRead(step, effect, seen: &seen) {
           var out = effect
-          out.readBack = seen ?? effect.readBack
+          // What CloudFront answered to the write is ours; somebody else may have written before it was read.
+          out.readBack = effect.readBack ?? seen
           try await record(out, step: step, writes: 1, alreadyHeld: false)
           tell(.applied(step: step, writes: 1))
           return

@@ -35,6 +35,8 @@ extension Runner {
   /// How long a read may lag behind our own write, and a delete behind a finished disable.
   static let readBackSeconds = 120.0
   static let lagPauseSeconds = 5.0
+  /// How long a read may lag behind somebody else's write before a 412 is taken to mean something else.
+  static let foreignLagSeconds = 25.0
   static let deleteRaceSeconds = 600.0
 
   func apply(_ step: Step) async throws(Stop) {
@@ -57,6 +59,7 @@ extension Runner {
       if case .goal(let effect) = reading {
         // With an intent on disk the goal is our own doing: the answer was lost, not the write.
         let ours = state.steps[step.id]?.phase == .intended
+        if ours { try await checkNothingElse(step, effect) }
         try await record(effect, step: step, writes: ours ? 1 : 0, alreadyHeld: !ours)
         tell(ours ? .applied(step: step, writes: 1) : .alreadyHeld(step: step))
         return
@@ -94,7 +97,8 @@ extension Runner {
       // As long as reads may lag behind a write whose answer was lost, it says nothing for good.
       guard attempt < Self.attemptsMax || mayLag else { throw failed(error, step) }
       tell(.resolving(step: step, because: "\(code); reading again"))
-      refused = (step.id, { if case .ready(_, let etag) = reading { etag } else { "" } }(), error)
+      let etag = if case .ready(_, let etag) = reading { etag } else { "" }
+      refused = (step.id, etag, error, world.clock.now)
       return .now
     case "DistributionNotDisabled":
       guard case .deleteDistribution = step.action,

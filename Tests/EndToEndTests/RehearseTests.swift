@@ -57,6 +57,29 @@ struct RehearseEndToEndTests {
     }
   }
 
+  @Test func `an unattended sweep stops at its new plan until that is rehearsed`() async throws {
+    let scene = try await SweepEndToEndTests.Scene(
+      1, orphans: { _ in true }, sweep: "grace: 0s, maxDeletions: 10, maxPercent: 100")
+    let ferry = scene.ferry
+    let file = ferry.folder.appendingPathComponent("edgeferry.yaml")
+    let settings = try String(contentsOf: file, encoding: .utf8)
+    try ferry.write(settings + "rehearsal: required\n", to: "edgeferry.yaml")
+    let stopped = try await scene.sweep(["--apply"])
+    let action = stopped.json["sweep"]?["actions"]?.array?.first
+    #expect(stopped.code == 4 && action?["exit"]?.int == 4, "\(stopped.out) \(stopped.talk)")
+    #expect(stopped.out.contains("rehears"), "\(stopped.out)")
+    #expect(try await ProcessKillTests.written(ferry, scene.lab).byOperation == [:])
+    let plan = try #require(action?["plan"]?.string)
+    let rehearsed = try await ferry(
+      "rehearse", plan, "--seeds", "2", "--faults", "none", extra: scene.variables)
+    #expect(rehearsed.code == 0, "\(rehearsed.out) \(rehearsed.talk)")
+    let done = try await scene.sweep(["--apply"], at: 1)
+    #expect(done.code == 0, "\(done.out) \(done.talk)")
+    let written = try await ProcessKillTests.written(ferry, scene.lab).byOperation
+    #expect(written["DeleteContinuousDeploymentPolicy"] == 1, "\(written)")
+    await scene.end()
+  }
+
   @Test func `a plan whose waits are too short for the settings is refused until it is accepted`()
     async throws
   {

@@ -9,7 +9,7 @@ extension Context {
   /// Runs a plan of one account to its end with nobody at the terminal, as a sweep does.
   ///
   /// The plan's own digest counts as approved: the settings say what an unattended run may do. Where they want
-  /// signatures, it needs those first.
+  /// signatures or a rehearsal, it needs those first.
   /// - Parameters:
   ///   - path: where the plan is, for the commands that are shown.
   ///   - approver: who is written down as having approved it.
@@ -17,6 +17,7 @@ extension Context {
     _ plan: Plan, store: any StateStore, client: CloudFrontClient, path: String, approver: String
   ) async throws(FerryError) -> RunOutcome {
     let signers = try signers(of: plan, at: path)
+    try await checkRehearsal(of: plan, named: path, accepted: nil, store: store)
     if !RunState(try await store.records(plan: plan.digest)).approved {
       var body = Record.Body()
       body.by = approver
