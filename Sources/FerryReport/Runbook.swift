@@ -50,7 +50,8 @@ public enum Runbook {
       for note in plan.notes { out += "- \(markdown(note))\n" }
     }
     let apply = "edgeferry apply \(word) --approve \(plan.digest)"
-    out += "\n## Run it\n\n```\n\(apply)\(plan.runsTools ? " --run-commands" : "")\n```\n\n"
+    let flag = plan.runsTools ? " --run-commands" : ""
+    out += "\n## Run it\n\n```\n\(apply)\(flag)\n```\n\n"
     if plan.runsTools {
       out += "It runs the commands of other tools and judges what they say. Without "
       out +=
@@ -58,7 +59,7 @@ public enum Runbook {
       out += "```\n\(apply)\n```\n\n"
     }
     out +=
-      "From cron or CI: \(code("edgeferry advance \(word) --approve \(plan.digest)")) does what is due and exits 3 "
+      "From cron or CI: \(code("edgeferry advance \(word) --approve \(plan.digest)\(flag)")) does what is due and exits 3 "
     out +=
       "while there is something to wait for. Stop it: \(code("edgeferry hold \(word) --reason TEXT")). Where it stands: "
     out += "\(code("edgeferry status \(word)")).\n"
@@ -126,7 +127,7 @@ public enum Runbook {
       out += block("By hand", hand.change(step))
     }
     out +=
-      "\n## Undo from here\n\n```\nedgeferry rollback \(word) --approve \(rollback?.digest ?? "DIGEST-OF-THE-ROLLBACK-PLAN")\(plan.runsTools ? " --run-commands" : "")\n```\n\n"
+      "\n## Undo from here\n\n```\nedgeferry rollback \(word) --approve \(rollback?.digest ?? "DIGEST-OF-THE-ROLLBACK-PLAN")\(flag)\n```\n\n"
     out +=
       "Before that, \(code("edgeferry hold \(word) --reason TEXT")) keeps the plan from going on meanwhile. It takes back what was done, in reverse, by the plan \(code(String(rollbackPath))); `--to STEP` goes back to "
     out += "the state right after that step."

@@ -70,6 +70,19 @@ struct PermissionEndToEndTests {
     try await prove(ferry, lab, ["orphans", "detach"], [primary])
     try await prove(ferry, lab, ["inventory", "take"], ["--out", "j.json"])
     try await prove(ferry, lab, ["migrate", "export"], [primary, "--out", "e.json"])
+    // No list says whose a policy is, so more is read for its id.
+    for (id, to, out) in [
+      (primary, "terraform", "one"), ("P01SAMPLESHOP", "cloudformation", "two"),
+      ("P03SAMPLENEWS", "terraform", "three"),
+    ] {
+      try await prove(ferry, lab, ["handover", "emit"], [id, "--to", to, "--out", out])
+    }
+    try await prove(
+      ferry, lab, ["handover", "check"], ["P01SAMPLESHOP", "--template", "two/template.json"])
+    try await prove(ferry, lab, ["handover", "detect"], ["P01SAMPLESHOP"])
+    try await prove(
+      ferry, lab, ["handover", "plan"],
+      ["P03SAMPLENEWS", "--from", "none", "--to", "terraform", "--dir", "four"])
     try await prove(ferry, lab, ["sweep", "run"], codes: [0, 4])
     try await prove(ferry, lab, ["promote", "check"], [primary], codes: [0, 4])
     try await prove(ferry, lab, ["promote", "plan"], [primary, "--name", "next"])

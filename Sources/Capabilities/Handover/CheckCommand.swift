@@ -27,7 +27,7 @@ extension HandoverCommand {
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
-      let ids = try HandoverIDs.read(id, to: "check")
+      let ids = try HandoverIDs.read(id, to: .check)
       guard (tfplan == nil) != (template == nil) else {
         throw .badInput(
           "bad-usage", what: "could not check \(ids.joined(separator: ", "))",
@@ -37,7 +37,7 @@ extension HandoverCommand {
       let code: GivenCode =
         if let tfplan { try .plan(tfplan) } else { try .template(template ?? "") }
       let closure = try await HandoverIDs.closure(
-        of: ids, account: account, to: "check", context)
+        of: ids, account: account, to: .check, context)
       let check = try await context.drift(of: ids, in: code, closure: closure, account: account)
       context.warnAboutGaps(closure.gaps)
       try context.answer(global.output == .json ? FerryJSON.document(check) : check.text)

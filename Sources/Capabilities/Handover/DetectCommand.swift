@@ -24,7 +24,7 @@ extension HandoverCommand {
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
-      let id = try HandoverIDs.read(self.id, to: "say who owns")
+      let id = try HandoverIDs.read(self.id, to: .detect)
       let states = try await HeldState.read(tfstate, context)
       var inventory = try await context.inventory(
         file: nil, accounts: account, includeSecrets: false

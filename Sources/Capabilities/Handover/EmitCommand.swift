@@ -46,11 +46,11 @@ extension HandoverCommand {
           next:
             "leave it out; `edgeferry handover plan --from terraform` takes things out of a state")
       }
-      let ids = try HandoverIDs.read(id, to: "write code for")
+      let ids = try HandoverIDs.read(id, to: .emit)
       try CodeFolder.isFree(out)
       let states = try await HeldState.read(tfstate, context)
       let closure = try await HandoverIDs.closure(
-        of: ids, account: account, to: "write code for", context)
+        of: ids, account: account, to: .emit, context)
       let holdings = try Holdings(Subject.all(in: closure.account), states: states)
       let subjects = holdings.free
       guard !subjects.isEmpty else {

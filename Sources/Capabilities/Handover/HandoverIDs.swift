@@ -5,17 +5,28 @@ import FerryCore
 
 /// Ids of distributions and policies as the commands take them.
 enum HandoverIDs {
+  /// What a command does to them, as its errors say it.
+  enum Purpose: String {
+    case detect = "say who owns"
+    case emit = "write code for"
+    case plan = "plan the handover of"
+    case check
+    /// What an error tells of files that a run would have made.
+    fileprivate var untouched: String {
+      [.emit, .plan].contains(self) ? "; nothing was written" : ""
+    }
+  }
+
   /// Once each.
-  /// - Parameter purpose: what could not be done, as `write code for`.
   /// - Throws: `.badInput` (64) `bad-id` for what cannot be an id.
-  static func read(_ given: [String], to purpose: String) throws(FerryError) -> [String] {
+  static func read(_ given: [String], to purpose: Purpose) throws(FerryError) -> [String] {
     var out: [String] = []
     for id in given where !out.contains(id) {
       guard (1...64).contains(id.count),
         id.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") })
       else {
         throw .badInput(
-          "bad-id", what: "could not \(purpose) \(id.debugDescription)",
+          "bad-id", what: "could not \(purpose.rawValue) \(id.debugDescription)",
           why: "the id of a distribution or policy is letters, digits and hyphens, as E1EXAMPLE",
           next: "list them with `edgeferry inventory take`")
       }
@@ -25,7 +36,7 @@ enum HandoverIDs {
   }
 
   /// The account that has all of them, with what they refer to. A policy brings its primary and its staging distribution.
-  static func closure(of ids: [String], account: String?, to purpose: String, _ context: Context)
+  static func closure(of ids: [String], account: String?, to purpose: Purpose, _ context: Context)
     async throws(FerryError) -> Closure
   {
     var closures: [Closure] = []
@@ -51,18 +62,19 @@ enum HandoverIDs {
     if let failure = failures.first { throw failure }
     if let gap = closures.flatMap(\.gaps).first(where: { ids.contains($0.resource ?? "") }) {
       throw FerryError(
-        "unread-distribution", what: "could not \(purpose) \(gap.resource ?? "")",
-        why: gap.reason, next: "allow \(gap.action ?? gap.call); nothing was written")
+        "unread-distribution", what: "could not \(purpose.rawValue) \(gap.resource ?? "")",
+        why: gap.reason, next: "allow \(gap.action ?? gap.call)\(purpose.untouched)")
     }
     let missing = closures.map(\.missing).min { $0.count < $1.count } ?? ids
     throw FerryError(
       "unknown-distribution",
-      what: "could not \(purpose) \((missing.isEmpty ? ids : missing).joined(separator: ", "))",
+      what:
+        "could not \(purpose.rawValue) \((missing.isEmpty ? ids : missing).joined(separator: ", "))",
       why: closures.count > 1
         ? "no account that was read has all of \(ids.joined(separator: ", "))"
         : "the account has no such distribution or policy",
       next:
-        "check the ids and the account (--account, --profile); all must be of one account; nothing was written"
+        "check the ids and the account (--account, --profile); all must be of one account\(purpose.untouched)"
     )
   }
 
@@ -113,7 +125,7 @@ enum HandoverIDs {
       throw FerryError(
         "incomplete", exit: .blocked, what: "could not find the primary of policy \(alone)",
         why: "\(gap.call)\(gap.resource.map { " \($0)" } ?? ""): \(gap.reason)",
-        next: "allow the reads, or name the distribution instead; nothing was written")
+        next: "allow the reads, or name the distribution instead")
     }
     return policies.compactMap { found[$0] }
   }

@@ -40,10 +40,10 @@ extension HandoverCommand {
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
       let to = HandoverFacts.Tool(self.to)
-      let ids = try HandoverIDs.read(id, to: "plan the handover of")
+      let ids = try HandoverIDs.read(id, to: .plan)
       try checkUsage(to)
       let closure = try await HandoverIDs.closure(
-        of: ids, account: account, to: "plan the handover of", context)
+        of: ids, account: account, to: .plan, context)
       let asked = account.map { [$0] } ?? []
       var (inventory, names, endpoint) = try await context.inventory(
         file: nil, accounts: asked, includeSecrets: true)
