@@ -388,4 +388,48 @@ struct HandoverSwitchTests {
         $0["owners"]?.array?.map { $0["kind"] } == ["terraform"]
       }.compactMap { $0["id"]?.string }.filter(Self.trio.contains))
   }
+
+  /// A stack that owns a staging distribution alone.
+  private static let staging = """
+    {"id":"\(stackID)","name":"shop","region":"us-east-1","status":"CREATE_COMPLETE","resources":[
+    {"logicalId":"Next","type":"AWS::CloudFront::Distribution","physicalId":"EWEIGHT2","status":"CREATE_COMPLETE"}],
+    "template":{"Resources":{
+    "Next":{"Type":"AWS::CloudFront::Distribution","Properties":{"DistributionConfig":{"Enabled":true,"Staging":true}}}}}}
+    """
+
+  @Test func `what a stack has of a trio already stays in it when Terraform's part follows`()
+    async throws
+  {
+    try await with(Self.staging) { scene in
+      let before = try await scene.live()
+      try scene.ferry.write(
+        """
+        {"version":4,"resources":[
+        {"mode":"managed","type":"aws_cloudfront_distribution","name":"d","instances":[{"attributes":{"id":"EWEIGHT1","staging":false}}]},
+        {"mode":"managed","type":"aws_cloudfront_continuous_deployment_policy","name":"p","instances":[{"attributes":{"id":"cdp-weight"}}]}]}
+        """, to: "old/terraform.tfstate")
+      let words = [
+        "handover", "plan", "EWEIGHT1", "--from", "terraform", "--tfstate",
+        "old/terraform.tfstate", "--to", "cloudformation", "--output", "json",
+      ]
+      let other = try await scene.ferry.run(
+        words + ["--stack", "front", "--dir", "no"], extra: scene.variables)
+      #expect(other.code == 4 && other.error["code"] == "other-owner", "\(other.talk)")
+      let planned = try await scene.ferry.run(
+        words + ["--stack", "shop", "--dir", "code", "--name", "over"], extra: scene.variables)
+      #expect(planned.code == 0, "\(planned.talk)")
+      let notes = try scene.ferry.read("plans/over.plan.json")["notes"]?.canonical ?? ""
+      #expect(notes.contains("EWEIGHT2 is neither imported nor let go"), "\(notes)")
+      let imports = try scene.ferry.read("code/resources-to-import.json").canonical
+      #expect(imports.contains("EWEIGHT1") && !imports.contains("EWEIGHT2"))
+      // Up to the person who edits the old code.
+      let there = try await scene.apply("over")
+      #expect(there.code == 4 && there.error["code"] == "gate", "\(there.talk)")
+      #expect(try await scene.held(Self.stackID).isSuperset(of: Self.trio))
+      let back = try await scene.rollBack("over")
+      #expect(back.code == 0, "\(back.talk)")
+      #expect(try await scene.held(Self.stackID) == ["EWEIGHT2"])
+      #expect(try await scene.live() == before)
+    }
+  }
 }
