@@ -32,10 +32,7 @@ public struct AWSSession: Sendable {
       stsIsLegacy: try Self.stsIsLegacy(
         environment["AWS_STS_REGIONAL_ENDPOINTS"] ?? keys["sts_regional_endpoints"]))
     self.place = place
-    for service in [
-      AWSService.cloudFront, .keyValueStore, .route53, .sts, .cloudFormation, .acm, .iam, .wafv2,
-      .lambda, .s3, .kms, .logs, .organizations,
-    ] {
+    for service in EndpointPlace.known {
       try HTTPEngine.check(try place.endpoint(service, region: nil).url)
     }
     let policy = try RetryPolicy(environment: environment, profile: keys)
@@ -78,6 +75,10 @@ public struct AWSSession: Sendable {
   public func endpoint(for service: AWSService) throws(FerryError) -> String {
     try place.endpoint(service, region: nil).url
   }
+  /// The variables by which other tools of AWS find the endpoints of this session; empty where they are AWS's own.
+  public var endpointVariables: [String: String] {
+    get throws(FerryError) { try place.variables }
+  }
   public var isAWSEndpoint: Bool {
     (try? place.endpoint(.cloudFront, region: nil).isAWS) ?? false
   }
@@ -100,6 +101,32 @@ struct EndpointPlace: Sendable {
     "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1",
     "us-east-2", "us-west-1", "us-west-2",
   ]
+
+  static let known: [AWSService] = [
+    .cloudFront, .keyValueStore, .route53, .sts, .cloudFormation, .acm, .iam, .wafv2, .lambda, .s3,
+    .kms, .logs, .organizations,
+  ]
+
+  /// - Source: AWS SDKs and Tools Reference Guide, "Service-specific endpoints": the variable of a service goes before
+  ///   `AWS_ENDPOINT_URL`, and this before a profile.
+  var variables: [String: String] {
+    get throws(FerryError) {
+      var out: [String: String] = [:]
+      for service in Self.known {
+        let endpoint = try endpoint(service, region: nil)
+        guard !endpoint.isAWS else { continue }
+        let name = "AWS_ENDPOINT_URL_" + service.environmentName
+        // A state in a bucket may be elsewhere than what the argument is for.
+        let own = service == .s3 ? environment[name] ?? "" : ""
+        out[name] = own.isEmpty ? endpoint.url : own
+      }
+      guard !out.isEmpty else { return out }
+      // Services that are not listed here, and SDKs that are told to look at no variable.
+      out["AWS_ENDPOINT_URL"] = argument.flatMap { $0.isEmpty ? nil : $0 }
+      out["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "false"
+      return out
+    }
+  }
 
   func endpoint(_ service: AWSService, region: String?) throws(FerryError) -> Endpoint {
     let custom = Endpoints.configured(

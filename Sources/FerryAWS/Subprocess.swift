@@ -15,10 +15,11 @@ public struct Subprocess: Sendable {
   ///   - arguments: the program, found on PATH, and its arguments.
   ///   - stdin: a file to read; nil for nothing.
   ///   - stdout, stderr: files to write to instead; nil captures stdout and inherits stderr.
+  ///   - fileMask: the umask of the child; nil for this process's own.
   /// - Throws: `subprocess` when it cannot be started.
   public init(
     _ arguments: [String], environment: [String: String], stdin: String? = nil,
-    stdout: String? = nil, stderr: String? = nil
+    stdout: String? = nil, stderr: String? = nil, fileMask: mode_t? = nil
   ) throws(FerryError) {
     func fail(_ code: Int32) -> FerryError {
       FerryError(
@@ -63,7 +64,9 @@ public struct Subprocess: Sendable {
       for pointer in envp { free(pointer) }
     }
     var child: pid_t = 0
-    let code = posix_spawnp(&child, arguments.first ?? "", &actions, &attributes, &argv, &envp)
+    let code = Self.masked(fileMask) {
+      posix_spawnp(&child, arguments.first ?? "", &actions, &attributes, &argv, &envp)
+    }
     close(ends[1])
     guard code == 0 else {
       close(ends[0])
@@ -71,6 +74,18 @@ public struct Subprocess: Sendable {
     }
     pid = child
     output = ends[0]
+  }
+
+  private static let masks = NSLock()
+  /// posix_spawn sets no umask: the child gets that of the process, which is this one for as long as the call takes. What
+  /// another thread makes meanwhile is more private than it asked for.
+  private static func masked(_ mask: mode_t?, _ spawn: () -> Int32) -> Int32 {
+    guard let mask else { return spawn() }
+    masks.lock()
+    defer { masks.unlock() }
+    let own = umask(mask)
+    defer { umask(own) }
+    return spawn()
   }
 
   public struct Ending: Sendable {

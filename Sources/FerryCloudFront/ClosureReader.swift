@@ -78,10 +78,14 @@ package struct ClosureReader: Sendable {
     var failure: FerryError?
   }
 
-  /// - Parameter ids: ids of distributions.
+  /// - Parameters:
+  ///   - ids: ids of distributions.
+  ///   - policies: continuous-deployment policies, with the staging distributions that they name.
   /// - Throws: the first refusal when no distribution could be read and one was refused, and `interrupted`.
-  package func read(_ ids: [String]) async throws(FerryError) -> Closure {
-    try await read(ids.map { Wanted(kind: .distribution, id: $0) }, asked: ids)
+  package func read(_ ids: [String], policies: [String] = []) async throws(FerryError) -> Closure {
+    try await read(
+      ids.map { Wanted(kind: .distribution, id: $0) }
+        + policies.map { Wanted(kind: .continuousDeploymentPolicy, id: $0) }, asked: ids)
   }
   /// What configs name that were read already, and all that this names in turn.
   package func follow(_ references: [Reference]) async throws(FerryError) -> Closure {

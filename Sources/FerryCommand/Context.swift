@@ -134,9 +134,12 @@ public struct Context: Sendable {
     }
   }
 
-  /// Says on stderr where calls go when that is not AWS.
+  private static let announced = Locked<Set<String>>([])
+  /// Says on stderr where calls go when that is not AWS, once.
   public func announce(_ session: AWSSession) {
-    if let endpoint = foreignEndpoint(session) {
+    if let endpoint = foreignEndpoint(session),
+      Self.announced.withLock({ $0.insert(endpoint).inserted })
+    {
       terminal.talk("note: CloudFront is \(safe(endpoint)), not AWS")
     }
   }

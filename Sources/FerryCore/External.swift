@@ -22,6 +22,15 @@ public struct External: Codable, Equatable, Sendable {
   }
 }
 
+extension Plan {
+  /// Whether `--run-commands` has something to run.
+  public var runsTools: Bool {
+    steps.contains { step in
+      if case .external(let it) = step.action { it.tools != nil } else { false }
+    }
+  }
+}
+
 /// A command of another tool as it is run: no shell reads it.
 public struct ToolCommand: Codable, Equatable, Sendable {
   /// The program and its arguments. Paths are relative to the workspace, where it runs.
@@ -42,6 +51,17 @@ public struct ToolCommand: Codable, Equatable, Sendable {
     self.exits = exits
     self.proves = proves
     self.files = files
+  }
+  /// Whether it only looks: a plan of Terraform, a description or a wait of the AWS CLI.
+  public var onlyReads: Bool {
+    let words = arguments.dropFirst().filter { !$0.hasPrefix("-") }
+    switch arguments.first {
+    case "terraform": return ["plan", "show"].contains(words.first ?? "")
+    case "aws":
+      let verb = words.dropFirst().first ?? ""
+      return ["wait", "describe-", "get-", "list-"].contains { verb.hasPrefix($0) }
+    default: return false
+    }
   }
   /// As one would type it.
   public var line: String {
@@ -77,7 +97,7 @@ public struct ToolProof: Codable, Equatable, Sendable {
   public var kind: Kind
   /// Terraform addresses, or logical ids.
   public var only: [String]
-  /// Logical ids of empty resources that may come and go besides.
+  /// Besides: logical ids of empty resources that may come and go, or Terraform addresses that are in the state already.
   public var also: [String]?
   public init(_ kind: Kind, only: [String], also: [String]? = nil) {
     self.kind = kind
@@ -89,7 +109,8 @@ public struct ToolProof: Codable, Equatable, Sendable {
   public var says: String {
     let names = only.joined(separator: ", ")
     return switch kind {
-    case .terraformImports: "imports of \(names) as they stand, and nothing else"
+    case .terraformImports:
+      "imports of \(names) as they stand, and nothing else\(also.map { "; \($0.joined(separator: ", ")) may be there, unchanged" } ?? "")"
     case .terraformForgets: "forgets \(names), and does nothing else"
     case .stackRetains:
       "changes of attributes and metadata of \(names) alone, no replacement\(also.map { "; \($0.joined(separator: ", ")) may come and go" } ?? "")"
@@ -134,6 +155,7 @@ public struct ToolProof: Codable, Equatable, Sendable {
         let isNothing =
           actions == ["no-op"]
           || (actions == ["update"] && change["change"]?["before"] == change["change"]?["after"])
+        if isNothing, !isImport, also?.contains(address) == true { continue }
         guard isNothing, isImport || isWanted else {
           out.append(isNothing && !isWanted ? "\(address): in the state already" : said)
           continue

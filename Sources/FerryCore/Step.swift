@@ -48,7 +48,7 @@ public struct Step: Codable, Equatable, Sendable {
     }
   }
   public struct Check: Codable, Equatable, Sendable {
-    public enum Kind: String, Codable, Sendable {
+    public enum Kind: String, Codable, CaseIterable, Sendable {
       /// GetDistribution says `Deployed`.
       case deployed = "cloudfront.deployed"
       /// The config field at `path` reads `value` (empty equals absent).

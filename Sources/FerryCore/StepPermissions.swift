@@ -39,16 +39,8 @@ extension Step {
     default:
       out.formUnion((Self.cloudFrontActions[action.type] ?? []).map { "cloudfront:\($0)" })
     }
-    for check in checks {
-      switch check.type {
-      case .deployed, .alias: out.insert("cloudfront:GetDistribution")
-      case .config where check.distribution != nil: out.insert("cloudfront:GetDistribution")
-      case .config: out.insert("cloudfront:GetContinuousDeploymentPolicy")
-      case .idle: out.insert("cloudwatch:GetMetricData")
-      case .errorRate: out.formUnion(["cloudfront:GetDistribution", "cloudwatch:GetMetricData"])
-      default: break
-      }
-    }
+    for check in checks { out.formUnion(check.permissions) }
+    out.formUnion(stackNeeds.flatMap(\.actions))
     return out
   }
 

@@ -81,6 +81,7 @@ public struct PermissionTicket: Sendable {
     out += "\nOr with edgeferry, once the rights are there:\n\n"
     out += Self.block(["edgeferry apply \(shellWord(path)) --approve \(shellWord(plan.digest))"])
     out += policies
+    for note in plan.unlistedNeeds { out += "\nNote: \(markdown(note)).\n" }
     out += "\n## Rollback\n\n"
     guard let rollback else {
       return out + "No rollback plan is beside the plan.\n"

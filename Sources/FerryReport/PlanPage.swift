@@ -117,13 +117,21 @@ public struct PlanPage {
     let word = shellWord(path)
     if plan.rollbackOf == nil {
       out += """
-        <h4>Run it</h4>\(pre(["edgeferry apply \(word) --approve \(plan.digest)"]))
+        <h4>Run it</h4>\(pre(runLines(word)))
         <h4>Stop it before its next write, and see where it stands</h4>\
         \(pre(["edgeferry hold \(word) --reason TEXT", "edgeferry status \(word)"]))
 
         """
     }
     return out + "</header>"
+  }
+  private func runLines(_ word: String) -> [String] {
+    let apply = "edgeferry apply \(word) --approve \(plan.digest)"
+    return plan.runsTools
+      ? [
+        "\(apply) --run-commands   # runs the commands of other tools and judges them",
+        "\(apply)   # a person runs them, and approves their steps",
+      ] : [apply]
   }
   private func both(_ date: Date) -> Markup {
     clock.isUTC
@@ -435,7 +443,7 @@ public struct PlanPage {
       state right after that step.</p>
       \(pre([
         "edgeferry hold \(word) --reason TEXT",
-        "edgeferry rollback \(word) --approve \(rollback?.digest ?? "DIGEST-OF-THE-ROLLBACK-PLAN")",
+        "edgeferry rollback \(word) --approve \(rollback?.digest ?? "DIGEST-OF-THE-ROLLBACK-PLAN")\(plan.runsTools ? " --run-commands" : "")",
       ]))
 
       """

@@ -49,9 +49,17 @@ public enum Runbook {
       out += "\n## To know before approving\n\n"
       for note in plan.notes { out += "- \(markdown(note))\n" }
     }
-    out += "\n## Run it\n\n```\nedgeferry apply \(word) --approve \(plan.digest)\n```\n\n"
+    let apply = "edgeferry apply \(word) --approve \(plan.digest)"
+    let flag = plan.runsTools ? " --run-commands" : ""
+    out += "\n## Run it\n\n```\n\(apply)\(flag)\n```\n\n"
+    if plan.runsTools {
+      out += "It runs the commands of other tools and judges what they say. Without "
+      out +=
+        "`--run-commands` each of these steps waits for a person, who runs its commands and approves it:\n\n"
+      out += "```\n\(apply)\n```\n\n"
+    }
     out +=
-      "From cron or CI: \(code("edgeferry advance \(word) --approve \(plan.digest)")) does what is due and exits 3 "
+      "From cron or CI: \(code("edgeferry advance \(word) --approve \(plan.digest)\(flag)")) does what is due and exits 3 "
     out +=
       "while there is something to wait for. Stop it: \(code("edgeferry hold \(word) --reason TEXT")). Where it stands: "
     out += "\(code("edgeferry status \(word)")).\n"
@@ -119,10 +127,11 @@ public enum Runbook {
       out += block("By hand", hand.change(step))
     }
     out +=
-      "\n## Undo from here\n\n```\nedgeferry rollback \(word) --approve \(rollback?.digest ?? "DIGEST-OF-THE-ROLLBACK-PLAN")\n```\n\n"
+      "\n## Undo from here\n\n```\nedgeferry rollback \(word) --approve \(rollback?.digest ?? "DIGEST-OF-THE-ROLLBACK-PLAN")\(flag)\n```\n\n"
     out +=
       "Before that, \(code("edgeferry hold \(word) --reason TEXT")) keeps the plan from going on meanwhile. It takes back what was done, in reverse, by the plan \(code(String(rollbackPath))); `--to STEP` goes back to "
-    out += "the state right after that step.\n"
+    out += "the state right after that step."
+    out += plan.runsTools ? " Without `--run-commands` a person runs its commands, too.\n" : "\n"
     if let rollback {
       let hand = ByHand(plan: rollback, path: String(rollbackPath), site: site)
       for (index, step) in rollback.steps.enumerated() {

@@ -53,8 +53,9 @@ extension Runner {
           causes: objections, exit: .blocked)
       }
     }
-    try await record(Effect(resource: ""), step: step, writes: 1, alreadyHeld: false)
-    tell(.applied(step: step, writes: 1))
+    let writes = tools.allSatisfy(\.onlyReads) ? 0 : 1
+    try await record(Effect(resource: ""), step: step, writes: writes, alreadyHeld: false)
+    tell(.applied(step: step, writes: writes))
   }
 
   private func stop(

@@ -23,13 +23,25 @@ struct HandoverSwitchTests {
     "Outputs":{"Id":{"Value":{"Ref":"Site"}}}}}
     """
 
+  /// A stack that owns a primary and its policy; the staging distribution is nobody's.
+  private static let mixed = """
+    {"id":"\(stackID)","name":"shop","region":"us-east-1","status":"CREATE_COMPLETE","resources":[
+    {"logicalId":"Site","type":"AWS::CloudFront::Distribution","physicalId":"EWEIGHT1","status":"CREATE_COMPLETE"},
+    {"logicalId":"Canary","type":"AWS::CloudFront::ContinuousDeploymentPolicy","physicalId":"cdp-weight","status":"CREATE_COMPLETE"},
+    {"logicalId":"Name","type":"AWS::SSM::Parameter","physicalId":"site-name","status":"CREATE_COMPLETE"}],
+    "template":{"Resources":{
+    "Site":{"Type":"AWS::CloudFront::Distribution","Properties":{"DistributionConfig":{"Enabled":true,"ContinuousDeploymentPolicyId":{"Ref":"Canary"}}}},
+    "Canary":{"Type":"AWS::CloudFront::ContinuousDeploymentPolicy","Properties":{"ContinuousDeploymentPolicyConfig":{"Enabled":true,"StagingDistributionDnsNames":["d2.cloudfront.net"]}}},
+    "Name":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":{"Ref":"Site"}}}}}}
+    """
+
   private struct Scene {
     let ferry: Ferry
     let lab: RunningLab
     let variables: [String: String]
 
     /// nil where a tool is missing.
-    init?() async throws {
+    init?(_ stack: String) async throws {
       let ferry = try Ferry()
       guard let rc = try ClientTests.terraformConfig(ferry), ClientTests.onPath("terraform") != nil
       else {
@@ -40,7 +52,7 @@ struct HandoverSwitchTests {
       self.ferry = ferry
       let fixture = text(HandoverTerraformTests.fixture).replacing(
         #""id": "111111111111","#,
-        with: #""id": "111111111111", "stacks": [\#(HandoverSwitchTests.stack)],"#)
+        with: #""id": "111111111111", "stacks": [\#(stack)],"#)
       try ferry.write(fixture, to: "i.json")
       lab = try await RunningLab(
         ferry,
@@ -65,10 +77,10 @@ struct HandoverSwitchTests {
         ["apply", name, "--approve", digest, "--run-commands", "--output", "json"] + more,
         extra: variables)
     }
-    func rollBack(_ name: String) async throws -> Ferry.Answer {
+    func rollBack(_ name: String, _ more: String...) async throws -> Ferry.Answer {
       let digest = try ferry.read("plans/\(name).rollback.plan.json")["digest"]?.string ?? ""
       return try await ferry.run(
-        ["rollback", name, "--approve", digest, "--run-commands", "--output", "json"],
+        ["rollback", name, "--approve", digest, "--run-commands", "--output", "json"] + more,
         extra: variables)
     }
     /// Everything live, without what changes by itself.
@@ -88,8 +100,10 @@ struct HandoverSwitchTests {
       ferry.remove()
     }
   }
-  private func with(_ body: (Scene) async throws -> Void) async throws {
-    guard let scene = try await Scene() else { return }
+  private func with(
+    _ stack: String = HandoverSwitchTests.stack, _ body: (Scene) async throws -> Void
+  ) async throws {
+    guard let scene = try await Scene(stack) else { return }
     do {
       try await body(scene)
     } catch {
@@ -250,6 +264,172 @@ struct HandoverSwitchTests {
       let stale = try await scene.apply("over")
       #expect(stale.code == 5, "\(stale.talk)")
       #expect(try await scene.held(Self.stackID).isSuperset(of: Self.trio))
+    }
+  }
+
+  @Test func `an applied handover and its rollback call nothing that permissions leaves out`()
+    async throws
+  {
+    try await with { scene in
+      let planned = try await scene.run(
+        "handover", "plan", "EWEIGHT1", "--from", "cloudformation", "--to", "terraform", "--dir",
+        "code", "--name", "over")
+      #expect(planned.code == 0, "\(planned.talk)")
+      var seen = try await scene.lab.get("/_lab/requests", scene.ferry).array?.count ?? 0
+      for (plan, isRollback) in [("over", false), ("plans/over.rollback.plan.json", true)] {
+        let needs = try await scene.run("permissions", "--plan", plan)
+        #expect(needs.code == 0, "\(needs.talk)")
+        let declared = PermissionEndToEndTests.declared(needs)
+        #expect(needs.json["notes"]?.array?.count == 1, "\(needs.out)")
+        for account in needs.json["accounts"]?.array ?? [] {
+          for side in ["read", "write"] {
+            for statement in account[side]?["Statement"]?.array ?? [] {
+              let resources = (statement["Resource"]?.array ?? []).compactMap(\.string)
+              #expect(resources.allSatisfy { !$0.contains("*") }, "\(resources)")
+            }
+          }
+        }
+        let done =
+          isRollback
+          ? try await scene.rollBack("over", "--verbose")
+          : try await scene.apply("over", "--verbose")
+        #expect(done.code == 0, "\(done.talk)")
+        let own = PermissionEndToEndTests.called(done.talk)
+        #expect(own.contains("cloudformation:ListStackResources"), "\(own)")
+        #expect(own.isSubset(of: declared), "\(own.subtracting(declared).sorted())")
+        // Of CloudFormation nobody but the program and the AWS CLI asks.
+        let log = try await scene.lab.get("/_lab/requests", scene.ferry).array ?? []
+        let asked = Set(
+          log.dropFirst(seen).filter { $0["service"] == "cloudformation" }.compactMap {
+            $0["operation"]?.string.map { "cloudformation:\($0)" }
+          })
+        seen = log.count
+        #expect(asked.contains("cloudformation:ExecuteChangeSet"), "\(asked)")
+        #expect(asked.isSubset(of: declared), "\(asked.subtracting(declared).sorted())")
+      }
+      let told = try await scene.ferry.run(["permissions", "--plan", "over"])
+      #expect(told.out.contains("# note: what Terraform itself needs"), "\(told.out)")
+      let ticket = try await scene.ferry.run(["permissions", "--plan", "over", "--ticket"])
+      #expect(ticket.out.contains("cloudformation:ExecuteChangeSet"))
+      #expect(ticket.out.contains("what Terraform itself needs"))
+    }
+  }
+
+  @Test
+  func
+    `where a stack owns primary and policy alone, the staging distribution is imported with them`()
+    async throws
+  {
+    try await with(Self.mixed) { scene in
+      let before = try await scene.live()
+      let refused = try await scene.run(
+        "handover", "plan", "EWEIGHT1", "--from", "none", "--to", "terraform", "--dir", "no")
+      #expect(refused.code == 4 && refused.error["code"] == "has-owner", "\(refused.talk)")
+      #expect(refused.error["next"]?.string?.contains("--from cloudformation") == true)
+      // And that advice leads somewhere.
+      let planned = try await scene.run(
+        "handover", "plan", "EWEIGHT1", "--from", "cloudformation", "--to", "terraform", "--dir",
+        "code", "--name", "over")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let notes = try scene.ferry.read("plans/over.plan.json")["notes"]?.canonical ?? ""
+      #expect(notes.contains("EWEIGHT2 has no owner: it is imported"), "\(notes)")
+      let there = try await scene.apply("over")
+      #expect(there.code == 0, "\(there.talk)")
+      #expect(try await scene.live() == before)
+      #expect(try await scene.held(Self.stackID) == ["site-name"])
+      #expect(try await owners(scene, "code/terraform.tfstate") == Self.trio)
+      let back = try await scene.rollBack("over")
+      #expect(back.code == 0, "\(back.talk)")
+      #expect(try await scene.live() == before)
+      #expect(try await scene.held(Self.stackID) == ["EWEIGHT1", "cdp-weight", "site-name"])
+      #expect(try await owners(scene, "code/terraform.tfstate") == [])
+    }
+  }
+
+  @Test
+  func `what Terraform has of a trio already stays where it is when the stack's part follows`()
+    async throws
+  {
+    try await with(Self.mixed) { scene in
+      let before = try await scene.live()
+      let first = try await scene.run(
+        "handover", "plan", "EWEIGHT2", "--from", "none", "--to", "terraform", "--dir", "next",
+        "--name", "first")
+      #expect(first.code == 0, "\(first.talk)")
+      let imported = try await scene.apply("first")
+      #expect(imported.code == 0, "\(imported.talk)")
+      let state = "next/terraform.tfstate"
+      let held = text(scene.ferry.folder.appendingPathComponent(state).path)
+      let planned = try await scene.run(
+        "handover", "plan", "EWEIGHT1", "--from", "cloudformation", "--to", "terraform",
+        "--tfstate", state, "--dir", "code", "--name", "over")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let code = scene.ferry.folder.appendingPathComponent("code")
+      #expect(!text(code.appendingPathComponent("imports.tf").path).contains("EWEIGHT2"))
+      #expect(
+        text(code.appendingPathComponent("distributions.tf").path).contains("d2.cloudfront.net"))
+      let there = try await scene.apply("over")
+      #expect(there.code == 0, "\(there.talk)")
+      #expect(try await scene.live() == before)
+      #expect(try await scene.held(Self.stackID) == ["site-name"])
+      #expect(try await owners(scene, "code/terraform.tfstate") == ["EWEIGHT1", "cdp-weight"])
+      let back = try await scene.rollBack("over")
+      #expect(back.code == 0, "\(back.talk)")
+      #expect(try await scene.held(Self.stackID) == ["EWEIGHT1", "cdp-weight", "site-name"])
+      #expect(text(scene.ferry.folder.appendingPathComponent(state).path) == held)
+      #expect(try await scene.live() == before)
+    }
+  }
+  /// What of the trio a Terraform state holds, and nobody else.
+  private func owners(_ scene: Scene, _ state: String) async throws -> Set<String> {
+    let told = try await scene.run("handover", "detect", "EWEIGHT1", "--tfstate", state)
+    return Set(
+      (told.json["resources"]?.array ?? []).filter {
+        $0["owners"]?.array?.map { $0["kind"] } == ["terraform"]
+      }.compactMap { $0["id"]?.string }.filter(Self.trio.contains))
+  }
+
+  /// A stack that owns a staging distribution alone.
+  private static let staging = """
+    {"id":"\(stackID)","name":"shop","region":"us-east-1","status":"CREATE_COMPLETE","resources":[
+    {"logicalId":"Next","type":"AWS::CloudFront::Distribution","physicalId":"EWEIGHT2","status":"CREATE_COMPLETE"}],
+    "template":{"Resources":{
+    "Next":{"Type":"AWS::CloudFront::Distribution","Properties":{"DistributionConfig":{"Enabled":true,"Staging":true}}}}}}
+    """
+
+  @Test func `what a stack has of a trio already stays in it when Terraform's part follows`()
+    async throws
+  {
+    try await with(Self.staging) { scene in
+      let before = try await scene.live()
+      try scene.ferry.write(
+        """
+        {"version":4,"resources":[
+        {"mode":"managed","type":"aws_cloudfront_distribution","name":"d","instances":[{"attributes":{"id":"EWEIGHT1","staging":false}}]},
+        {"mode":"managed","type":"aws_cloudfront_continuous_deployment_policy","name":"p","instances":[{"attributes":{"id":"cdp-weight"}}]}]}
+        """, to: "old/terraform.tfstate")
+      let words = [
+        "handover", "plan", "EWEIGHT1", "--from", "terraform", "--tfstate",
+        "old/terraform.tfstate", "--to", "cloudformation", "--output", "json",
+      ]
+      let other = try await scene.ferry.run(
+        words + ["--stack", "front", "--dir", "no"], extra: scene.variables)
+      #expect(other.code == 4 && other.error["code"] == "other-owner", "\(other.talk)")
+      let planned = try await scene.ferry.run(
+        words + ["--stack", "shop", "--dir", "code", "--name", "over"], extra: scene.variables)
+      #expect(planned.code == 0, "\(planned.talk)")
+      let notes = try scene.ferry.read("plans/over.plan.json")["notes"]?.canonical ?? ""
+      #expect(notes.contains("EWEIGHT2 is neither imported nor let go"), "\(notes)")
+      let imports = try scene.ferry.read("code/resources-to-import.json").canonical
+      #expect(imports.contains("EWEIGHT1") && !imports.contains("EWEIGHT2"))
+      // Up to the person who edits the old code.
+      let there = try await scene.apply("over")
+      #expect(there.code == 4 && there.error["code"] == "gate", "\(there.talk)")
+      #expect(try await scene.held(Self.stackID).isSuperset(of: Self.trio))
+      let back = try await scene.rollBack("over")
+      #expect(back.code == 0, "\(back.talk)")
+      #expect(try await scene.held(Self.stackID) == ["EWEIGHT2"])
+      #expect(try await scene.live() == before)
     }
   }
 }

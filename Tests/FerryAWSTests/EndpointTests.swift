@@ -91,6 +91,37 @@ struct EndpointTests {
       try Endpoints.resolve(.cloudFront, region: "eu-west-1", custom: "http://127.0.0.1:1")
         == Endpoint(url: "http://127.0.0.1:1", signingRegion: "us-east-1", isAWS: false))
   }
+  @Test func `other tools are sent where this program sends its own calls`() throws {
+    func variables(
+      _ argument: String?, _ environment: [String: String] = [:], profile: [String: String] = [:]
+    ) throws -> [String: String] {
+      try EndpointPlace(
+        argument: argument, environment: environment, profile: profile, services: [:],
+        region: "us-east-1", fips: false, dualStack: false
+      ).variables
+    }
+    let lab = "http://127.0.0.1:1"
+    #expect(try variables(nil) == [:])
+    for found in [
+      try variables(lab), try variables(lab, ["AWS_ENDPOINT_URL_CLOUDFRONT": "https://x.example"]),
+      try variables(lab, ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"]),
+      try variables(nil, ["AWS_ENDPOINT_URL": lab]),
+      try variables(nil, profile: ["endpoint_url": lab]),
+    ] {
+      for name in ["CLOUDFRONT", "CLOUDFORMATION", "STS", "IAM", "S3"] {
+        #expect(found["AWS_ENDPOINT_URL_\(name)"] == lab, "\(name)")
+      }
+      #expect(found["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] == "false")
+    }
+    #expect(try variables(lab)["AWS_ENDPOINT_URL"] == lab)
+    // A state in a bucket has an endpoint of its own.
+    let own = try variables(lab, ["AWS_ENDPOINT_URL_S3": "https://s3.example"])
+    #expect(own["AWS_ENDPOINT_URL_S3"] == "https://s3.example")
+    // CloudFront alone is elsewhere: the rest stays at AWS, as this program's own calls do.
+    let one = try variables(nil, ["AWS_ENDPOINT_URL_CLOUDFRONT": lab])
+    #expect(
+      one.keys.sorted() == ["AWS_ENDPOINT_URL_CLOUDFRONT", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"])
+  }
   @Test func `a region that is none is refused`() {
     #expect(throws: FerryError.self) {
       try Endpoints.resolve(.sts, region: "evil.example/", custom: nil)

@@ -95,4 +95,22 @@ struct ProgressTests {
       #expect(HostileText.intruder(in: line) == nil && !line.contains("\n"))
     }
   }
+
+  @Test(arguments: [
+    (1, "    its commands ended as they should"),
+    (0, "    its commands ended as they should; nothing was to be written"),
+  ])
+  func `of a step of other tools nothing is said to be written that was not`(
+    _ writes: Int, _ says: String
+  ) throws {
+    var text = try Self.text()
+    let step = Step(
+      id: "no-op", title: "", account: nil,
+      action: .external(External(says: "", tools: [ToolCommand(["terraform", "plan"])], done: nil)))
+    #expect(text.tell(.applied(step: step, writes: writes), at: Self.now).lines == [says])
+    #expect(
+      text.tell(.applied(step: Self.flip, writes: 1), at: Self.now).lines == [
+        "    written and read back (1 write)"
+      ])
+  }
 }

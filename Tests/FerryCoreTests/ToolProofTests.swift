@@ -53,6 +53,30 @@ struct ToolProofTests {
     }
   }
 
+  @Test func `what a state has besides may be there, as it is`() {
+    let proof = ToolProof(.terraformImports, only: ["a.x"], also: ["a.held"])
+    let good = change("a.x", ["no-op"], importing: true)
+    #expect(proof.objections(plan([good])) == [])
+    #expect(proof.objections(plan([good, change("a.held", ["no-op"])])) == [])
+    #expect(
+      proof.objections(plan([good, change("a.held", ["update"], before: 1, after: 2)])) == [
+        "a.held: update"
+      ])
+    #expect(proof.objections(plan([change("a.held", ["no-op"])])) == ["a.x: not in the plan"])
+  }
+
+  @Test(arguments: [
+    (["terraform", "-chdir=a", "plan", "-detailed-exitcode"], true),
+    (["terraform", "-chdir=a", "show", "-json", "p"], true),
+    (["terraform", "-chdir=a", "apply", "p"], false), (["terraform", "state", "rm", "a"], false),
+    (["aws", "cloudformation", "wait", "stack-update-complete"], true),
+    (["aws", "cloudformation", "describe-change-set"], true),
+    (["aws", "cloudformation", "delete-change-set"], false), (["tool"], false),
+  ])
+  func `a command that only looks is known as such`(_ words: [String], _ onlyReads: Bool) {
+    #expect(ToolCommand(words).onlyReads == onlyReads)
+  }
+
   @Test func `a plan that forgets does that alone`() {
     let proof = ToolProof(.terraformForgets, only: ["a.x"])
     let good = change("a.x", ["forget"])

@@ -41,7 +41,13 @@ struct ToolTests {
     let plan: Plan
 
     /// A step whose commands are `make` and `show`, judged, on one distribution that must stay as it is.
-    init() async throws {
+    init(
+      tools commands: [ToolCommand] = [
+        ToolCommand(["tool", "make"], files: ["code.tf": "sha256:1"]),
+        ToolCommand(["tool", "show"], proves: ToolProof(.terraformImports, only: ["a.x"])),
+        ToolCommand(["tool", "apply"]),
+      ]
+    ) async throws {
       world = try await RemovalWorld()
       store = try SQLiteState(path: KillTests.temporary(), durable: false)
       let client = CloudFrontClient(
@@ -52,11 +58,7 @@ struct ToolTests {
       check.limitSeconds = 60
       let external = External(
         says: "Import it.",
-        tools: [
-          ToolCommand(["tool", "make"], files: ["code.tf": "sha256:1"]),
-          ToolCommand(["tool", "show"], proves: ToolProof(.terraformImports, only: ["a.x"])),
-          ToolCommand(["tool", "apply"]),
-        ], done: ToolCommand(["tool", "is-done"]))
+        tools: commands, done: ToolCommand(["tool", "is-done"]))
       plan =
         Plan(
           name: "over", capability: "handover", createdAt: world.clock.now, tool: "t",
@@ -188,5 +190,14 @@ struct ToolTests {
     let held = try await scene.run()
     #expect(held.exit == .blocked, "\(held.exit)")
     #expect(held.report.steps.first?.state != .verified)
+  }
+
+  @Test func `a step whose commands only look has written nothing`() async throws {
+    let scene = try await Scene(tools: [ToolCommand(["terraform", "plan", "-detailed-exitcode"])])
+    defer { scene.end() }
+    let done = try await scene.run()
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    #expect(scene.tools.words.last == "-detailed-exitcode")
+    #expect(done.report.steps.first?.writes == 0)
   }
 }

@@ -59,7 +59,14 @@ struct HandoverPlannerTests {
       pair.plan.steps.map(\.id) == [
         "prove-before", "retain", "adopt", "no-op", "release", "prove-after",
       ])
-    #expect(pair.rollback.steps.map(\.id) == ["unrelease", "unadopt", "unretain"])
+    #expect(pair.rollback.steps.map(\.id) == ["unrelease", "rehold", "unadopt", "unretain"])
+    // After an import the stack's own template would change attributes alone, and no change set runs for these.
+    let rehold = Self.commands(Self.step("rehold", pair.rollback))
+    #expect(
+      rehold.contains {
+        $0.contains("UPDATE --template-body file://code/handover/retaining.template.json")
+      })
+    #expect(Self.step("rehold", pair.rollback)?.undoes == "release")
     #expect(pair.plan.pointOfNoReturn == nil)
     for step in pair.plan.steps + pair.rollback.steps {
       let proofs = step.checks.filter { $0.type == .unchanged }
@@ -186,5 +193,65 @@ struct HandoverPlannerTests {
   @Test func `the same facts make the same plan`() throws {
     let facts = Self.facts(.none, .terraform)
     #expect(try Self.plan(facts).plan.digest == Self.plan(facts).plan.digest)
+  }
+
+  @Test func `a mixture is imported whole, and only what the stack has leaves it`() throws {
+    let edits = try StackEditsTests.edits()
+    let stack = HandoverFacts.Stack(
+      name: "shop", id: "arn:aws:cloudformation:eu-west-1:111111111111:stack/shop/1",
+      region: "eu-west-1",
+      edits: StackEdits(
+        template: edits.template, moved: edits.moved.filter { $0.key == "Site" }))
+    var facts = Self.facts(.cloudformation, .terraform, stack: stack)
+    facts.code.items = [
+      "aws_cloudfront_distribution.site": "E1",
+      "aws_cloudfront_continuous_deployment_policy.p": "P1",
+    ]
+    facts.code.held = ["aws_cloudfront_distribution.next"]
+    facts.notes = ["P1 has no owner: it is imported, and nobody lets go of it"]
+    try facts.writeFiles(adopted: nil, secrets: nil)
+    let pair = try Self.plan(facts)
+    #expect(pair.plan.notes == facts.notes)
+    #expect(
+      Self.step("adopt", pair.plan)?.title
+        == "Import 2 resources into Terraform, and change nothing")
+    for id in ["retain", "release"] {
+      let checks = Self.step(id, pair.plan)?.checks.filter { $0.stack != nil }
+      #expect(
+        checks?.map(\.distribution) == ["E1"] && checks?.allSatisfy { $0.policy == nil } == true)
+    }
+    // The way back forgets all of it, so that what had no owner has none again, and gives the stack its own.
+    let forget = Self.commands(Self.step("unadopt", pair.rollback))
+    #expect(
+      forget.first?.hasSuffix(
+        "state rm aws_cloudfront_continuous_deployment_policy.p aws_cloudfront_distribution.site")
+        == true)
+    #expect(
+      forget.last?.contains("aws_cloudfront_distribution.next may be there, unchanged") == true)
+    let back = Self.step("unrelease", pair.rollback)?.checks.filter { $0.type == .stackHolds }
+    #expect(back?.count == 1 && back?.first?.distribution == "E1")
+    let imports = facts.written["code/handover/resources-to-import.json"] ?? ""
+    #expect(imports.contains("E1") && !imports.contains("P1"))
+  }
+
+  @Test func `one resource is told as one`() throws {
+    let pair = try Self.plan(Self.facts(.none, .terraform))
+    #expect(
+      Self.step("adopt", pair.plan)?.title == "Import 1 resource into Terraform, and change nothing"
+    )
+  }
+
+  @Test func `a plan names all that its checks and commands need`() throws {
+    var facts = Self.facts(.cloudformation, .terraform, stack: try Self.stack())
+    try facts.writeFiles(adopted: nil, secrets: nil)
+    let pair = try Self.plan(facts)
+    let needs = [
+      "cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet",
+      "cloudformation:DescribeChangeSet", "cloudformation:DescribeStacks",
+      "cloudformation:ExecuteChangeSet", "cloudformation:ListStackResources",
+      "cloudfront:GetContinuousDeploymentPolicy", "cloudfront:GetDistribution",
+      "sts:GetCallerIdentity",
+    ]
+    #expect(pair.plan.permissions == needs && pair.rollback.permissions == needs)
   }
 }

@@ -122,6 +122,26 @@ struct OwnershipTests {
     let alone = Scope(["cdp-1"], in: account)
     #expect(alone.distributions.isEmpty && alone.references(in: account).isEmpty)
   }
+  @Test func `a primary that a promote would change is told as promote-pending, and no other`()
+    throws
+  {
+    let dangers = try found([]).resources.filter { !$0.dangers.isEmpty }
+    #expect(dangers.map(\.id) == ["EPRIMARY"])
+    let said = dangers.first?.dangers.first ?? ""
+    #expect(said.hasPrefix("promote-pending: a promote copies "), "\(said)")
+    #expect(said.contains("Origins") && said.contains("from ESTAGING"), "\(said)")
+    #expect(try found([]).text.contains("danger: promote-pending"))
+
+    var account = try Account.whole()
+    let staging = try #require(account.distributions.first { $0.id == "ESTAGING" })
+    let index = try #require(account.distributions.firstIndex { $0.id == "EPRIMARY" })
+    account.distributions[index].config = account.distributions[index].config.taking(
+      Promote.carried, from: staging.config)
+    let same = Ownership(
+      Inventory(takenAt: .init(timeIntervalSince1970: 0), gaps: [], accounts: [account]),
+      states: [], ids: [])
+    #expect(same.resources.allSatisfy { $0.dangers.isEmpty })
+  }
   @Test func `only what was asked for is told, and what nobody has is named`() throws {
     let it = try found([], ids: ["cdp-1", "ENOWHERE"])
     #expect(it.resources[0].id == "cdp-1" && it.missing == ["ENOWHERE"])

@@ -97,4 +97,73 @@ struct GrantTests {
     step.onFailure = .rollBack
     #expect(grants([step])["111111111111"]?.contains(create) == true)
   }
+
+  @Test(arguments: Step.Check.Kind.allCases)
+  func `every kind of check needs what looking at it calls, on what it names`(
+    _ kind: Step.Check.Kind
+  ) {
+    var ofDistribution = Step.Check(kind, distribution: "E1")
+    ofDistribution.stack = "arn:aws:cloudformation:eu-west-1:111111111111:stack/shop/1"
+    ofDistribution.region = "eu-west-1"
+    var ofPolicy = Step.Check(kind, policy: "P1")
+    ofPolicy.stack = "shop"
+    ofPolicy.region = "eu-west-1"
+    let one = Grant(
+      "cloudfront:GetDistribution", on: "arn:aws:cloudfront::111111111111:distribution/E1")
+    let policy = Grant(
+      "cloudfront:GetContinuousDeploymentPolicy",
+      on: "arn:aws:cloudfront::111111111111:continuous-deployment-policy/P1")
+    let list = "cloudformation:ListStackResources"
+    let counts = Grant("cloudwatch:GetMetricData", on: "*")
+    func needs(_ check: Step.Check) -> Set<Grant>? {
+      grants([Step(id: "a", title: "", account: "111111111111", action: .observe, checks: [check])]
+      )[
+        "111111111111"]
+    }
+    switch kind {
+    case .deployed, .config, .absent, .alias, .unchanged:
+      #expect(needs(ofDistribution) == [one] && needs(ofPolicy) == [policy])
+    case .stackHolds, .stackReleased:
+      #expect(
+        needs(ofDistribution) == [
+          Grant(list, on: "arn:aws:cloudformation:eu-west-1:111111111111:stack/shop/1")
+        ])
+      #expect(
+        needs(ofPolicy) == [
+          Grant(list, on: "arn:aws:cloudformation:eu-west-1:111111111111:stack/shop/*")
+        ])
+    case .idle: #expect(needs(ofDistribution) == [counts])
+    case .errorRate: #expect(needs(ofDistribution) == [one, counts])
+    case .authoritative, .recursive, .serving, .health: #expect(needs(ofDistribution) == [])
+    }
+  }
+
+  @Test func `commands of the AWS CLI need their calls on their stack, Terraform's are only noted`()
+  {
+    func step(_ id: String, _ commands: [[String]]) -> Step {
+      Step(
+        id: id, title: "", account: "111111111111",
+        action: .external(
+          External(says: "", tools: commands.map { ToolCommand($0) }, done: nil)))
+    }
+    let place = ["--stack-name", "shop", "--region", "eu-west-1"]
+    let steps = [
+      step(
+        "release",
+        [
+          ["aws", "cloudformation", "create-change-set"] + place,
+          ["aws", "cloudformation", "wait", "stack-update-complete"] + place,
+        ]),
+      step("adopt", [["terraform", "-chdir=shop", "init"]]),
+    ]
+    let stack = "arn:aws:cloudformation:eu-west-1:111111111111:stack/shop/*"
+    #expect(
+      grants(steps)["111111111111"] == [
+        Grant("cloudformation:CreateChangeSet", on: stack),
+        Grant("cloudformation:DescribeStacks", on: stack),
+      ])
+    #expect(plan(steps).unlistedNeeds.count == 1)
+    #expect(plan(steps).unlistedNeeds.first?.contains("its commands in adopt is") == true)
+    #expect(plan([steps[0]]).unlistedNeeds == [])
+  }
 }

@@ -14,7 +14,7 @@ extension HandoverCommand {
         A difference that is exactly what the staging distribution has is promote-pending, and no drift. Exit code \
         2 for drift, 4 when something would be replaced or deleted.
         """)
-    @Argument(help: "The id of a distribution (repeatable).") var id: [String]
+    @Argument(help: "The id of a distribution or policy (repeatable).") var id: [String]
     @Option(help: "What `terraform show -json` says of a saved plan.") var tfplan: String?
     @Option(
       help:
@@ -27,7 +27,7 @@ extension HandoverCommand {
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
-      let ids = try Emit.ids(id, verb: "check")
+      let ids = try HandoverIDs.read(id, to: .check)
       guard (tfplan == nil) != (template == nil) else {
         throw .badInput(
           "bad-usage", what: "could not check \(ids.joined(separator: ", "))",
@@ -36,7 +36,8 @@ extension HandoverCommand {
       }
       let code: GivenCode =
         if let tfplan { try .plan(tfplan) } else { try .template(template ?? "") }
-      let (closure, place, unreached) = try await Emit.closure(of: ids, account: account, context)
+      let (closure, place, unreached) = try await HandoverIDs.closure(
+        of: ids, account: account, to: .check, context)
       var check = try await context.drift(of: ids, in: code, closure: closure, account: place.name)
       check.add(unreached)
       context.warnAboutGaps(closure.gaps)

@@ -24,6 +24,7 @@ extension HandoverCommand {
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
+      let id = try HandoverIDs.read(self.id, to: .detect)
       let states = try await HeldState.read(tfstate, context)
       var (inventory, names, _) = try await context.inventory(
         file: nil, accounts: account, includeSecrets: false)

@@ -13,14 +13,16 @@ enum EmitTarget: String, ExpressibleByArgument, CaseIterable, Sendable {
 
 extension HandoverCommand {
   struct Emit: FerryCommand {
-    static let uses = AWSUse(ClosureActions.configuration + Context.objectActions)
+    static let uses = AWSUse(
+      ClosureActions.configuration + InventoryReader.actions.filter { $0.hasPrefix("cloudfront:") }
+        + Context.objectActions)
     static let configuration = CommandConfiguration(
       abstract: "Write distributions and everything they refer to as code into the folder --out.",
       discussion: """
         The code is read back and compared with what is live before anything is written; what the tool cannot \
         express is listed with the reason. Values of origin headers go to a file of mode 0600 that git ignores.
         """)
-    @Argument(help: "The id of a distribution (repeatable).") var id: [String]
+    @Argument(help: "The id of a distribution or policy (repeatable).") var id: [String]
     @Option(help: "The tool: terraform or cloudformation.") var to: EmitTarget
     @Option(help: "The account of the settings that has them (default: all are asked).")
     var account: String?
@@ -44,10 +46,11 @@ extension HandoverCommand {
           next:
             "leave it out; `edgeferry handover plan --from terraform` takes things out of a state")
       }
-      let ids = try Self.ids(id)
+      let ids = try HandoverIDs.read(id, to: .emit)
       try CodeFolder.isFree(out)
       let states = try await HeldState.read(tfstate, context)
-      let (closure, _, unreached) = try await Self.closure(of: ids, account: account, context)
+      let (closure, _, unreached) = try await HandoverIDs.closure(
+        of: ids, account: account, to: .emit, context)
       let holdings = try Holdings(Subject.all(in: closure.account), states: states)
       let subjects = holdings.free
       guard !subjects.isEmpty else {
@@ -69,80 +72,5 @@ extension HandoverCommand {
       try context.say(global.output == .json ? FerryJSON.document(report) : report.text)
       return .done
     }
-
-    /// The account that has all of them, with what they refer to. Accounts that did not answer are warned about.
-    static func closure(of ids: [String], account: String?, _ context: Context)
-      async throws(FerryError) -> (closure: Closure, place: Reach.Place, unreached: [Inventory.Gap])
-    {
-      var closures: [Closure] = []
-      let reach = try await context.reach(accounts: account.map { [$0] } ?? [])
-      context.warnAboutGaps(reach.gaps)
-      var failures = reach.failure.map { [$0] } ?? []
-      for place in reach.places {
-        let terminal = context.terminal
-        let shown = terminal.errorIsTerminal
-        let reader = ClosureReader(
-          transport: place.transport, account: place.account, region: place.region,
-          reach: .configuration,
-          progress: { done, of in
-            if shown { terminal.progress("reading \(place.account): \(done) of \(of)") }
-          })
-        do throws(FerryError) {
-          let closure = try await reader.read(ids)
-          if closure.missing.isEmpty, closure.has(ids) { return (closure, place, reach.gaps) }
-          closures.append(closure)
-        } catch {
-          if error.exit == .interrupted { throw error }
-          failures.append(error)
-        }
-        terminal.progress(nil)
-      }
-      if let failure = failures.first { throw failure }
-      if let gap = closures.flatMap(\.gaps).first(where: { ids.contains($0.resource ?? "") }) {
-        throw FerryError(
-          "unread-distribution", what: "could not read distribution \(gap.resource ?? "")",
-          why: gap.reason, next: "allow \(gap.action ?? gap.call); nothing was written")
-      }
-      let missing = closures.map(\.missing).min { $0.count < $1.count } ?? ids
-      throw FerryError(
-        "unknown-distribution",
-        what:
-          "could not write code for \((missing.isEmpty ? ids : missing).joined(separator: ", "))",
-        why: closures.count > 1
-          ? "no account that was read has all of \(ids.joined(separator: ", "))"
-          : "the account has no such distribution",
-        next:
-          "check the ids and the account (--account, --profile); one folder is of one account; nothing was written"
-      )
-    }
-
-    /// Once each.
-    ///
-    /// - Parameter verb: what cannot be done with it, such as `check`.
-    /// - Throws: `.badInput` (64) for what cannot be an id, and for none.
-    static func ids(_ given: [String], verb: String = "write code for") throws(FerryError)
-      -> [String]
-    {
-      var out: [String] = []
-      for id in given where !out.contains(id) {
-        guard (1...64).contains(id.count),
-          id.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
-        else {
-          throw .badInput(
-            "bad-id", what: "could not \(verb) \(id.debugDescription)",
-            why: "the id of a distribution is letters and digits, as E1EXAMPLE",
-            next: "list them with `edgeferry inventory take`")
-        }
-        out.append(id)
-      }
-      return out
-    }
-  }
-}
-
-extension Closure {
-  fileprivate func has(_ ids: [String]) -> Bool {
-    let there = Set(account.distributions.map(\.id))
-    return ids.allSatisfy(there.contains)
   }
 }

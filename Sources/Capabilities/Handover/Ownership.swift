@@ -55,6 +55,7 @@ struct Ownership: Codable, Equatable, Sendable {
         || inventory.gaps.contains {
           $0.account == account.id && ["ListStacks", "ListStackResources"].contains($0.call)
         }
+      let pending = Self.pending(in: account)
       return Self.named(in: account, ids: ids).map { thing in
         var it = Item(
           account: account.id, type: thing.kind.rawValue, id: thing.id, name: thing.name,
@@ -80,6 +81,7 @@ struct Ownership: Codable, Equatable, Sendable {
             it.dangers += held.dangers.map { "\(held.address) in \(state.place): \($0)" }
           }
         }
+        if thing.kind == .distribution, let said = pending[thing.id] { it.dangers.append(said) }
         it.verdict =
           switch it.owners.count {
           case 0: isUnsure ? .unknown : .none
@@ -91,6 +93,29 @@ struct Ownership: Codable, Equatable, Sendable {
     }
     let found = Set(resources.map(\.id))
     missing = ids.filter { !found.contains($0) }
+  }
+
+  /// Primaries whose staging distribution has something else in what a promote copies.
+  private static func pending(in account: Inventory.Account) -> [String: String] {
+    var out: [String: String] = [:]
+    for policy in account.continuousDeploymentPolicies {
+      let names = Set(policy.stagingNames.map { $0.lowercased() })
+      guard
+        let primary = account.distributions.first(where: {
+          $0.policyID == policy.id && !$0.isStaging
+        }),
+        let staging = account.distributions.first(where: {
+          names.contains($0.domainName.lowercased())
+        })
+      else { continue }
+      let differing = Promote.carried.filter {
+        !primary.config.hasSame([$0], as: staging.config)
+      }
+      guard !differing.isEmpty else { continue }
+      out[primary.id] =
+        "promote-pending: a promote copies \(differing.joined(separator: ", ")) from \(staging.id); afterwards code that does not have it takes it back"
+    }
+    return out
   }
 
   /// Something that may have an owner, by everything that a tool may call it.

@@ -62,10 +62,12 @@ public struct PermissionsCommand: FerryCommand {
       try context.answer(try self.ticket(subject, accounts, checks, context))
     } else if global.output == .json {
       try context.answer(
-        FerryJSON.document(PermissionsReport(accounts: accounts, checks: checks)))
+        FerryJSON.document(
+          PermissionsReport(accounts: accounts, checks: checks, notes: subject.notes)))
     } else {
       try context.answer(
-        PermissionsText.plain(subject.title, accounts, check ? checks : nil))
+        PermissionsText.plain(
+          subject.title, accounts, check ? checks : nil, notes: subject.notes))
     }
     return checks.contains { $0.decision == .denied } ? .denied : .done
   }
@@ -115,6 +117,13 @@ enum Subject {
     case .plan(let plan, _): "plan \(plan.name)"
     }
   }
+  /// What is needed besides, and not listed.
+  var notes: [String] {
+    switch self {
+    case .command: []
+    case .plan(let plan, _): plan.unlistedNeeds
+    }
+  }
 }
 
 /// `edgeferry.permissions/1`
@@ -127,16 +136,19 @@ struct PermissionsReport: Encodable {
   var schema = "edgeferry.permissions/1"
   var accounts: [Account]
   var checks: [Preflight.Check]
-  init(accounts: [AccountGrants], checks: [Preflight.Check]) {
+  /// What is needed besides, and not listed.
+  var notes: [String]
+  init(accounts: [AccountGrants], checks: [Preflight.Check], notes: [String]) {
+    self.notes = notes
     self.accounts = accounts.map { .init(account: $0.account, read: $0.read, write: $0.write) }
     self.checks = checks
   }
 }
 
 enum PermissionsText {
-  static func plain(_ title: String, _ accounts: [AccountGrants], _ checks: [Preflight.Check]?)
-    -> String
-  {
+  static func plain(
+    _ title: String, _ accounts: [AccountGrants], _ checks: [Preflight.Check]?, notes: [String]
+  ) -> String {
     var out = ""
     for it in accounts {
       for (what, grants, document) in [
@@ -149,6 +161,7 @@ enum PermissionsText {
         out += grants.isEmpty ? "# nothing\n\n" : FerryJSON.document(document) + "\n"
       }
     }
+    for note in notes { out += "# note: \(safe(note, limit: 1000))\n\n" }
     guard let checks else {
       while out.hasSuffix("\n\n") { out.removeLast() }
       return out

@@ -18,7 +18,7 @@ package struct TemplateFacts {
     self.name = name
   }
 
-  /// - Throws: `not-in-template` (1) for a distribution asked for that it does not hold.
+  /// - Throws: `not-in-template` (1) for a distribution or policy asked for that it does not hold.
   package func facts(of subjects: [Subject], asked: [String]) throws(FerryError) -> [DriftFacts] {
     var logical: [String: Subject] = [:]
     for (id, resource) in template.resources {
@@ -34,9 +34,10 @@ package struct TemplateFacts {
       let code = StackCodec.read(properties, kind.properties, with: reading)
       return compared(code, kind, it, at: id)
     }
-    for id in asked where !facts.contains(where: { $0.kind == .distribution && $0.id == id }) {
+    let kinds: [ResourceKind] = [.distribution, .continuousDeploymentPolicy]
+    for id in asked where !facts.contains(where: { kinds.contains($0.kind) && $0.id == id }) {
       throw FerryError(
-        "not-in-template", what: "could not check distribution \(id)",
+        "not-in-template", what: "could not check \(id)",
         why:
           "no resource of \(name) is it for sure: no stack says so, and aliases and comment match none alone",
         next: "give the template of its stack, or put resources-to-import.json beside it")

@@ -52,7 +52,7 @@ package struct TerraformPlan: Sendable {
   }
 
   /// What the plan says of each of the subjects that it holds.
-  /// - Throws: `not-in-plan` (1) for a distribution asked for that it does not hold; `plan-stale` (5) for one that
+  /// - Throws: `not-in-plan` (1) for a distribution or policy asked for that it does not hold; `plan-stale` (5) for one that
   ///   changed since.
   package func facts(of subjects: [Subject], asked: [String], etags: [String: String])
     throws(FerryError) -> [DriftFacts]
@@ -64,9 +64,11 @@ package struct TerraformPlan: Sendable {
         change.type.kind == kind && (change.id == it.importID || change.id == it.id)
       }
       let found = changes.filter(has)
-      if found.isEmpty, kind == .distribution, asked.contains(it.id) {
+      if found.isEmpty, [.distribution, .continuousDeploymentPolicy].contains(kind),
+        asked.contains(it.id)
+      {
         throw FerryError(
-          "not-in-plan", what: "could not check distribution \(it.id)",
+          "not-in-plan", what: "could not check \(kind.rawValue) \(it.id)",
           why: "the plan \(name) neither holds nor imports it",
           next: "plan in the folder whose state has it: edgeferry handover detect \(it.id)")
       }

@@ -108,7 +108,8 @@ extension Context {
       return client
     }
     if arguments.runCommands {
-      world.tools = LiveTools(folder: workspace.path, environment: environment)
+      world.tools = LiveTools(
+        folder: workspace.path, environment: environment.merging(try toolEndpoints()) { $1 })
     }
     let progress = Progress(terminal, plan, site: site)
     let outcome = try await Runner.run(plan, store: store, world: world, options: options) {
@@ -128,6 +129,14 @@ extension Context {
           : Terminal.text(progress.unrepeated(error), colour: terminal.colour), to: STDERR_FILENO)
     }
     return outcome.exit
+  }
+}
+
+extension Context {
+  /// Where the plan's own calls go the tools go, too: `clients(for:)` has found all accounts at one place.
+  fileprivate func toolEndpoints() throws(FerryError) -> [String: String] {
+    guard let account = try accounts(named: []).first else { return [:] }
+    return try session(account).endpointVariables
   }
 }
 

@@ -18,7 +18,9 @@ struct LiveTools: ToolRunner {
     ) { $1 }.merging(command.environment ?? [:]) { $1 }
     // Swift's Glibc has no posix_spawn with a folder of its own.
     let child = try Subprocess(
-      ["env", "-C", folder] + command.arguments, environment: variables, stderr: talk)
+      ["env", "-C", folder] + command.arguments, environment: variables, stderr: talk,
+      // A Terraform state or plan holds the values of origin headers.
+      fileMask: 0o077)
     let ending = await withTaskCancellationHandler {
       await child.wait()
     } onCancel: {

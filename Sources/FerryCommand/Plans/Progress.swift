@@ -137,7 +137,12 @@ struct ProgressText {
       servers = []
       return Told(lines: ["\(number)/\(total) \(safe(step.title))"])
     case .alreadyHeld: return Told(lines: ["    already so; nothing written"])
-    case .applied(_, let writes):
+    case .applied(let step, let writes):
+      if case .external = step.action {
+        return Told(lines: [
+          "    its commands ended as they should\(writes == 0 ? "; nothing was to be written" : "")"
+        ])
+      }
       return Told(lines: ["    written and read back (\(writes) write\(writes == 1 ? "" : "s"))"])
     case .observed(_, let seen):
       let before = Dictionary(servers.map { ($0.label, $0.state) }, uniquingKeysWith: { $1 })

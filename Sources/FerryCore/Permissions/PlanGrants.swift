@@ -61,7 +61,8 @@ extension Step {
     if action.dns != nil, account != nil, zone?.zoneID == nil {
       out.formUnion(place.all(of: "route53:ListHostedZonesByName"))
     }
-    for action in permissions {
+    for need in stackNeeds { out.formUnion(need.grants(in: place)) }
+    for action in permissions where !action.hasPrefix("cloudformation:") {
       let name = String(action.drop { $0 != ":" }.dropFirst())
       if GrantPlace.ofDistributions.contains(name), action.hasPrefix("cloudfront:") {
         let ids = distributions.isEmpty ? ["*"] : Set(distributions.map(Self.known))

@@ -4,7 +4,10 @@ import FerryCore
 /// What is handed over, who has it, and who gets it: all that a plan is made from.
 struct HandoverFacts: Sendable {
   /// A tool that owns, or will own.
-  enum Tool: String, Sendable, CaseIterable { case cloudformation, terraform, none }
+  enum Tool: String, Sendable, CaseIterable {
+    case cloudformation, terraform, none
+    init(_ it: EmitTarget) { self = it == .terraform ? .terraform : .cloudformation }
+  }
 
   /// A distribution or policy whose version is proven to stay.
   struct Thing: Equatable, Sendable {
@@ -41,6 +44,8 @@ struct HandoverFacts: Sendable {
     var files: [String: String]
     /// Of a template: whether secret parameters stand in a file beside it.
     var hasParameters = false
+    /// Addresses in Terraform states of what the closure has besides: they may stay as they are.
+    var held: [String] = []
   }
 
   var account: AccountID

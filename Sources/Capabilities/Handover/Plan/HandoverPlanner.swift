@@ -41,6 +41,9 @@ struct HandoverPlanner {
     }
   }
 
+  static func count(_ resources: [String]) -> String {
+    "\(resources.count) resource\(resources.count == 1 ? "" : "s")"
+  }
   /// Each step ends with the proof that nothing live has changed.
   func step(
     _ id: String, _ title: String, _ action: Action, gate: String? = nil,

@@ -19,13 +19,17 @@ extension HandoverCommand {
         The code goes to --dir when that is new or empty. The steps of other tools are commands, which `apply \
         --run-commands` runs and judges, or a person. Each step proves that nothing live has changed.
         """)
-    @Argument(help: "The id of a distribution (repeatable).") var id: [String]
-    @Option(help: "Who owns it: cloudformation, terraform or none.") var from: HandoverFacts.Tool
-    @Option(help: "Who takes over: terraform or cloudformation.") var to: HandoverFacts.Tool
+    @Argument(help: "The id of a distribution or policy (repeatable).") var id: [String]
+    @Option(help: "Who owns it; what nobody owns is imported all the same.") var from:
+      HandoverFacts.Tool
+    @Option(help: "Who takes over.") var to: EmitTarget
     @Option(
       help: "The stack: which of several it comes from, or the one it goes to (default: --name).")
     var stack: String?
-    @Option(help: "The Terraform state, version 4, that has it: a file or s3://bucket/key.")
+    @Option(
+      help:
+        "A Terraform state, version 4: the one that lets go, or one that has some of it already (a file or s3://bucket/key)."
+    )
     var tfstate: [String] = []
     @Option(help: "The folder of the code that takes over.") var dir: String
     @Option(help: "The account of the settings that has it (default: all are asked).")
@@ -35,9 +39,11 @@ extension HandoverCommand {
 
     func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
       try formats(.text, .json)
-      let ids = try Emit.ids(id, verb: "plan the handover of")
-      try checkUsage()
-      let (closure, place, _) = try await Emit.closure(of: ids, account: account, context)
+      let to = HandoverFacts.Tool(self.to)
+      let ids = try HandoverIDs.read(id, to: .plan)
+      try checkUsage(to)
+      let (closure, place, _) = try await HandoverIDs.closure(
+        of: ids, account: account, to: .plan, context)
       var (inventory, names, endpoint) = try await context.inventory(
         file: nil, accounts: context.names(place.name), includeSecrets: true)
       inventory.accounts.removeAll { $0.id != closure.account.id }
@@ -45,8 +51,11 @@ extension HandoverCommand {
       let reader = HandoverReader(
         ids: ids, from: from, to: to, closure: closure, inventory: inventory, states: states,
         transport: place.transport, region: place.region)
-      let owner = try reader.owner(stack: from == .cloudformation ? stack : nil)
       let derived = "handover-\((ids.first ?? "").lowercased())"
+      let target = to == .cloudformation ? stack ?? planning.name ?? derived : nil
+      let owners = try reader.owners(
+        stack: from == .cloudformation ? stack : nil, target: target)
+      let owner = owners.stack
       // What cannot let go is told before any code is written.
       var source: HandoverFacts.Stack?
       if from == .cloudformation, let owner {
@@ -54,7 +63,9 @@ extension HandoverCommand {
         _ = try source?.edits.released()
       }
       let state = from == .terraform ? try reader.state() : nil
-      let code = try code(closure, ids, context)
+      let held = reader.held(target: target)
+      var code = try code(closure, owners.wanted(of: ids), held: held, context)
+      if to == .terraform { code.held = held.values.sorted() }
 
       var facts = HandoverFacts(
         account: closure.account.id, things: reader.things, from: from, to: to, code: code,
@@ -63,9 +74,8 @@ extension HandoverCommand {
       facts.state = state
       var adopted: StackTemplate?
       var secrets: JSONValue?
-      if to == .cloudformation {
-        facts.stack = try await reader.target(
-          stack ?? planning.name ?? derived, adopts: code.items)
+      if let target {
+        facts.stack = try await reader.target(target, adopts: code.items)
         let path = context.path(dir)
         adopted = try StackTemplate(
           String(
@@ -86,17 +96,20 @@ extension HandoverCommand {
           "stack \(owner?.name ?? "") comes from the CDK: take it out of the app's code, too, before it is deployed again"
         )
       }
+      facts.notes += owners.notes(adopted: Set(code.items.values))
+      if let endpoint {
+        facts.notes.append(
+          "made for \(endpoint), not AWS: a person who runs its commands sets AWS_ENDPOINT_URL to that first"
+        )
+      }
       let pair = try HandoverPlanner.plan(facts, input: input)
       try write(facts, context)
       return try await planning.finish(pair, context, nothing: "")
     }
 
-    private func checkUsage() throws(FerryError) {
+    private func checkUsage(_ to: HandoverFacts.Tool) throws(FerryError) {
       func refuse(_ why: String, _ next: String) -> FerryError {
         .badInput("bad-usage", what: "could not plan the handover", why: why, next: next)
-      }
-      guard to != .none else {
-        throw refuse("--to none hands it to nobody", "say --to terraform or --to cloudformation")
       }
       guard from != to else {
         throw refuse("it is \(from.rawValue)'s before and after", "name two tools")
@@ -110,9 +123,9 @@ extension HandoverCommand {
     }
 
     /// The code of the folder, written first where there is none.
-    private func code(_ closure: Closure, _ ids: [String], _ context: Context)
-      throws(FerryError) -> HandoverFacts.Code
-    {
+    private func code(
+      _ closure: Closure, _ ids: [String], held: [Subject.Key: String], _ context: Context
+    ) throws(FerryError) -> HandoverFacts.Code {
       let path = context.path(dir)
       let isThere = (try? FileManager.default.contentsOfDirectory(atPath: path))?.isEmpty == false
       if !isThere {
@@ -124,15 +137,15 @@ extension HandoverCommand {
             next: "allow the reads, then plan again")
         }
         let emitted = try EmittedCode(
-          Subject.all(in: closure.account), managed: closure.managed,
-          to: to == .terraform ? .terraform : .cloudformation)
+          Subject.all(in: closure.account).filter { held[$0.key] == nil },
+          managed: closure.managed, to: to)
         try CodeFolder.write(emitted.files, to: path)
         for note in emitted.notes { context.terminal.warn(note) }
         for it in emitted.left {
           context.terminal.warn("\(it.kind) \(it.id) \(it.path) is not in the code: \(it.reason)")
         }
       }
-      return try CodeReader.read(dir, at: path, for: to, ids: ids)
+      return try CodeReader.read(dir, at: path, for: HandoverFacts.Tool(to), ids: ids)
     }
     private func write(_ facts: HandoverFacts, _ context: Context) throws(FerryError) {
       guard !facts.written.isEmpty else { return }

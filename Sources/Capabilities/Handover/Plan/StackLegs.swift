@@ -108,6 +108,27 @@ extension HandoverPlanner {
 
   mutating func release(from stack: HandoverFacts.Stack) throws(FerryError) {
     let moved = stack.edits.moved.keys.sorted()
+    var back = [
+      tools(
+        "unrelease", "Import it into stack \(stack.name) again",
+        "The stack imports \(moved.joined(separator: ", ")) as they are live. Nothing else may change.",
+        changeSet(
+          "unrelease", stack, template: path(File.returning), imports: path(File.imports),
+          proves: ToolProof(.stackImports, only: moved)),
+        checks: holds(stack), undoes: "release")
+    ]
+    if !stack.edits.isEmptied {
+      // An import takes no other change, and to the stack's own template only attributes would change: no change set runs
+      // for these. So it is first what it was before the release, with the empty resource that goes in the end.
+      back.append(
+        tools(
+          "rehold", "Give stack \(stack.name) back what refers to it",
+          "The template is what it was before the release, with the empty resource \(StackEdits.placeholder). Nothing else may change.",
+          changeSet(
+            "rehold", stack, template: path(File.retaining),
+            proves: ToolProof(.stackRetains, only: moved, also: [StackEdits.placeholder])),
+          checks: holds(stack), undoes: "release"))
+    }
     builder.add(
       tools(
         "release", "Let stack \(stack.name) go of it",
@@ -115,14 +136,7 @@ extension HandoverPlanner {
         changeSet(
           "release", stack, template: path(File.released),
           proves: ToolProof(.stackReleases, only: moved, also: [StackEdits.placeholder])),
-        checks: holds(stack, released: true)),
-      rollback: tools(
-        "unrelease", "Import it into stack \(stack.name) again",
-        "The stack imports \(moved.joined(separator: ", ")) as they are live. Nothing else may change.",
-        changeSet(
-          "unrelease", stack, template: path(File.returning), imports: path(File.imports),
-          proves: ToolProof(.stackImports, only: moved)),
-        checks: holds(stack), undoes: "release"))
+        checks: holds(stack, released: true)), rollback: back)
     if stack.edits.isEmptied {
       builder.note(
         "stack \(stack.name) is left with the empty resource \(StackEdits.placeholder) alone; delete the stack when nobody needs the way back"
@@ -143,7 +157,7 @@ extension HandoverPlanner {
     let left = path(isNew ? File.emptied : File.original)
     builder.add(
       tools(
-        "adopt", "Import \(ids.count) resources into stack \(stack.name), and change nothing",
+        "adopt", "Import \(Self.count(ids)) into stack \(stack.name), and change nothing",
         "The change set must import \(ids.joined(separator: ", ")) and do nothing else.",
         changeSet(
           "adopt", stack, template: template, existing: !isNew,

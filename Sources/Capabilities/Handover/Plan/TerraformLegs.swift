@@ -38,13 +38,14 @@ extension HandoverPlanner {
   mutating func adoptInTerraform() {
     let code = facts.code
     let addresses = code.items.keys.sorted()
-    let forget =
-      proven(code.folder, ToolProof(.terraformImports, only: addresses)).dropLast()
+    let proof = ToolProof(
+      .terraformImports, only: addresses, also: code.held.isEmpty ? nil : code.held)
+    let forget = proven(code.folder, proof).dropLast()
     builder.add(
       tools(
-        "adopt", "Import \(addresses.count) resources into Terraform, and change nothing",
+        "adopt", "Import \(Self.count(addresses)) into Terraform, and change nothing",
         "Terraform in \(code.folder) imports what is live. Its plan must import and do nothing else.",
-        proven(code.folder, ToolProof(.terraformImports, only: addresses), files: code.files),
+        proven(code.folder, proof, files: code.files),
         done: isQuiet(code.folder)),
       rollback: tools(
         "unadopt", "Let Terraform in \(code.folder) forget what it imported",
@@ -100,7 +101,7 @@ extension HandoverPlanner {
     builder.add(
       leg(
         "release", "Let the old Terraform state forget it",
-        "Terraform must forget \(addresses.count) resources and do nothing else.",
+        "Terraform must forget \(Self.count(addresses)) and do nothing else.",
         .terraformForgets),
       rollback: [
         step(
@@ -108,7 +109,7 @@ extension HandoverPlanner {
           gate: byHand, undoes: "edit-code"),
         leg(
           "unrelease", "Import it into the old Terraform state again",
-          "Terraform must import \(addresses.count) resources and do nothing else.",
+          "Terraform must import \(Self.count(addresses)) and do nothing else.",
           .terraformImports, undoes: "release"),
       ])
   }
