@@ -69,7 +69,11 @@ struct RehearseEndToEndTests {
     #expect(stopped.code == 4 && action?["exit"]?.int == 4, "\(stopped.out) \(stopped.talk)")
     #expect(stopped.out.contains("rehears"), "\(stopped.out)")
     #expect(try await ProcessKillTests.written(ferry, scene.lab).byOperation == [:])
-    let plan = try #require(action?["plan"]?.string)
+    let made = try FileManager.default.contentsOfDirectory(
+      atPath: ferry.folder.appendingPathComponent("plans").path
+    ).filter { $0.hasSuffix(".plan.json") && !$0.contains("rollback") }
+    #expect(made.count == 1)
+    let plan = String(try #require(made.first).dropLast(".plan.json".count))
     let rehearsed = try await ferry(
       "rehearse", plan, "--seeds", "2", "--faults", "none", extra: scene.variables)
     #expect(rehearsed.code == 0, "\(rehearsed.out) \(rehearsed.talk)")
