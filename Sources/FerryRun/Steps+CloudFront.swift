@@ -38,11 +38,12 @@ extension Runner {
       else { return try await gone(step, id, isDelete: isDelete) }
       (config, etag) = (it.config, it.etag)
     }
-    if !isDelete, config.holds(edits) {
-      return .goal(Effect(resource: target.id, readBack: config))
-    }
+    // What a goal holds in may be the state before the very write that is to be taken back.
     if lags(behind: target.id, shows: config.configDigest) {
       return try await readAgain(step, "\(target.id) does not show this run's last write yet")
+    }
+    if !isDelete, config.holds(edits) {
+      return .goal(Effect(resource: target.id, readBack: config))
     }
     try await unmoved(step, target.id, config, planned: step.expects.configDigest)
     if try await isToBeReadAgain(step, etag: etag) { return try await read(step) }

@@ -51,6 +51,9 @@ extension Runner {
     async throws(Stop) -> Reading
   {
     let it = try await there(step, id, try client(step))
+    if lags(behind: id, shows: it.config.configDigest) {
+      return try await readAgain(step, "\(id) does not show this run's last write yet")
+    }
     let before = try await wantedConfig(image, [], shape: "DistributionConfig")
     if it.config.hasSame(members, as: before) {
       return .goal(Effect(resource: id, readBack: it.config))
