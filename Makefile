@@ -59,11 +59,12 @@ build: setup ## debug build of everything, tests included
 release: setup ## the optimised binary, Swift's runtime linked in
 	$(SWIFT) build $(RELEASE_FLAGS)
 
-# First what is pure, then the built binary, ten tests at a time: the first kind computes, the second waits and starts servers,
-# and must not starve.
+# First what is pure, then the built binary: the first kind computes, the second waits and starts servers. Only so many at a
+# time, or those with a deadline of real time starve.
 CODECOV := .build/debug/codecov/default.profdata
 test: setup-test build ## every test, with the coverage of our own sources
-	EDGEFERRY_PYTHON="$(PYTHON)" $(SWIFT) test --skip-build --enable-code-coverage --skip EndToEndTests
+	EDGEFERRY_PYTHON="$(PYTHON)" SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 \
+	  $(SWIFT) test --skip-build --enable-code-coverage --skip EndToEndTests
 	@cp $(CODECOV) .build/pure.profdata
 	PATH="$$PATH:$(CURDIR)/$(VENV)/bin" EDGEFERRY_PYTHON="$(PYTHON)" SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=10 \
 	  $(SWIFT) test --skip-build --enable-code-coverage --filter EndToEndTests

@@ -87,6 +87,13 @@ extension Runner {
       || original?.ownDigests[id]?.contains(digest) == true
       || ours.contains { $0.before == digest }
   }
+  /// Whether this run, or the one that it takes back, wrote to one of them so lately that reads may lag behind.
+  func wroteLately(_ ids: Set<String>) -> Bool {
+    (Array(state.steps.values) + Array((original?.steps ?? [:]).values)).contains {
+      guard let at = $0.appliedAt, $0.writes > 0, let id = $0.resource else { return false }
+      return ids.contains(id) && world.clock.now.timeIntervalSince(at) < Self.readBackSeconds
+    }
+  }
   func readAgain(_ step: Step, _ because: String) async throws(Stop) -> Reading {
     tell(.resolving(step: step, because: because))
     try await sleep(Self.lagPauseSeconds)

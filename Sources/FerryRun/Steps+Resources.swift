@@ -364,9 +364,10 @@ extension Runner {
   // MARK: Aliases
 
   /// The alias is at the target: done. It is at the source: it may be moved. Anything else is stale.
-  private func readAlias(_ step: Step, _ alias: String, from: String, to: String)
-    async throws(Stop) -> Reading
-  {
+  private func readAlias(
+    _ step: Step, _ alias: String, from: String, to: String, since: Date? = nil
+  ) async throws(Stop) -> Reading {
+    let since = since ?? world.clock.now
     let client = try client(step)
     guard
       let target = try await call(
@@ -384,7 +385,12 @@ extension Runner {
       return try await readAgain(step, "both \(from) and \(to) show the alias \(alias)")
     }
     guard !isLeft else {
-      if mayLag { return try await readAgain(step, "no read shows the alias \(alias) yet") }
+      let mayBeOurs = state.steps[step.id]?.phase == .intended || wroteLately([from, to])
+      if mayBeOurs, world.clock.now.timeIntervalSince(since) < Self.readBackSeconds {
+        tell(.resolving(step: step, because: "neither \(from) nor \(to) shows the alias \(alias)"))
+        try await sleep(Self.lagPauseSeconds)
+        return try await readAlias(step, alias, from: from, to: to, since: since)
+      }
       throw stale(
         step, "\(from) no longer holds the alias \(alias), and \(to) does not hold it either", [])
     }

@@ -143,11 +143,14 @@ extension Runner {
     if error.code == "interrupted" { throw Stop(resumable(error)) }
     guard Self.isTransient(error) else { return nil }
     guard attempt < Self.attemptsMax else { throw silent(error) }
-    // A read is refused after the write that it was to confirm.
-    let isRead = ["Get", "List", "Describe"].contains {
-      (error.service?.operation ?? "").hasPrefix($0)
-    }
-    if isRead || !Self.isThrottled(error) { unresolvedSince = unresolvedSince ?? world.clock.now }
+    // A throttled write has done nothing; but a read is refused after the write that it was to confirm, and what a
+    // create goes on with after it.
+    let operation = error.service?.operation ?? ""
+    let isLater =
+      isCreate(step.action)
+      ? !operation.hasPrefix("Create")
+      : ["Get", "List", "Describe"].contains { operation.hasPrefix($0) }
+    if isLater || !Self.isThrottled(error) { unresolvedSince = unresolvedSince ?? world.clock.now }
     tell(.resolving(step: step, because: error.why))
     return Double(attempt)
   }
