@@ -330,7 +330,16 @@ extension Runner {
       guard case .goal(let effect) = reading else { return false }
       seen = effect.readBack
       return true
-    case .create, .delete, .moveAlias, .restoreConfig, .editStatements:
+    case .delete(let kind, let id):
+      // CloudFront has said that it is deleted: what is not read is gone, however lately it was made.
+      let (id, client) = (try resolve(id), ResourceClient(try client(step)))
+      let found =
+        try await call(
+          step, { () async throws(FerryError) in try await client.find(kind, id: id) }) ?? nil
+      guard found == nil else { return false }
+      if kind == .function, try await isUnpublished(step, id, client) { return false }
+      return true
+    case .create, .moveAlias, .restoreConfig, .editStatements:
       guard case .goal(let effect)? = try await readOther(step) else { return false }
       seen = effect.readBack
       return true

@@ -1,5 +1,6 @@
 import FerryCloudFront
 import FerryCore
+import FerryHTTP
 import FerryZones
 import Foundation
 import Testing
@@ -397,15 +398,18 @@ struct MoveMethodTests {
 
   // MARK: All kinds
 
-  @Test func `one of every kind is made for the copy, compares equal, and is taken away again`()
-    async throws
-  {
+  private static var map: MigrationMap {
     var map = MoveScene.map
     map.realtimeLogConfigs = [
       "arn:aws:cloudfront::111111111111:realtime-log-config/rl":
         "arn:aws:cloudfront::222222222222:realtime-log-config/rl"
     ]
-    let world = try await MoveWorld(inventory: MoveScene.everything, map: map)
+    return map
+  }
+  @Test func `one of every kind is made for the copy, compares equal, and is taken away again`()
+    async throws
+  {
+    let world = try await MoveWorld(inventory: MoveScene.everything, map: Self.map)
     let made = world.pair.plan.steps.compactMap { step -> ResourceKind? in
       if case .create(let draft) = step.action { draft.kind } else { nil }
     }
@@ -424,6 +428,29 @@ struct MoveMethodTests {
     let back = try await world.run(store, world.pair.rollback)
     #expect(back.exit == .done, "\(String(describing: back.error))")
     #expect(try await world.summary == before)
+  }
+
+  @Test func `what was made a moment ago is taken away without waiting to see it first`()
+    async throws
+  {
+    let world = try await MoveWorld(inventory: MoveScene.everything, map: Self.map)
+    let creates = world.pair.plan.steps.prefix {
+      if case .create = $0.action { true } else { false }
+    }
+    let next = try #require(world.pair.plan.steps.dropFirst(creates.count).first)
+    #expect(creates.count > 5)
+    let path = MoveWorld.temporary()
+    defer { MoveWorld.remove(path) }
+    let store = try world.store(path)
+    #expect(try await world.run(store, until: next.id).exit == .notYet)
+    let waits = Locked<[String]>([])
+    let back = try await world.run(
+      store, world.pair.rollback,
+      tell: { event in
+        if case .resolving(_, let because) = event { waits.withLock { $0.append(because) } }
+      })
+    #expect(back.exit == .done, "\(String(describing: back.error))")
+    #expect(waits.withLock { $0 } == [])
   }
 }
 
