@@ -6,7 +6,16 @@ import Foundation
 /// Every call throws `FerryError`; one that CloudFront refused carries `service` with its code.
 public struct CloudFrontClient: Sendable {
   public var transport: any ServiceTransport
-  public init(_ transport: any ServiceTransport) { self.transport = transport }
+  /// Where polls are many and answers the same: what they were read as.
+  private let known: DistributionMemory?
+  public init(_ transport: any ServiceTransport) {
+    self.transport = transport
+    known = nil
+  }
+  public init(_ transport: any ServiceTransport, remembering known: DistributionMemory) {
+    self.transport = transport
+    self.known = known
+  }
 
   public struct Distribution: Equatable, Sendable {
     public var id: String
@@ -38,7 +47,10 @@ public struct CloudFrontClient: Sendable {
 
   public func distribution(_ id: String) async throws(FerryError) -> Distribution {
     let answer = try await call("GetDistribution", path: "/distribution/\(percentEncoded(id))")
-    return try Self.distribution(answer, operation: "GetDistribution")
+    if let it = known?.read(answer, of: id) { return it }
+    let it = try Self.distribution(answer, operation: "GetDistribution")
+    known?.keep(it, from: answer, of: id)
+    return it
   }
 
   /// One page of `DistributionSummary` elements.

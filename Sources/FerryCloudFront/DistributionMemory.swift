@@ -1,0 +1,23 @@
+import FerryCore
+import Foundation
+
+/// What answers to GetDistribution were read as: an answer of the same bytes is not read again.
+public final class DistributionMemory: @unchecked Sendable {
+  private let lock = NSLock()
+  private var last: [String: (answer: ServiceResponse, value: CloudFrontClient.Distribution)] = [:]
+  public init() {}
+
+  func read(_ answer: ServiceResponse, of id: String) -> CloudFrontClient.Distribution? {
+    lock.withLock {
+      guard let known = last[id], known.answer.headers["etag"] == answer.headers["etag"],
+        known.answer.body == answer.body
+      else { return nil }
+      return known.value
+    }
+  }
+  func keep(
+    _ value: CloudFrontClient.Distribution, from answer: ServiceResponse, of id: String
+  ) {
+    lock.withLock { last[id] = (answer, value) }
+  }
+}
