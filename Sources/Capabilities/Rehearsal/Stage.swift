@@ -244,6 +244,7 @@ final class Stage: @unchecked Sendable {
       $0.set(comment, at: "Comment", shape: "DistributionConfig")
     }
     rival = (id, comment)
+    answers = [:]
     tell("rival", "changes the comment of \(id)")
   }
 
