@@ -338,6 +338,7 @@ public struct CloudFrontClient: Sendable {
   static func document(
     _ answer: ServiceResponse, operation: String, selection: XMLReader.Selection? = nil
   ) throws(FerryError) -> XElement {
+    if selection == nil, let document = answer.document { return document }
     do {
       return try XMLReader.read(answer.body, selection: selection)
     } catch {

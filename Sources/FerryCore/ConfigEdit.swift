@@ -214,8 +214,10 @@ extension XElement {
     let begin = out.count
     out.append(UInt8(ascii: "<"))
     out.append(contentsOf: name.utf8)
-    for attribute in attributes.filter({ $0.name != "xmlns" }).sorted(by: { $0.name < $1.name }) {
-      attribute.write(into: &out)
+    if !attributes.isEmpty {
+      for attribute in attributes.filter({ $0.name != "xmlns" }).sorted(by: { $0.name < $1.name }) {
+        attribute.write(into: &out)
+      }
     }
     let head = out.count
     out.append(UInt8(ascii: ">"))

@@ -94,11 +94,27 @@ public struct ServiceResponse: Equatable, Sendable {
   public var status: Int
   /// Header names in lower case.
   public var headers: [String: String]
-  public var body: [UInt8]
+  private var bytes: [UInt8]
+  /// Of an answer that was made in this process: what the body is written from.
+  public private(set) var document: XElement?
+  /// Written from `document` whenever it is asked for, where there is one.
+  public var body: [UInt8] {
+    get { document.map { Array("<?xml version=\"1.0\"?>\n".utf8) + $0.xmlBytes } ?? bytes }
+    set { (bytes, document) = (newValue, nil) }
+  }
   public init(status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
     self.status = status
     self.headers = headers
-    self.body = body
+    bytes = body
+  }
+  public func hasBody(of other: ServiceResponse) -> Bool {
+    bytes == other.bytes && document == other.document
+  }
+  public init(status: Int, headers: [String: String], document: XElement) {
+    self.status = status
+    self.headers = headers
+    bytes = []
+    self.document = document
   }
 }
 

@@ -58,13 +58,14 @@ public struct XElement: Hashable, Sendable {
   public func all(_ name: String) -> [XElement] { children.filter { $0.name == name } }
   /// The descendant at a path of names such as `"Aliases/Items"`; the first match at each level.
   public func at(_ path: String) -> XElement? {
-    guard path.utf8.contains(UInt8(ascii: "/")) else { return first(path) }
-    var here = self
-    for name in path.split(separator: "/") {
-      guard let child = here.first(String(name)) else { return nil }
-      here = child
-    }
-    return here
+    path.utf8.contains(Self.slash) ? at(path.utf8[...]) : first(path)
+  }
+  private static let slash = UInt8(ascii: "/")
+  private func at(_ path: Substring.UTF8View) -> XElement? {
+    let path = path.drop { $0 == Self.slash }
+    let name = path.prefix { $0 != Self.slash }
+    guard !name.isEmpty else { return self }
+    return first(String(Substring(name)))?.at(path[name.endIndex...])
   }
   /// The text at a path, or nil when an element of the path is absent.
   public func text(at path: String) -> String? { at(path)?.text }

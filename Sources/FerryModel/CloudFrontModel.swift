@@ -24,6 +24,8 @@ public struct CloudFrontModel: Sendable {
   public var assumed: Set<String> = []
   /// What the edge served, by distribution.
   public internal(set) var viewerRequests: [String: ViewerRequests] = [:]
+  /// How many changes edges heard of, or will: while it stays the same, what they answer changes with the time alone.
+  public internal(set) var edgeChanges = 0
   /// Every handled request, oldest first.
   public internal(set) var log: [LoggedRequest] = []
   /// Every accepted access key, by its id.
@@ -134,6 +136,7 @@ public struct CloudFrontModel: Sendable {
   mutating func add(account: AccountID) {
     guard accounts[account] == nil else { return }
     accounts[account] = Account()
+    accountIDs = accounts.keys.sorted()
     var own = SplitMix64(seed: (UInt64(account) ?? 0) &* 31 &+ seed)
     let key = own.accessKeyID(prefix: "AKIA")
     credentials[key] = ModelCredential(
@@ -141,7 +144,8 @@ public struct CloudFrontModel: Sendable {
       arn: "arn:aws:iam::\(account):user/edgeferry-lab", expires: nil)
   }
 
-  public var accountIDs: [AccountID] { accounts.keys.sorted() }
+  /// Sorted.
+  public private(set) var accountIDs: [AccountID] = []
   /// The long-lived access key of an account.
   public func accessKey(of account: AccountID) -> ModelCredential? {
     credentials.values.filter { $0.account == account && $0.sessionToken == nil }
@@ -226,15 +230,14 @@ public struct CloudFrontModel: Sendable {
       if !answer.resource.isEmpty { entry.resource = answer.resource }
       var headers = answer.headers
       headers["x-amzn-requestid"] = requestID
-      var body = answer.raw ?? []
-      if var root = answer.body {
-        if !root.attributes.contains(where: { $0.name == "xmlns" }) {
-          root.attributes.append(.init(name: "xmlns", value: namespace))
-        }
-        body = Self.document(root)
-        headers["content-type"] = "text/xml"
+      guard var root = answer.body else {
+        return ServiceResponse(status: answer.status, headers: headers, body: answer.raw ?? [])
       }
-      return ServiceResponse(status: answer.status, headers: headers, body: body)
+      if !root.attributes.contains(where: { $0.name == "xmlns" }) {
+        root.attributes.append(.init(name: "xmlns", value: namespace))
+      }
+      headers["content-type"] = "text/xml"
+      return ServiceResponse(status: answer.status, headers: headers, document: root)
     } catch {
       entry.status = error.status
       entry.code = error.code

@@ -317,6 +317,7 @@ extension CloudFrontModel {
     }
     if it.staging { try stagingFree(it) }
     accounts[call.account]?.removeDistribution(id)
+    edgeChanges += 1
     ghosts.removeAll { $0.until <= call.now }
     if behaviours.ghostAliasSeconds > 0 {
       let until = call.now + behaviours.ghostAliasSeconds

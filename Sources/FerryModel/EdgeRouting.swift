@@ -196,7 +196,10 @@ extension CloudFrontModel {
 
   /// A host without its port, in lower case.
   private static func name(_ host: String) -> String {
-    String(host.prefix { $0 != ":" }).lowercased()
+    let isPlain = host.utf8.allSatisfy {
+      $0 < 0x80 && $0 != UInt8(ascii: ":") && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0)
+    }
+    return isPlain ? host : String(host.prefix { $0 != ":" }).lowercased()
   }
 
   // MARK: Staging

@@ -11,9 +11,10 @@ extension CloudFrontModel {
   }
 
   /// Records that a distribution's configuration, or the policy it names, changed just now.
-  func propagate(_ it: inout ModelDistribution, now: Date) {
+  mutating func propagate(_ it: inout ModelDistribution, now: Date) {
     let policy = accounts[it.account]?.policies[it.policyID]?.config
     it.changes.append(.init(at: now, config: it.config, policy: policy))
+    edgeChanges += 1
     // All POPs have the newest change that is older than one span; what came before it is over.
     let settled = it.changes.lastIndex {
       now >= $0.at.addingTimeInterval(propagationSeconds)

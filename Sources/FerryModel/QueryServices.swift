@@ -10,15 +10,13 @@ extension CloudFrontModel {
   static func form(_ request: ServiceRequest) -> [String: String] {
     var out: [String: String] = [:]
     for item in request.query { out[item.name] = item.value ?? "" }
-    for pair in String(decoding: request.body, as: UTF8.self).split(separator: "&") {
-      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      func decoded(_ text: Substring) -> String {
-        guard text.utf8.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "%") })
-        else { return String(text) }
-        let blanks = text.map { $0 == "+" ? " " : $0 }
-        return percentDecoded(String(blanks))
-      }
-      out[decoded(parts[0])] = parts.count == 2 ? decoded(parts[1]) : ""
+    func decoded(_ text: ArraySlice<UInt8>) -> String {
+      let blanks = text.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }
+      return percentDecoded(String(decoding: blanks, as: UTF8.self))
+    }
+    for pair in request.body.split(separator: UInt8(ascii: "&")) {
+      let name = pair.prefix { $0 != UInt8(ascii: "=") }
+      out[decoded(name)] = decoded(pair[name.endIndex...].dropFirst())
     }
     return out
   }

@@ -3,54 +3,73 @@ import FerryCore
 /// What CloudFront refuses in a document whatever the state of the account.
 enum Validation {
   /// Required members, types, and `Quantity` against the number of items; unknown members pass.
-  static func check(_ element: XElement, shape name: String, path: String? = nil)
-    throws(Refusal)
-  {
+  static func check(_ element: XElement, shape name: String) throws(Refusal) {
+    try check(element, shape: name, path: name)
+  }
+  /// - Parameter path: made for a refusal alone.
+  private static func check(
+    _ element: XElement, shape name: String, path: @autoclosure () -> String
+  ) throws(Refusal) {
     guard let shape = Shape.named(name) else { return }
-    let path = path ?? name
+    // Most documents are in the API's order: each member is looked for behind the one before.
+    var next = element.nodes.startIndex
+    func child(_ name: String) -> XElement? {
+      for range in [next..<element.nodes.endIndex, element.nodes.startIndex..<next] {
+        for index in range {
+          guard case .element(let it) = element.nodes[index], it.name == name else { continue }
+          next = index + 1
+          return it
+        }
+      }
+      return nil
+    }
     for member in shape.members {
-      let place = "\(path)/\(member.name)"
-      guard let child = element.first(member.name) else {
+      func place() -> String { "\(path())/\(member.name)" }
+      guard let child = child(member.name) else {
         // A list without items may leave `Items` out even where the model requires it.
         if member.required, member.name != "Items" {
           throw .malformed(
-            "1 validation error detected: Value null at '\(place)' failed to satisfy constraint: Member must not be null"
+            "1 validation error detected: Value null at '\(place())' failed to satisfy constraint: Member must not be null"
           )
         }
         continue
       }
-      try check(child, kind: member.kind, path: place)
+      try check(child, kind: member.kind, path: place())
     }
     if shape.member("Quantity") != nil, shape.member("Items") != nil {
       let items = element.first("Items")?.children.count ?? 0
       guard Int(element.text(at: "Quantity") ?? "") == items else {
         throw Refusal(
           400, "InconsistentQuantities",
-          "The value of Quantity and the size of Items don't match at '\(path)'.")
+          "The value of Quantity and the size of Items don't match at '\(path())'.")
       }
     }
   }
 
-  private static func check(_ element: XElement, kind: Shape.Kind, path: String) throws(Refusal) {
+  private static func check(
+    _ element: XElement, kind: Shape.Kind, path: @autoclosure () -> String
+  ) throws(Refusal) {
     let text = element.text
     switch kind {
-    case .structure(let name): try check(element, shape: name, path: path)
+    case .structure(let name): try check(element, shape: name, path: path())
     case .list(let item, let of):
       for child in element.children {
         guard child.name == item else {
-          throw .malformed("The element \(child.name) at '\(path)' is not valid; use \(item).")
+          throw .malformed("The element \(child.name) at '\(path())' is not valid; use \(item).")
         }
-        try check(child, kind: of, path: path)
+        try check(child, kind: of, path: path())
       }
     case .boolean:
       guard text == "true" || text == "false" else {
-        throw .malformed("The value at '\(path)' must be true or false.")
+        throw .malformed("The value at '\(path())' must be true or false.")
       }
     case .integer:
-      guard Int64(text) != nil else { throw .malformed("The value at '\(path)' must be a number.") }
+      guard Int64(text) != nil else {
+        throw .malformed("The value at '\(path())' must be a number.")
+      }
     case .float:
       guard Double(text) != nil else {
-        throw .malformed("The value at '\(path)' must be a number.")
+        throw .malformed("The value at '\(path())' must be a number.")
       }
     case .string, .timestamp: break
     }

@@ -92,16 +92,17 @@ extension Runner {
         // It waits for the writes of earlier steps.
         let earlier = applied(before: step)
         written =
-          earlier.compactMap { state.steps[$0.id] }.filter(\.hadEffect).compactMap(\.appliedAt)
-          .max()
-        writer = earlier.last { state.steps[$0.id]?.resource == id }
+          earlier.compactMap { state.steps[plan.steps[$0].id] }.filter(\.hadEffect)
+          .compactMap(\.appliedAt).max()
+        writer = earlier.last { state.steps[plan.steps[$0].id]?.resource == id }
+          .map { plan.steps[$0] }
       }
       let early =
         !own && written.map { world.clock.now < $0 + min(options.deployedPollSeconds, 20) } ?? false
       var holds = status == "Deployed" && !early
       if holds, let writer, let config { holds = config.holds(try resolve(writer.action.edits)) }
       // A promote names no fields: what shows the state before it proves nothing, either.
-      if holds, let config { holds = !lags(behind: id, shows: config.configDigest) }
+      if holds, let config { holds = !lags(behind: id, shows: digest(of: config)) }
       return Look(holds: holds, what: describe(check, id), lastSeen: status)
     }
   }
@@ -139,11 +140,10 @@ extension Runner {
       holds: (held == nil) == isReleased, what: describe(check, id),
       lastSeen: held.map { "\($0.logicalID) \($0.status)" } ?? "not in it")
   }
-  /// Changes that were made before a step of the same parts, in order.
-  private func applied(before step: Step) -> [Step] {
-    earlier(than: step).filter {
-      $0.action != .observe && $0.sharesPart(with: step) && state.steps[$0.id]?.appliedAt != nil
-    }
+  /// The places of changes that were made before a step of the same parts, in order.
+  private func applied(before step: Step) -> [Int] {
+    let index = places[step.id] ?? plan.steps.endIndex
+    return changes(before: index).filter { state.steps[plan.steps[$0].id]?.appliedAt != nil }
   }
   /// No point at all is no proof: CloudWatch may be behind, or have nothing for an id that it never saw.
   private func lookAtRequests(_ check: Step.Check, step: Step) async throws(Stop) -> Look {
@@ -151,7 +151,8 @@ extension Runner {
     let quiet = Double(max(check.quietSeconds ?? 0, 60))
     let now = world.clock.now
     let begin = now - quiet - Self.metricDelaySeconds
-    let period = quiet > 86_400 ? 3600 : 60
+    // No finer than is worth it: what comes a period early counts as well.
+    let period = quiet > 86_400 ? 3600 : quiet >= 3 * 3600 ? 300 : 60
     let metrics = CloudWatchClient(try client(step).transport)
     let what = "\(id) to have no request for \(Int(quiet)) s"
     let it = try await transient(step, absent: "") { () async throws(FerryError) in

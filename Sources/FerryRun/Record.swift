@@ -114,6 +114,56 @@ public struct RunState: Equatable, Sendable {
     public var isDone: Bool { phase == .verified || phase == .skipped }
     /// A write was meant, and whether it landed was never journalled.
     var isUnresolved: Bool { hadEffect && appliedAt == nil }
+
+    fileprivate mutating func add(_ record: Record) {
+      if startedAt == nil, [.intended, .applied, .waiting].contains(record.kind) {
+        startedAt = record.at
+      }
+      if let reading = record.reading {
+        if let mark { waited += reading.seconds(since: mark) }
+        mark = reading
+      }
+      switch record.kind {
+      case .changed:
+        changedAt = record.body.changedAt
+        waited = Double(record.body.waitedMilliseconds ?? 0) / 1000
+      case .intended:
+        if phase == .undone {
+          // What it made before is gone again.
+          appliedAt = nil
+          outputs = [:]
+        }
+        phase = .intended
+        hadEffect = true
+        effectSequence = record.sequence
+        resource = record.body.resource
+        before = record.body.image
+      case .applied:
+        phase = .applied
+        appliedAt = record.at
+        changedAt = nil
+        waited = 0
+        writes += record.body.writes ?? 0
+        outputs = record.body.outputs ?? [:]
+        resource = record.body.resource
+        readBack = record.body.readBack
+        effectSequence = record.sequence
+      case .waiting:
+        guard !isDone else { break }
+        phase = .waiting
+        wait = record.body
+      case .verified, .skipped:
+        phase = record.kind == .verified ? .verified : .skipped
+        finishedAt = record.at
+        verifiedSequence = record.sequence
+      case .undone:
+        phase = .undone
+        hadEffect = false
+      case .stopped: if record.body.exit == ExitCode.failed.rawValue { phase = .failed }
+      case .approved, .rehearsed, .armed, .undoing, .held, .released, .gate, .finished, .rolledBack:
+        break
+      }
+    }
   }
   public var steps: [String: StepState] = [:]
   /// Whether the digest was approved once for every `advance`.
@@ -143,20 +193,18 @@ public struct RunState: Equatable, Sendable {
   }
 
   mutating func add(_ record: Record) {
-    var step = record.step.map { steps[$0] ?? StepState() }
-    if record.step != nil, [.intended, .applied, .waiting].contains(record.kind) {
-      isStarted = true
-      stop = nil
-      stoppedStep = nil
-      if record.kind != .waiting {
-        isRolledBack = false
-        isFinished = false
+    if let id = record.step {
+      if [.intended, .applied, .waiting].contains(record.kind) {
+        isStarted = true
+        stop = nil
+        stoppedStep = nil
+        if record.kind != .waiting {
+          isRolledBack = false
+          isFinished = false
+        }
       }
-      if step?.startedAt == nil { step?.startedAt = record.at }
-    }
-    if let reading = record.reading {
-      if let mark = step?.mark { step?.waited += reading.seconds(since: mark) }
-      step?.mark = reading
+      // In its place: a copy of every step of every record is what reading a long journal would cost.
+      steps[id, default: StepState()].add(record)
     }
     switch record.kind {
     case .approved:
@@ -164,58 +212,17 @@ public struct RunState: Equatable, Sendable {
     case .rehearsed: rehearsal = record.body
     case .armed: rollback = record.body.reference
     case .undoing: undoing = record.body.reason ?? ""
-    case .changed:
-      step?.changedAt = record.body.changedAt
-      step?.waited = Double(record.body.waitedMilliseconds ?? 0) / 1000
-    case .intended:
-      if step?.phase == .undone {
-        // What it made before is gone again.
-        step?.appliedAt = nil
-        step?.outputs = [:]
-      }
-      step?.phase = .intended
-      step?.hadEffect = true
-      step?.effectSequence = record.sequence
-      step?.resource = record.body.resource
-      step?.before = record.body.image
     case .applied:
-      step?.phase = .applied
-      step?.appliedAt = record.at
-      step?.changedAt = nil
-      step?.waited = 0
-      step?.writes += record.body.writes ?? 0
-      step?.outputs = record.body.outputs ?? [:]
-      step?.resource = record.body.resource
-      step?.readBack = record.body.readBack
-      step?.effectSequence = record.sequence
       if let resource = record.body.resource, let digest = record.body.readBack {
         ownDigests[resource, default: []].insert(digest)
         lastReadBack[resource] = digest
       }
-    case .waiting:
-      if step?.isDone == false {
-        step?.phase = .waiting
-        step?.wait = record.body
-      }
-    case .verified:
-      step?.phase = .verified
-      step?.finishedAt = record.at
-      step?.verifiedSequence = record.sequence
-      isStarted = true
-    case .skipped:
-      step?.phase = .skipped
-      step?.finishedAt = record.at
-      step?.verifiedSequence = record.sequence
-      isStarted = true
-    case .undone:
-      step?.phase = .undone
-      step?.hadEffect = false
-      isFinished = false
+    case .verified, .skipped: isStarted = true
+    case .undone: isFinished = false
     case .stopped:
       stop = record.body
       stoppedStep = record.step
       isStarted = true
-      if record.body.exit == ExitCode.failed.rawValue { step?.phase = .failed }
     case .held: hold = record.body.reason ?? ""
     case .released: hold = nil
     case .gate: if let id = record.step { gates[id] = record.body.reference ?? "" }
@@ -227,8 +234,8 @@ public struct RunState: Equatable, Sendable {
       isRolledBack = true
       isFinished = false
       stop = nil
+    case .changed, .intended, .waiting: break
     }
-    if let id = record.step, let step { steps[id] = step }
   }
 
   /// `${step.field:-otherwise}` replaced by what an earlier step of the run put out.

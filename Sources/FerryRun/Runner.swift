@@ -83,17 +83,18 @@ public actor Runner {
   var unresolvedSince: Date?
   /// Both clocks when the run began.
   let began: ClockReading
-  /// What the plan ever makes or meets of each RRset: anything else is somebody else's.
-  lazy var knownValues = KnownValues(plan)
-  /// Whether `knownValues` has what the steps so far have put out.
-  private var knowsOutputs = false
-  private lazy var places = Dictionary(
-    plan.steps.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+  /// `knownValues` as of the last output of a step.
+  private var known: KnownValues?
+  let places: [String: Int]
   /// Steps whose records hold references to what earlier steps make, by their place.
-  private lazy var referring = plan.steps.indices.filter { plan.steps[$0].hasRecordReferences }
+  private let referring: Set<Int>
+  /// Steps that change something, by their place.
+  private let writing: [Int]
+  private var changesBefore: [Int: [Int]] = [:]
+  private var digested: (config: XElement, digest: String)?
   /// The journal as last read, and how far.
-  private var seen = RunState([])
-  private var readUpTo = JournalPlace()
+  private var seen: RunState
+  private var readUpTo: JournalPlace
   /// Parts of the plan whose steps go no further, with what stopped the first of them.
   private var failed: (parts: Set<String>, outcome: RunOutcome)?
 
@@ -118,17 +119,31 @@ public actor Runner {
 
   private init(
     plan: Plan, store: any StateStore, world: World, options: RunOptions, state: RunState,
-    original: RunState?, lease: Lease, tell: @escaping @Sendable (RunEvent) -> Void
+    readUpTo: JournalPlace, original: RunState?, lease: Lease,
+    tell: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.plan = plan
     self.store = store
     self.world = world
     self.options = options
     self.state = state
+    seen = state
+    self.readUpTo = readUpTo
     self.original = original
     self.lease = lease
     self.tell = tell
     began = ClockReading(world.clock)
+    places = Dictionary(
+      plan.steps.indices.map { (plan.steps[$0].id, $0) }, uniquingKeysWith: { first, _ in first })
+    referring = Set(plan.steps.indices.filter { plan.steps[$0].hasRecordReferences })
+    writing = plan.steps.indices.filter { plan.steps[$0].action != .observe }
+  }
+  /// `configDigest`, which one step asks for several times of one config.
+  func digest(of config: XElement) -> String {
+    if let (known, digest) = digested, known == config { return digest }
+    let digest = config.configDigest
+    digested = (config, digest)
+    return digest
   }
 
   /// Runs to the end, or to where it has to stop; the outcome says which.
@@ -149,19 +164,19 @@ public actor Runner {
     let lease = try await store.acquireLease(
       plan: plan.rollbackOf ?? plan.digest, owner: options.owner, now: world.clock.now)
     var original: RunState?
-    let state: RunState
+    let records: (records: [Record], place: JournalPlace)
     do throws(FerryError) {
       if let digest = plan.rollbackOf {
         original = RunState(try await store.records(plan: digest))
       }
-      state = RunState(try await store.records(plan: plan.digest))
+      records = try await store.records(plan: plan.digest, after: JournalPlace())
     } catch {
       await store.release(lease)
       throw error
     }
     return try await Runner(
-      plan: plan, store: store, world: world, options: options, state: state, original: original,
-      lease: lease, tell: tell
+      plan: plan, store: store, world: world, options: options, state: RunState(records.records),
+      readUpTo: records.place, original: original, lease: lease, tell: tell
     ).run()
   }
   private func run() async throws(FerryError) -> RunOutcome {
@@ -198,11 +213,12 @@ public actor Runner {
     } catch {
       return try await end(error, step: nil)
     }
-    for (index, step) in plan.steps.enumerated() {
-      if isDone(step) {
-        try await markUndone(step)
+    for index in plan.steps.indices {
+      if isDone(index) {
+        try await markUndone(index)
         continue
       }
+      let step = plan.steps[index]
       if let failed {
         // What all parts share waits for all of them.
         guard let parts = step.parts else { return failed.outcome }
@@ -232,7 +248,8 @@ public actor Runner {
           }
         }
         tell(.began(step: step, number: index + 1, of: plan.steps.count))
-        try await perform(referring.isEmpty ? step : resolved(step))
+        try await perform(
+          referring.contains(index) ? step.resolvingRecords(resolve) : step, at: index)
       } catch {
         guard error.isFailedCheck, step.onFailure == .rollBack else {
           let outcome = try await end(error, step: step)
@@ -255,42 +272,52 @@ public actor Runner {
     return RunOutcome(report: report, exit: .done, error: nil)
   }
 
-  /// The step with what its records refer to in place.
-  private func resolved(_ step: Step) throws(Stop) -> Step {
-    if !knowsOutputs {
-      var known = plan
-      for index in referring {
-        // What later steps make is not known yet, and nothing of theirs is in DNS.
-        if let it = try? known.steps[index].resolvingRecords(resolve) { known.steps[index] = it }
-      }
-      knownValues = KnownValues(known)
-      knowsOutputs = true
+  /// What the plan ever makes or meets of each RRset: anything else is somebody else's.
+  var knownValues: KnownValues {
+    if let known { return known }
+    var resolved = plan
+    for index in referring {
+      // What later steps make is not known yet, and nothing of theirs is in DNS.
+      if let it = try? plan.steps[index].resolvingRecords(resolve) { resolved.steps[index] = it }
     }
-    return try step.resolvingRecords(resolve)
+    let values = KnownValues(resolved)
+    known = values
+    return values
   }
 
+  /// The places of the steps before one that change something of the same parts.
+  func changes(before index: Int) -> [Int] {
+    if let known = changesBefore[index] { return known }
+    let all = writing.filter { $0 < index && plan.steps[$0].sharesPart(with: plan.steps[index]) }
+    changesBefore[index] = all
+    return all
+  }
   /// Those before a step in the plan.
   func earlier(than step: Step) -> ArraySlice<Step> {
     plan.steps[..<(places[step.id] ?? plan.steps.endIndex)]
   }
 
   /// A step that undoes or watches others counts as done only if that was after the last effect of those.
-  private func isDone(_ step: Step) -> Bool {
-    guard let it = state.steps[step.id], it.isDone else { return false }
-    guard let effect = effectSequence(before: step) else { return true }
+  private func isDone(_ index: Int) -> Bool {
+    guard let it = state.steps[plan.steps[index].id], it.isDone else { return false }
+    guard let effect = effectSequence(before: index) else { return true }
     return it.verifiedSequence > effect
   }
   /// When what the step undoes or watches last changed the world; nil for a step that does neither, and for
   /// one whose change is undone already.
-  private func effectSequence(before step: Step) -> Int64? {
-    if let undoes = step.undoes {
+  private func effectSequence(before index: Int) -> Int64? {
+    if let undoes = plan.steps[index].undoes {
       guard let effect = original?.steps[undoes], effect.hadEffect else { return nil }
       return effect.effectSequence
     }
-    guard step.action == .observe, plan.rollbackOf == nil else { return nil }
+    guard plan.steps[index].action == .observe, plan.rollbackOf == nil else { return nil }
+    var last: Int64?
     // What other parts do says nothing of this one.
-    return earlier(than: step).lazy.filter { $0.sharesPart(with: step) && $0.action != .observe }
-      .compactMap { self.state.steps[$0.id]?.effectSequence }.max()
+    for place in changes(before: index) {
+      guard let effect = state.steps[plan.steps[place].id]?.effectSequence else { continue }
+      last = max(last ?? effect, effect)
+    }
+    return last
   }
 
   func end(_ stop: Stop, step: Step?) async throws(FerryError) -> RunOutcome {
@@ -304,7 +331,7 @@ public actor Runner {
       try await append(.stopped, step: step?.id, body: body)
     }
     // What others put into the journal meanwhile, such as a hold, belongs into the answer.
-    if let records = try? await store.records(plan: plan.digest) { state = RunState(records) }
+    if let seen = try? await journalled() { state = seen }
     var report = StatusReport(plan, state, path: options.path)
     if let step { report.step = .init(id: step.id, title: step.title) }
     return RunOutcome(report: report, exit: stop.exit, error: stop.error)
@@ -325,8 +352,9 @@ public actor Runner {
     }
     let record = try await store.append(
       kind, plan: plan.digest, step: step, at: reading.at, body: body, images: images, lease: lease)
+    let outputs = step.map { state.steps[$0]?.outputs ?? [:] }
     state.add(record)
-    if kind == .applied || kind == .intended { knowsOutputs = false }
+    if let step, state.steps[step]?.outputs != outputs { known = nil }
   }
   func journal(
     _ kind: Record.Kind, step: Step, reason: String? = nil, until: Date? = nil
@@ -349,32 +377,32 @@ public actor Runner {
 
   // MARK: One step
 
-  private func perform(_ step: Step) async throws(Stop) {
+  private func perform(_ step: Step, at index: Int) async throws(Stop) {
     if state.steps[step.id]?.appliedAt == nil || state.steps[step.id]?.phase == .undone
-      || needsAgain(step)
+      || needsAgain(index)
     {
       try await apply(step)
     }
     try await settle(step)
     try await journal(.verified, step: step)
     tell(.verified(step: step))
-    try await calling { () async throws(FerryError) in try await markUndone(step) }
+    try await calling { () async throws(FerryError) in try await markUndone(index) }
   }
   /// Tells the original plan what is taken back: with the last step that takes it back, since a wait of its own
   /// may follow the write. A run that was killed before it could say so says it in its next life.
-  private func markUndone(_ step: Step) async throws(FerryError) {
-    guard let undoes = step.undoes, let of = plan.rollbackOf,
-      state.steps[step.id]?.phase == .verified, original?.steps[undoes]?.hadEffect == true,
-      plan.steps.last(where: { $0.undoes == undoes })?.id == step.id
+  private func markUndone(_ index: Int) async throws(FerryError) {
+    guard let of = plan.rollbackOf, let undoes = plan.steps[index].undoes,
+      state.steps[plan.steps[index].id]?.phase == .verified,
+      original?.steps[undoes]?.hadEffect == true,
+      plan.steps.lastIndex(where: { $0.undoes == undoes }) == index
     else { return }
     try await store.append(
       .undone, plan: of, step: undoes, at: world.clock.now, lease: lease)
   }
   /// A step that was applied for an earlier round of what it undoes or watches has to be applied anew.
-  private func needsAgain(_ step: Step) -> Bool {
-    guard let own = state.steps[step.id], let effect = effectSequence(before: step) else {
-      return false
-    }
+  private func needsAgain(_ index: Int) -> Bool {
+    guard let own = state.steps[plan.steps[index].id], let effect = effectSequence(before: index)
+    else { return false }
     return own.effectSequence < effect
   }
 

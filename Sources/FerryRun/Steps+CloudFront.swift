@@ -39,7 +39,7 @@ extension Runner {
       (config, etag) = (it.config, it.etag)
     }
     // What a goal holds in may be the state before the very write that is to be taken back.
-    if lags(behind: target.id, shows: config.configDigest) {
+    if lags(behind: target.id, shows: digest(of: config)) {
       return try await readAgain(step, "\(target.id) does not show this run's last write yet")
     }
     if !isDelete, config.holds(edits) {
@@ -76,8 +76,10 @@ extension Runner {
   /// - Parameter digest: nil for what is not there.
   func lags(behind id: String, shows digest: String?) -> Bool {
     // Of a rollback the run that it takes back is as much its own.
-    let all = Array(state.steps.values) + Array((original?.steps ?? [:]).values)
-    let ours = all.filter { ($0.resource == id || $0.outputs["id"] == id) && $0.writes > 0 }
+    func wrote(_ it: RunState.StepState) -> Bool {
+      it.writes > 0 && (it.resource == id || it.outputs["id"] == id)
+    }
+    let ours = state.steps.values.filter(wrote) + (original?.steps.values.filter(wrote) ?? [])
     guard let last = ours.max(by: { $0.effectSequence < $1.effectSequence }),
       let at = last.appliedAt, world.clock.now.timeIntervalSince(at) < Self.readBackSeconds
     else { return false }
@@ -89,10 +91,12 @@ extension Runner {
   }
   /// Whether this run, or the one that it takes back, wrote to one of them so lately that reads may lag behind.
   func wroteLately(_ ids: Set<String>) -> Bool {
-    (Array(state.steps.values) + Array((original?.steps ?? [:]).values)).contains {
-      guard let at = $0.appliedAt, $0.writes > 0, let id = $0.resource else { return false }
+    func isLate(_ it: RunState.StepState) -> Bool {
+      guard it.writes > 0, let at = it.appliedAt, let id = it.resource else { return false }
       return ids.contains(id) && world.clock.now.timeIntervalSince(at) < Self.readBackSeconds
     }
+    return state.steps.values.contains(where: isLate)
+      || original?.steps.values.contains(where: isLate) ?? false
   }
   func readAgain(_ step: Step, _ because: String) async throws(Stop) -> Reading {
     tell(.resolving(step: step, because: because))
@@ -126,7 +130,7 @@ extension Runner {
   func unmoved(_ step: Step, _ id: String, _ found: XElement, planned: String?)
     async throws(Stop)
   {
-    let digest = found.configDigest
+    let digest = digest(of: found)
     guard let planned else {
       // Nothing could be known when planning of what the run itself made; what it read back last is known now.
       let isOurs = state.steps.values.contains { $0.outputs["id"] == id }
@@ -270,7 +274,7 @@ extension Runner {
     body.etag = etag
     var images: [String: String] = [:]
     if let config {
-      let digest = config.configDigest
+      let digest = digest(of: config)
       body.image = digest
       images[digest] = config.xml
     }

@@ -51,7 +51,7 @@ extension Runner {
     async throws(Stop) -> Reading
   {
     let it = try await there(step, id, try client(step))
-    if lags(behind: id, shows: it.config.configDigest) {
+    if lags(behind: id, shows: digest(of: it.config)) {
       return try await readAgain(step, "\(id) does not show this run's last write yet")
     }
     let before = try await wantedConfig(image, [], shape: "DistributionConfig")

@@ -276,7 +276,7 @@ extension Runner {
         body.resource = effect.resource
         body.outputs = effect.outputs
         body.writes = 1
-        body.readBack = effect.readBack?.configDigest
+        body.readBack = effect.readBack.map(digest)
         let record = try await calling { () async throws(FerryError) in
           try await store.append(
             .applied, plan: of, step: id, at: world.clock.now, body: body, lease: lease)

@@ -275,7 +275,7 @@ extension Runner {
     body.alreadyHeld = alreadyHeld
     var images: [String: String] = [:]
     if let config = effect.readBack {
-      let digest = config.configDigest
+      let digest = digest(of: config)
       body.readBack = digest
       images[digest] = config.xml
     }

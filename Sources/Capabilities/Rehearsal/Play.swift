@@ -227,6 +227,7 @@ struct Play: Sendable {
     options.rollback = isRollback ? nil : scene.rollback
     options.owner = LeaseOwner(name: "rehearsal", host: "rehearsal", pid: 0)
     let world = stage.world()
+    var waiting: (step: String?, times: Double) = (nil, 0)
     for _ in 0..<Self.livesMax {
       if stage.now > Self.longest {
         stage.broke(.neverEnds, "")
@@ -252,7 +253,9 @@ struct Play: Sendable {
       case .rolledBack: return .rolledBack
       case .notYet:
         if outcome.error?.code == "stopped-before" { return .reached }
-        await comeBack(stage, outcome)
+        let step = outcome.report.step?.id
+        waiting = (step, step == waiting.step ? waiting.times + 1 : 1)
+        await comeBack(stage, outcome, times: min(waiting.times, 6))
       case .blocked:
         guard let end = await unblock(plan, stage, outcome) else { continue }
         return end
@@ -269,9 +272,10 @@ struct Play: Sendable {
     stage.broke(.neverEnds, "")
     return .never
   }
-  private func comeBack(_ stage: Stage, _ outcome: RunOutcome) async {
+  /// - Parameter times: how often in a row it was for the same step; nobody looks every few minutes for hours.
+  private func comeBack(_ stage: Stage, _ outcome: RunOutcome, times: Double = 1) async {
     let due = outcome.report.until.map { $0.timeIntervalSince(stage.clock.now) } ?? 0
-    stage.clock.advance(seconds: max(0, due) + 60 + stage.chance() * 540)
+    stage.clock.advance(seconds: max(0, due) + (60 + stage.chance() * 540) * times)
     stage.tell("person", "comes back: \(outcome.report.reason ?? "")")
   }
   /// - Returns: nil when the run is to be begun again.

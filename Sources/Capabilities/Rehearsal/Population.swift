@@ -147,6 +147,7 @@ struct ResolverCache: Sendable {
     // Nobody knows where in its span it began.
     var copy: Copy
     if let known = copies[key] {
+      guard known.until <= now else { return known }
       copy = known
     } else {
       let value = zones.seen(key, server: 0, at: now)
@@ -166,6 +167,15 @@ struct ResolverCache: Sendable {
     }
     copies[key] = copy
     return copy
+  }
+  /// Brings every copy up to a time at which records change.
+  mutating func catchUp(_ zones: ZoneTimeline, to now: Double) {
+    // In one order, or the same seed would tell another story.
+    for key in copies.keys.sorted(by: {
+      ($0.name.text, $0.rrtype.rawValue) < ($1.name.text, $1.rrtype.rawValue)
+    }) {
+      _ = copy(key, zones, at: now)
+    }
   }
   /// When its clients may next have something else; nil for never, as things stand.
   mutating func nextChange(_ key: RecordKey, _ zones: ZoneTimeline, after now: Double) -> Double? {

@@ -21,7 +21,7 @@ final class Stage: @unchecked Sendable {
   var model: CloudFrontModel
   var zones: ZoneTimeline
   var caches: [ResolverCache]
-  private(set) var viewers: Viewers
+  var viewers: Viewers
   var fate: Fate
   private let memory = DistributionMemory()
   /// Answers to GetDistribution since the last write, by account and path: polls are most of all calls.
@@ -32,8 +32,8 @@ final class Stage: @unchecked Sendable {
   private var earlier: (model: CloudFrontModel, at: Double)?
   var asked: (zone: DomainName, changes: [RecordChange], due: Double)?
   var changesAt: [Double] = []
-  /// Until when CloudWatch has what viewers asked.
-  private var counted = -3600.0
+  /// By distribution, until when CloudWatch has what viewers asked of it.
+  private var counted: [String: Double] = [:]
 
   private(set) var judge: Judge
   var step: Step?
@@ -269,7 +269,10 @@ final class Stage: @unchecked Sendable {
       }
       if service == "monitoring" {
         settle()
-        countRequests()
+        let values = request.body.split(separator: UInt8(ascii: "&")).compactMap {
+          $0.split(separator: UInt8(ascii: "=")).last
+        }
+        countRequests(of: Set(values.map { String(decoding: $0, as: UTF8.self) }))
       }
       let arn = "arn:aws:iam::\(account):user/rehearsal"
       if !isWrite, var earlier, fate.isStale(now - earlier.at) {
@@ -296,34 +299,38 @@ final class Stage: @unchecked Sendable {
   /// The status of the distribution that is asked for; nil for another request.
   private func polled(_ request: ServiceRequest) -> String? {
     guard request.operation == "GetDistribution" else { return nil }
-    return request.path.split(separator: "/").last.flatMap {
-      model.status(of: String($0), now: date)
+    let id = request.path.utf8.lastIndex(of: UInt8(ascii: "/")).map {
+      request.path[$0...].dropFirst()
     }
+    return id.flatMap { model.status(of: String($0), now: date) }
   }
   /// What CloudWatch knows: each distribution that answers gets so many requests a minute, its staging twin its share.
   ///
   /// - Source: assumed; enough for a proof by error rates within an hour at a weight of 5 %.
-  private func countRequests() {
+  private func countRequests(of asked: Set<String>) {
     for (id, at) in viewers.lastServed {
+      let twin = model.stagingShare(ofPrimary: id)
+      guard asked.contains(id) || twin.map({ asked.contains($0.staging) }) ?? false else {
+        continue
+      }
       guard at > now - 60 else {
         model.countRequest(by: id, now: scene.start + at)
         continue
       }
-      let twin = model.stagingShare(ofPrimary: id)
-      for second in stride(from: max(counted, now - 3600), to: now, by: 60) {
+      for second in stride(from: max(counted[id] ?? -3600, now - 3600), to: now, by: 60) {
         let minute = scene.start + second
         model.countRequest(by: id, times: Self.requestsPerMinute, now: minute)
         guard let twin else { continue }
         let count = Int(Double(Self.requestsPerMinute) * twin.share)
         model.countRequest(by: twin.staging, times: max(1, count), now: minute)
       }
+      counted[id] = now
     }
-    counted = now
   }
   private static let requestsPerMinute = 1200
   private func wrote(_ entry: LoggedRequest, _ was: CloudFrontModel, _ account: AccountID) {
     earlier = (was, now)
-    viewers.written(model, at: now)
+    if model.edgeChanges != was.edgeChanges { viewers.written(model, at: now) }
     tell("CloudFront", "\(entry.operation) \(entry.resource)")
     let before = was.config(entry.resource, account: account)
     let after = model.config(entry.resource, account: account)

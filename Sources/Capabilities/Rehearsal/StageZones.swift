@@ -26,7 +26,9 @@ extension Stage {
   }
   private func commit(_ zone: DomainName, _ changes: [RecordChange]) {
     settle()
+    for index in caches.indices { caches[index].catchUp(zones, to: now) }
     for change in changes { zones.put(change.key, change.to, at: now) }
+    viewers.recordsChanged()
     model.change(zone: zone, changes, seenAt: date + zones.slowest)
     changesAt.append(now)
     tell(

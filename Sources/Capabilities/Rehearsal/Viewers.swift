@@ -17,11 +17,23 @@ struct Viewers: Sendable {
   private let pops: Int
   private let start: Date
   /// By host and POP: the distribution that answers; nil for a refusal.
-  private var answers: [[String?]] = [] {
-    didSet { edges = nil }
+  private var answers: [[String?]] = []
+  /// What clients get from now on as long as nothing changes.
+  private struct Look {
+    /// When a resolver may next have something else; infinite for never, as things stand.
+    var until = Double.infinity
+    /// The share of clients that get a broken answer, why the first of them does, and whether one of them asks a
+    /// resolver that keeps to TTLs.
+    var failing = 0.0
+    var because: String?
+    var isCompliant = false
+    /// The distributions that answer somebody.
+    var served: Set<String> = []
   }
-  /// By host: at how many POPs it is refused, and by which distributions it is served; nil until it is asked for.
-  private var edges: [(refusing: Int, served: Set<String>)]?
+  /// nil when it has to be looked anew.
+  private var look: Look?
+  /// By host and resolver: where its clients are led, and until when that stays so.
+  private var leads: [[(way: Way, until: Double)?]] = []
   /// When which POP has something new, seconds since the start; sorted.
   private var turns: [(at: Double, pop: Int)] = []
   private(set) var now = 0.0
@@ -75,6 +87,13 @@ struct Viewers: Sendable {
       for turn in model.popTurnSeconds(pop) { turns.append((at + turn, pop)) }
     }
     turns.sort { $0.at < $1.at }
+    // A distribution may be gone, or there.
+    recordsChanged()
+  }
+  /// The zones have other records from now on.
+  mutating func recordsChanged() {
+    look = nil
+    leads = []
   }
 
   /// What the clients of one resolver get of a host.
@@ -87,17 +106,24 @@ struct Viewers: Sendable {
   }
   func way(
     _ host: Host, _ cache: inout ResolverCache, _ zones: ZoneTimeline, _ model: CloudFrontModel,
-    at: Double
+    at: Double, until: inout Double
   ) -> Way {
+    func copy(_ key: RecordKey) -> RecordValue? {
+      let value = cache.copy(key, zones, at: at).value
+      if let change = cache.nextChange(key, zones, after: at) {
+        until = min(until, max(change, at + 0.001))
+      }
+      return value
+    }
     guard !host.keys.isEmpty else { return .edge }
     var leads = Way.broken("no record")
     for key in host.keys {
-      var value = cache.copy(key, zones, at: at).value
+      var value = copy(key)
       var depth = 0
       while let target = value?.data.first.map(DomainName.init(wire:)), key.rrtype == .cname,
         zones.knows(RecordKey(target, .cname)), depth < 8
       {
-        value = cache.copy(RecordKey(target, .cname), zones, at: at).value
+        value = copy(RecordKey(target, .cname))
         depth += 1
       }
       guard let value else {
@@ -109,12 +135,6 @@ struct Viewers: Sendable {
       if case .broken = leads { return leads }
     }
     return leads
-  }
-  /// Whether a name leads to another one of the plan's zones, of which each resolver has a copy of its own.
-  private func isChained(_ values: [RecordValue?], _ zones: ZoneTimeline) -> Bool {
-    values.contains { value in
-      value?.data.first.map { zones.knows(RecordKey(DomainName(wire: $0), .cname)) } ?? false
-    }
   }
   private func way(_ value: RecordValue, _ type: RRType, _ model: CloudFrontModel) -> Way {
     let target = value.alias?.dnsName.host ?? (type == .cname ? value.data.first ?? "" : "")
@@ -133,7 +153,8 @@ struct Viewers: Sendable {
     var dropped: [Host] = []
     for index in hosts.indices.reversed() {
       let isWhole = caches.indices.allSatisfy { cache in
-        switch way(hosts[index], &caches[cache], zones, model, at: now) {
+        var until = Double.infinity
+        return switch way(hosts[index], &caches[cache], zones, model, at: now, until: &until) {
         case .edge: answers[index].allSatisfy { $0 != nil }
         case .elsewhere: true
         case .broken: false
@@ -153,75 +174,82 @@ struct Viewers: Sendable {
     while now < end {
       while let turn = turns.first, turn.at <= now {
         for index in hosts.indices {
-          answers[index][turn.pop] = Self.answer(
-            hosts[index].name, pop: turn.pop, model, start + now)
+          let answer = Self.answer(hosts[index].name, pop: turn.pop, model, start + now)
+          guard answers[index][turn.pop] != answer else { continue }
+          answers[index][turn.pop] = answer
+          look = nil
         }
         turns.removeFirst()
       }
-      var next = min(end, turns.first?.at ?? end)
-      let edges =
-        edges ?? answers.map { row in (row.count { $0 == nil }, Set(row.compactMap { $0 })) }
-      self.edges = edges
-      let total = caches.reduce(0) { $0 + $1.kind.share }
-      var failing = 0.0
-      var served: Set<String> = []
-      var isCompliant = false
-      var because: String?
-      for index in hosts.indices {
-        let refusing = edges[index].refusing
-        // Most resolvers have the same copies, and they lead to the same place.
-        var known: (values: [RecordValue?], way: Way)?
-        var failingHere = 0.0
-        var isServed = false
-        for cache in caches.indices {
-          var values: [RecordValue?] = []
-          for key in hosts[index].keys {
-            values.append(caches[cache].copy(key, zones, at: now).value)
-            if let change = caches[cache].nextChange(key, zones, after: now) {
-              next = min(next, max(change, now + 0.001))
-            }
-          }
-          let way: Way
-          if let known, known.values == values {
-            way = known.way
-          } else {
-            way = self.way(hosts[index], &caches[cache], zones, model, at: now)
-            if !isChained(values, zones) { known = (values, way) }
-          }
-          var share = 0.0
-          switch way {
-          case .edge:
-            share = Double(refusing) / Double(max(1, pops))
-            if refusing > 0 {
-              because = because ?? "\(hosts[index].name) is refused at \(refusing) of \(pops) edges"
-            }
-            if refusing < pops { isServed = true }
-          case .elsewhere: break
-          case .broken(let why):
-            share = 1
-            because = because ?? "\(hosts[index].name): \(why)"
-          }
-          guard share > 0 else { continue }
-          failingHere += share * caches[cache].kind.share / total
-          if caches[cache].kind.isCompliant { isCompliant = true }
-        }
-        failing = max(failing, failingHere)
-        if isServed { served.formUnion(edges[index].served) }
+      let look: Look
+      if let known = self.look, known.until > now {
+        look = known
+      } else {
+        look = looked(&caches, zones, model)
+        self.look = look
       }
+      let next = min(end, turns.first?.at ?? end, look.until)
       let seconds = next - now
-      if let because, failing > 0 {
+      if let because = look.because, look.failing > 0 {
         exposureSeconds += seconds
-        clientSeconds += seconds * failing
-        if isCompliant { compliantSeconds += seconds }
+        clientSeconds += seconds * look.failing
+        if look.isCompliant { compliantSeconds += seconds }
         if let last = outages.last, last.to == now {
           outages[outages.count - 1].to = next
         } else {
           outages.append((now, next, because))
         }
       }
-      for id in served { lastServed[id] = next }
+      for id in look.served { lastServed[id] = next }
       now = next
     }
+  }
+  /// What every client gets now, through every resolver and at every POP.
+  private mutating func looked(
+    _ caches: inout [ResolverCache], _ zones: ZoneTimeline, _ model: CloudFrontModel
+  ) -> Look {
+    var look = Look()
+    let total = caches.reduce(0) { $0 + $1.kind.share }
+    if leads.isEmpty {
+      leads = hosts.map { _ in Array(repeating: nil, count: caches.count) }
+    }
+    for index in hosts.indices {
+      let refusing = answers[index].count { $0 == nil }
+      var failingHere = 0.0
+      var isServed = false
+      for cache in caches.indices {
+        let way: Way
+        if let lead = leads[index][cache], lead.until > now {
+          way = lead.way
+          look.until = min(look.until, lead.until)
+        } else {
+          var until = Double.infinity
+          way = self.way(hosts[index], &caches[cache], zones, model, at: now, until: &until)
+          leads[index][cache] = (way, until)
+          look.until = min(look.until, until)
+        }
+        var share = 0.0
+        switch way {
+        case .edge:
+          share = Double(refusing) / Double(max(1, pops))
+          if refusing > 0 {
+            look.because =
+              look.because ?? "\(hosts[index].name) is refused at \(refusing) of \(pops) edges"
+          }
+          if refusing < pops { isServed = true }
+        case .elsewhere: break
+        case .broken(let why):
+          share = 1
+          look.because = look.because ?? "\(hosts[index].name): \(why)"
+        }
+        guard share > 0 else { continue }
+        failingHere += share * caches[cache].kind.share / total
+        if caches[cache].kind.isCompliant { look.isCompliant = true }
+      }
+      look.failing = max(look.failing, failingHere)
+      if isServed { look.served.formUnion(answers[index].compactMap { $0 }) }
+    }
+    return look
   }
   /// Who answers for a host at each POP now.
   func served(_ host: String) -> [String?]? {
