@@ -98,7 +98,7 @@ extension Runner {
           .map { plan.steps[$0] }
       }
       let early =
-        !own && written.map { world.clock.now < $0 + min(options.deployedPollSeconds, 20) } ?? false
+        !own && written.map { world.clock.now < $0 + options.policyLagSeconds } ?? false
       var holds = status == "Deployed" && !early
       if holds, let writer, let config { holds = config.holds(try resolve(writer.action.edits)) }
       // A promote names no fields: what shows the state before it proves nothing, either.

@@ -41,6 +41,8 @@ public struct RunOptions: Sendable {
   /// Who approved this run and how, for the journal; nil when that is there already.
   public var approval: Record.Body?
   public var deployedPollSeconds = 20.0
+  /// How long after a change of a policy a read of its primary proves nothing: it may be of before.
+  public var policyLagSeconds = 20.0
   /// How often authoritative servers and edges are asked, and how many agreeing rounds make a change seen.
   public var authoritativePollSeconds = 10.0
   public var rounds = 3

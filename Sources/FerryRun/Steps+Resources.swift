@@ -234,11 +234,13 @@ extension Runner {
           }
           break
         } catch {
-          // Reads may lag behind the create.
-          guard
-            ["EntityNotFound", "ResourceNotFoundException"].contains(error.error.service?.code),
-            world.clock.now < limit
-          else { throw error }
+          // Reads may lag behind the create, and behind a change whose answer was lost: what is missing is read anew.
+          let lagging: Set<String> = [
+            "EntityNotFound", "ResourceNotFoundException", "ConflictException",
+          ]
+          guard lagging.contains(error.error.service?.code ?? ""), world.clock.now < limit else {
+            throw error
+          }
           tell(
             .resolving(
               step: step, because: "the key value store \(draft.name) is not read back yet"))

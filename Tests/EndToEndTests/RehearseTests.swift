@@ -40,6 +40,12 @@ struct RehearseEndToEndTests {
       let again = try await run("rehearse", "tidy", "--seeds", "8")
       #expect(again.out == report.out)
 
+      // The world may come from a file, by either name, and the command that is named plays in that world.
+      let taken = try await run("inventory", "take")
+      try ferry.write(taken.out, to: "world.json")
+      let there = try await run("rehearse", "tidy", "--seeds", "8", "--from", "world.json")
+      #expect(there.code == 0 && there.json["endings"] == report.json["endings"], "\(there.talk)")
+
       let story = try await ferry("rehearse", "tidy", "--seed", "3", "--trace", extra: extra)
       #expect(story.code == 0, "\(story.talk)")
       #expect(story.out.contains("DeleteContinuousDeploymentPolicy P03SAMPLENEWS"), "\(story.out)")

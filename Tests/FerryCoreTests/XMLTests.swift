@@ -20,6 +20,18 @@ struct XMLTests {
     #expect(!left.means(try XMLReader.read("<a><b/><c>y</c></a>")))
   }
 
+  @Test(arguments: [
+    ("b", "1"), ("c/d", "2"), ("c/e/f", "3"), ("c/x", nil), ("x/d", nil), ("/c/d", "2"),
+    ("c//d", "2"), ("c/e/f/g", nil), ("averyveryverylongname/another-long-name", "4"), ("é/ü", "5"),
+  ])
+  func `a path leads down by names, the first of each level`(_ path: String, _ text: String?) throws
+  {
+    let read = try XMLReader.read(
+      "<a><b>1</b><c><d>2</d><d>9</d><e><f>3</f></e></c><c><x>0</x></c><averyveryverylongname><another-long-name>4</another-long-name></averyveryverylongname><é><ü>5</ü></é></a>"
+    )
+    #expect(read.text(at: path) == text)
+  }
+
   @Test func `blanks inside a text are kept`() throws {
     let read = try XMLReader.read("<a><b> two  blanks </b></a>")
     #expect(read.text(at: "b") == " two  blanks ")

@@ -57,6 +57,51 @@ struct ModelTests {
     return (model, client, attached, policy)
   }
 
+  @Test func `an answer reads as the document that it is written from`() async throws {
+    let (model, _, primary, _) = try await trio()
+    for path in ["/distribution/\(primary.id)", "/distribution", "/continuous-deployment-policy"] {
+      let request = ServiceRequest(.cloudFront, "", path: "/2020-05-31" + path)
+      let answer = model.with {
+        $0.handle(request, account: "111111111111", callerARN: "", now: clock.now)
+      }
+      let document = try #require(answer.document)
+      #expect(try XMLReader.read(answer.body) == document)
+      #expect(answer.hasBody(of: answer))
+      var other = answer
+      other.body = answer.body
+      #expect(other.document == nil && other.body == answer.body)
+    }
+  }
+
+  @Test func `what edges answer by is counted, and other changes are not`() async throws {
+    let (model, client, primary, policy) = try await trio(propagation: 1)
+    var before = model.with { $0.edgeChanges }
+    func changes() -> Int {
+      let now = model.with { $0.edgeChanges }
+      defer { before = now }
+      return now - before
+    }
+    _ = try await client.updatePolicy(
+      policy.id,
+      config: policy.config.edited(
+        [ConfigEdit(path: "Enabled", from: "false", to: "true")],
+        shape: "ContinuousDeploymentPolicyConfig"), ifMatch: policy.etag)
+    #expect(changes() == 1)
+    let off = [
+      ConfigEdit(path: "Enabled", from: "true", to: "false"),
+      ConfigEdit(path: "ContinuousDeploymentPolicyId", from: policy.id, to: ""),
+    ]
+    let updated = try await client.updateDistribution(
+      primary.id, config: primary.config.edited(off, shape: "DistributionConfig"),
+      ifMatch: primary.etag)
+    #expect(changes() == 1)
+    _ = try await client.distribution(primary.id)
+    #expect(changes() == 0)
+    clock.advance(seconds: 60)
+    try await client.deleteDistribution(primary.id, ifMatch: updated.etag)
+    #expect(changes() == 1)
+  }
+
   @Test func `POPs change over one by one until the distribution is Deployed`() async throws {
     let (model, client, primary, policy) = try await trio()
     func seen() -> Int {

@@ -240,6 +240,30 @@ struct MoveRunTests {
       #expect(try await world.summary == before, "\(operation)")
     }
   }
+  @Test func `a store whose version is not the newest one is read anew and filled`() async throws {
+    let calls = Count()
+    let world = try await MoveWorld(answer: { request in
+      guard request.operation == "UpdateKeys", calls.next() <= 2 else { return nil }
+      return ServiceResponse(
+        status: 409, headers: ["x-amzn-errortype": "ConflictException"],
+        body: Array("{\"Message\":\"The version is not the newest one.\"}".utf8))
+    })
+    let path = MoveWorld.temporary()
+    defer { MoveWorld.remove(path) }
+    let outcome = try await world.run(try world.store(path), polling: 60)
+    #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
+    #expect(calls.next() == 4)
+  }
+  private final class Count: @unchecked Sendable {
+    private let lock = NSLock()
+    private var count = 0
+    func next() -> Int {
+      lock.withLock {
+        count += 1
+        return count
+      }
+    }
+  }
   @Test(arguments: ["CreateCachePolicy", "CreateDistributionWithTags"])
   func
     `a move that was taken back and is killed in a create when it is run again makes that once more`(

@@ -66,4 +66,34 @@ struct PopulationTests {
     #expect(asked.map(\.floor) == [300, 0])
     #expect(asked.map(\.isCompliant) == [false, true])
   }
+
+  @Test func `what was probed since the plan was made goes before, and the plan answers for it`() {
+    func probe(_ clamp: String?) -> ProbedName {
+      var out = ProbedName(
+        name: www.name, zone: DomainName(wire: "example.com."), verdict: "ok", because: [])
+      out.recursives = [.init(address: "192.0.2.53:53", clamp: clamp, verdict: "ok")]
+      return out
+    }
+    let fitted = Population.usual.fitted(to: [probe(nil)], later: [probe("floor 600")])
+    let asked = fitted.resolvers.filter { $0.address != nil }
+    #expect(asked.map(\.floor) == [600])
+    #expect(asked.map(\.isCompliant) == [true])
+  }
+
+  @Test func `copies of before a change are the same, however seldom they were looked at`() {
+    let old = RecordValue(ttl: 60, data: ["old."])
+    let new = RecordValue(ttl: 60, data: ["new."])
+    func run(_ looks: [Double]) -> ResolverCache.Copy {
+      var zones = ZoneTimeline([www: old], lags: [0, 5])
+      var it = ResolverCache(ResolverKind(name: "x", share: 1), negativeTTL: 900, seed: 7)
+      for at in [0] + looks { _ = it.copy(www, zones, at: at) }
+      it.catchUp(zones, to: 100_000)
+      zones.put(www, new, at: 100_000)
+      return it.copy(www, zones, at: 100_001)
+    }
+    let seldom = run([])
+    let often = run(Array(stride(from: 10.0, to: 100_000, by: 10)))
+    #expect(seldom == often)
+    #expect(seldom.fetched > 99_900)
+  }
 }

@@ -54,6 +54,61 @@ struct RehearsalTests {
     #expect(report.durationSeconds.max > 3600)
   }
 
+  @Test func `taking back is rehearsed from every step that can be undone, the last one too`()
+    async throws
+  {
+    let scene = try Self.removal()
+    let steps = scene.plan.steps
+    let end = scene.plan.pointOfNoReturn.flatMap { id in steps.firstIndex { $0.id == id } }
+    let undoable = steps[..<(end ?? steps.count)].map(\.id)
+    let report = await Self.rehearse(scene, 2 * undoable.count, [])
+    #expect(report.rollbackSeconds.map(\.step) == undoable)
+    #expect(report.rollbackSeconds.allSatisfy { $0.seeds == 2 })
+    let flip = try Self.cutover()
+    #expect(flip.plan.pointOfNoReturn == nil)
+    let last = flip.plan.steps.count - 1
+    let one = await Self.rehearse(flip, 1, [], first: UInt64(last))
+    #expect(one.rollbackSeconds.map(\.step) == [flip.plan.steps[last].id])
+    #expect(one.rollbackSeconds[0].p50 > 0 && one.violations == [])
+  }
+
+  @Test func `a story ends when its run does`() async throws {
+    let scene = try Self.removal()
+    for seed in 1...12 as ClosedRange<UInt64> {
+      let result = await Play(scene: scene, hazards: [.rival]).run(seed, tellsStory: true)
+      #expect(abs(result.seconds - (result.story.last?.at ?? 0)) < 1, "\(seed)")
+    }
+  }
+
+  @Test func `polls every few seconds prove nothing earlier`() async throws {
+    var scene = try Self.removal()
+    scene.deployedPollSeconds = 1
+    let report = await Self.rehearse(scene, 24, [.staleRead])
+    #expect(report.violations == [])
+  }
+
+  @Test func `what somebody else changes between two polls is read`() async throws {
+    let scene = try Self.removal()
+    let stage = Stage(scene, seed: 3, hazards: [])
+    let id = try #require(scene.touched.first)
+    let account = try #require(scene.owner(of: id, in: scene.model))
+    let client = try stage.world().client(account)
+    let before = try await client.distribution(id)
+    #expect(try await client.distribution(id).etag == before.etag)
+    stage.rivalActs()
+    stage.clock.advance(seconds: 86_400)
+    let after = try await client.distribution(id)
+    #expect(after.etag != before.etag)
+    #expect(after.config.text(at: "Comment") != before.config.text(at: "Comment"))
+    // Seen while its change is under way, and not only when the status moves.
+    let other = Stage(scene, seed: 3, hazards: [])
+    let watching = try other.world().client(account)
+    _ = try await watching.distribution(id)
+    other.rivalActs()
+    let during = try await watching.distribution(id)
+    #expect(during.status == "InProgress" && during.etag != before.etag)
+  }
+
   @Test func `a cutover keeps to its windows and its waits in every world`() async throws {
     let report = await Self.rehearse(try Self.cutover(), 12)
     #expect(report.violations == [])

@@ -43,7 +43,7 @@ enum Rule: String, Codable, CaseIterable, Sendable {
     case .unfinished: "nothing went wrong in the world, and the run was not done in the end"
     case .falseStale: "the run took the world for changed, and nobody else had changed it"
     case .wrongEnd: "the run ended otherwise than a run may"
-    case .neverEnds: "the run had not ended after sixty days"
+    case .neverEnds: "the run had not ended after sixty days, or after being begun 4,000 times"
     }
   }
 }

@@ -54,14 +54,16 @@ struct Play: Sendable {
     var end = End.reached
     // Each seed looks at the way back from one step; all of them together from every step.
     if let place = turnBack(seed) {
-      end = await drive(scene.plan, stage, until: scene.plan.steps[place + 1].id)
-      if end == .reached, let back = scene.rollback {
+      let steps = scene.plan.steps
+      let next = place + 1 < steps.count ? steps[place + 1].id : nil
+      end = await drive(scene.plan, stage, until: next)
+      if end == (next == nil ? .done : .reached), let back = scene.rollback {
         let branch = stage.copy()
         let told = stage.story?.count ?? 0
         branch.tell("person", "decides to take everything back (in a copy of the world)")
         let began = branch.now
         if await drive(back, branch, isRollback: true) == .done {
-          rollback = (scene.plan.steps[place].id, branch.now - began)
+          rollback = (steps[place].id, branch.now - began)
           await finish(branch, before, wasUndone: true)
         }
         violations = broken(branch, seed)
@@ -70,11 +72,10 @@ struct Play: Sendable {
     }
     if end == .reached { end = await drive(scene.plan, stage) }
     var ending = SeedResult.Ending.done
+    var seconds = stage.now
     switch end {
     case .done:
-      let seconds = stage.now
       await finish(stage, before, wasUndone: false)
-      return result(seed, .done, seconds, stage, rollback, violations)
     case .rolledBack:
       if stage.fate.hazards.isEmpty { stage.broke(.unfinished, "it took everything back") }
       ending = .rolledBack
@@ -84,9 +85,9 @@ struct Play: Sendable {
     case .stuck(let why, let exit):
       if stage.fate.hazards.isEmpty { stage.broke(.unfinished, why) }
       stage.tell("person", "decides to take everything back: \(why)")
-      ending = await takeBack(stage, before, because: why, exit)
+      (ending, seconds) = await takeBack(stage, before, because: why, exit)
     }
-    return result(seed, ending, stage.now, stage, rollback, violations)
+    return result(seed, ending, seconds, stage, rollback, violations)
   }
   private func broken(_ stage: Stage, _ seed: UInt64) -> [Violation] {
     stage.judge.found.map {
@@ -105,38 +106,40 @@ struct Play: Sendable {
       story: stage.story ?? [])
   }
 
-  /// The step after which this seed turns back, by its place; the last one needs no stop.
+  /// The step after which this seed turns back, by its place.
   private func turnBack(_ seed: UInt64) -> Int? {
     guard scene.rollback != nil else { return nil }
-    let last =
+    let end =
       scene.plan.pointOfNoReturn.flatMap { id in scene.plan.steps.firstIndex { $0.id == id } }
-      ?? scene.plan.steps.count - 1
-    guard last > 0 else { return nil }
-    return Int(seed % UInt64(last))
+      ?? scene.plan.steps.count
+    return end > 0 ? Int(seed % UInt64(end)) : nil
   }
 
+  /// How that ended, and when.
   private func takeBack(
     _ stage: Stage, _ before: Fingerprint, because why: String, _ exit: ExitCode
   )
-    async -> SeedResult.Ending
+    async -> (SeedResult.Ending, Double)
   {
-    guard let back = scene.rollback else { return .stopped }
-    switch await drive(back, stage, isRollback: true) {
+    guard let back = scene.rollback else { return (.stopped, stage.now) }
+    let end = await drive(back, stage, isRollback: true)
+    let seconds = stage.now
+    switch end {
     case .done:
       await finish(stage, before, wasUndone: true)
-      return .rolledBack
-    case .notBegun: return .notBegun
+      return (.rolledBack, seconds)
+    case .notBegun: return (.notBegun, seconds)
     case .stuck(let says, let code):
       // Somebody else's change is not written over: a person sorts that out.
       if stage.rival == nil {
         stage.broke(.wrongEnd, "the rollback ended with \(code.rawValue): \(says)")
-        return .broken
+        return (.broken, seconds)
       }
       await finish(stage, before, wasUndone: nil)
-      return .stopped
+      return (.stopped, seconds)
     default:
       stage.broke(.neverEnds, "the rollback")
-      return .broken
+      return (.broken, seconds)
     }
   }
 
@@ -227,12 +230,8 @@ struct Play: Sendable {
     options.rollback = isRollback ? nil : scene.rollback
     options.owner = LeaseOwner(name: "rehearsal", host: "rehearsal", pid: 0)
     let world = stage.world()
-    var waiting: (step: String?, times: Double) = (nil, 0)
-    for _ in 0..<Self.livesMax {
-      if stage.now > Self.longest {
-        stage.broke(.neverEnds, "")
-        return .never
-      }
+    var waiting: (step: String?, times: Double, reason: String) = (nil, 0, "")
+    for _ in 0..<Self.livesMax where stage.now <= Self.longest {
       let outcome: RunOutcome
       do throws(FerryError) {
         outcome = try await Runner.run(
@@ -254,7 +253,9 @@ struct Play: Sendable {
       case .notYet:
         if outcome.error?.code == "stopped-before" { return .reached }
         let step = outcome.report.step?.id
-        waiting = (step, step == waiting.step ? waiting.times + 1 : 1)
+        waiting = (
+          step, step == waiting.step ? waiting.times + 1 : 1, outcome.report.reason ?? ""
+        )
         await comeBack(stage, outcome, times: min(waiting.times, 6))
       case .blocked:
         guard let end = await unblock(plan, stage, outcome) else { continue }
@@ -269,7 +270,7 @@ struct Play: Sendable {
         return .stuck(outcome.report.reason ?? "", outcome.exit)
       }
     }
-    stage.broke(.neverEnds, "")
+    stage.broke(.neverEnds, waiting.reason)
     return .never
   }
   /// - Parameter times: how often in a row it was for the same step; nobody looks every few minutes for hours.

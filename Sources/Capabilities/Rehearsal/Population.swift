@@ -20,6 +20,11 @@ struct ResolverKind: Codable, Equatable, Sendable {
   var isCompliant = true
   /// Where a plan's checks ask it; nil for those that nobody asks.
   var address: String?
+  /// By a probe that was taken after the plan was made.
+  var isProbedLater = false
+  private enum CodingKeys: String, CodingKey {
+    case name, share, floor, cap, hold, prefetch, staleFirst, isCompliant, address
+  }
 }
 
 /// Who asks for the names while a plan runs.
@@ -51,11 +56,15 @@ struct Population: Codable, Equatable, Sendable {
       name: "stale-first", share: 1.7, staleFirst: 1800, isCompliant: false),
   ]
 
-  /// With the resolvers that a probe saw in place of those that plans are thought to ask, and their clamps.
-  func fitted(to probes: [ProbedName]) -> Population {
+  /// With the resolvers that probes saw in place of those that plans are thought to ask, and their clamps.
+  ///
+  /// - Parameter later: what was seen since the plan was made. It goes before the plan's own, and the plan has to be
+  ///   right for it.
+  func fitted(to probes: [ProbedName], later: [ProbedName] = []) -> Population {
     var out = self
-    let seen = probes.flatMap(\.recursives)
-    if let most = probes.compactMap(\.negativeTTL).max() { out.negativeTTL = most }
+    let seen = (later + probes).flatMap(\.recursives)
+    let isLater = Set(later.flatMap(\.recursives).map(\.address))
+    if let most = (later + probes).compactMap(\.negativeTTL).max() { out.negativeTTL = most }
     guard !seen.isEmpty else { return out }
     out.resolvers.removeAll { $0.address != nil }
     var known: Set<String> = []
@@ -66,8 +75,9 @@ struct Population: Codable, Equatable, Sendable {
       if words.count == 2, let seconds = Int(words[1]) {
         if words[0] == "floor" { kind.floor = seconds } else { kind.cap = seconds }
       }
-      // The plan knows of it and does not count on it.
-      kind.isCompliant = !it.outlivesTTL && kind.floor <= 60
+      kind.isProbedLater = isLater.contains(it.address)
+      // The plan knows of what its own probe saw, and does not count on it.
+      kind.isCompliant = !it.outlivesTTL && (kind.floor <= 60 || kind.isProbedLater)
       out.resolvers.append(kind)
     }
     return out

@@ -5,7 +5,8 @@ import Foundation
 
 /// A report, or the story of one seed, as a person reads it.
 enum RehearsalText {
-  static func render(_ report: RehearsalReport, plan: Plan, path: String) -> String {
+  /// - Parameter again: the command line that rehearses in the same worlds.
+  static func render(_ report: RehearsalReport, plan: Plan, again: String) -> String {
     let last = report.firstSeed &+ UInt64(max(0, report.seeds - 1))
     var out = "\(safe(plan.name)): rehearsed with seeds \(report.firstSeed) to \(last), "
     out +=
@@ -28,9 +29,13 @@ enum RehearsalText {
         "taking back after\n"
         + table(
           report.rollbackSeconds.map {
-            ["  " + safe($0.step), "half within \(span($0.p50))", "all within \(span($0.max))"]
+            [
+              "  " + safe($0.step), "half within \(span($0.p50))", "all within \(span($0.max))",
+              "of \($0.seeds)",
+            ]
           }) + "\n"
     }
+    out += "clients behind " + Self.population(report.population) + "\n"
     for note in report.notes { out += "note: \(safe(note))\n" }
     guard !report.violations.isEmpty else {
       return out + "no rule was broken\n\(report.digest)\n"
@@ -43,9 +48,18 @@ enum RehearsalText {
       out += (first.because.isEmpty ? "" : ": \(safe(first.because, limit: 400))") + "\n"
       let faults = report.faults.map(\.rawValue).joined(separator: ",")
       out +=
-        "  see  edgeferry rehearse \(path) --faults \(faults.isEmpty ? "none" : report.faults.count == Hazard.allCases.count ? "all" : faults) --seed \(first.seed) --trace\n"
+        "  see  \(again) --faults \(faults.isEmpty ? "none" : report.faults.count == Hazard.allCases.count ? "all" : faults) --seed \(first.seed) --trace\n"
     }
     return out + "\(report.digest)\n"
+  }
+
+  /// Who asks, by share; the shares are assumed unless a probe has shown the resolvers.
+  private static func population(_ it: Population) -> String {
+    let all = it.resolvers.reduce(0) { $0 + $1.share }
+    let parts = it.resolvers.map {
+      "\(safe($0.name)) \(Int((100 * $0.share / max(all, 1)).rounded())) %"
+    }
+    return parts.joined(separator: ", ") + " (docs/commands/rehearse.md has the sources)"
   }
 
   static func story(_ result: SeedResult, plan: Plan) -> String {

@@ -30,6 +30,7 @@ public struct RehearseCommand: FerryCommand {
   @Option(help: "The first seed; with --trace the only one.") var seed: UInt64?
   @Flag(help: "Tell the story of one seed as a timeline.") var trace = false
   @Option(
+    name: [.long, .customLong("from")],
     help: "Take the world from this inventory (default: what the plan names is read from AWS).")
   var inventory: String?
   @Option(
@@ -81,9 +82,17 @@ public struct RehearseCommand: FerryCommand {
       try context.answer(FerryJSON.document(report))
     } else {
       try context.answer(
-        RehearsalText.render(report, plan: plan, path: shellWord(self.plan)))
+        RehearsalText.render(report, plan: plan, again: again))
     }
     return report.violations.isEmpty ? .done : .blocked
+  }
+
+  /// The command line that rehearses in the same worlds.
+  private var again: String {
+    var words = ["edgeferry rehearse", shellWord(plan)]
+    if let inventory { words += ["--inventory", shellWord(inventory)] }
+    if let probe { words += ["--probe", shellWord(probe)] }
+    return words.joined(separator: " ")
   }
 
   private func scene(_ plan: Plan, _ path: String, _ context: Context) async throws(FerryError)
@@ -91,7 +100,9 @@ public struct RehearseCommand: FerryCommand {
   {
     let rollback = context.rollbackPlan(of: path)
     var images: [String: String] = [:]
+    var isBegun = false
     if let store = try context.existingStateStore() {
+      isBegun = RunState(try await store.records(plan: plan.digest)).isStarted
       for step in plan.steps + (rollback?.steps ?? []) {
         let digests: [String]
         switch step.action {
@@ -117,9 +128,25 @@ public struct RehearseCommand: FerryCommand {
       terms.probes = try (document["names"] ?? []).decoded(
         [ProbedName].self, what: "probe \(probe)")
     }
-    return try Scene(
-      plan, rollback: rollback?.rollbackOf == plan.digest ? rollback : nil,
-      inventory: try await world(plan, context), images: images, terms: terms)
+    let isItsOwn = rollback?.rollbackOf == plan.digest
+    let world = try await world(plan, context)
+    var scene = try Scene(
+      plan, rollback: isItsOwn ? rollback : nil, inventory: world, images: images, terms: terms)
+    if !isItsOwn {
+      let file = Context.rollbackPath(of: path)
+      scene.notes.append(
+        rollback == nil
+          ? "taking back is not rehearsed: \(file) cannot be read"
+          : "taking back is not rehearsed: \(file) takes back another plan")
+    }
+    if isBegun {
+      scene.notes.append(
+        "the plan has been begun already: these worlds begin with what its accounts hold now")
+    }
+    if world?["complete"]?.bool == false {
+      scene.notes.append("the inventory has gaps: what could not be read is not in these worlds")
+    }
+    return scene
   }
 
   /// The accounts as they are: from a file, or read now as far as the plan names what they have.

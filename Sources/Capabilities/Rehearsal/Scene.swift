@@ -73,17 +73,19 @@ struct Scene: Sendable {
     self.images = plan.observed.images.merging(images) { _, given in given }
     windows = terms.windows
     start = plan.createdAt
-    // A lab is asked five times a second; a world whose deployments take hours need not be.
-    deployedPollSeconds = max(terms.deployedPollSeconds, 5)
-    authoritativePollSeconds = max(terms.cutover.authoritativePollSeconds, 2)
+    // A lab is asked five times a second; a world whose deployments take hours need not be asked more often than
+    // settings have it unless told.
+    deployedPollSeconds = max(terms.deployedPollSeconds, 20)
+    authoritativePollSeconds = max(terms.cutover.authoritativePollSeconds, 10)
     rounds = terms.cutover.rounds
     propagationSeconds = Double(terms.cutover.propagationSeconds)
     manualZones = terms.manualZones
     let probes = (plan.observed.probes ?? []) + terms.probes
-    population = Population.usual.fitted(to: probes)
+    population = Population.usual.fitted(to: plan.observed.probes ?? [], later: terms.probes)
     for index in population.resolvers.indices {
-      // A plan answers for what its settings reckon with.
+      // A plan answers for what its settings reckon with, and for what a later probe has shown.
       let kind = population.resolvers[index]
+      if kind.isProbedLater { continue }
       if kind.hold > terms.cutover.clientHoldSeconds
         || kind.floor > max(terms.cutover.resolverFloorSeconds, 1)
       {

@@ -235,7 +235,7 @@ final class Stage: @unchecked Sendable {
       .noAnswer, what: "\(what) got no answer", why: "the connection broke",
       next: "read the resource to learn whether the request arrived")
   }
-  private func rivalActs() {
+  func rivalActs() {
     guard rival == nil, let id = scene.touched.first, let account = scene.owner(of: id, in: model)
     else { return }
     settle()

@@ -11,6 +11,16 @@ extension Context {
     try? plan(Self.rollbackPath(of: path)).plan
   }
 
+  /// What settings say of how a run polls. A lab's reads lag no longer than it is polled.
+  func runOptions(_ plan: Plan, named path: String) -> RunOptions {
+    var options = RunOptions(path: shellWord(path))
+    options.deployedPollSeconds = settings.deployedPollSeconds
+    if plan.observed.endpoint != nil {
+      options.policyLagSeconds = min(options.policyLagSeconds, options.deployedPollSeconds)
+    }
+    return options
+  }
+
   /// - Throws: exit 4 for another digest.
   func check(_ digest: String, is plan: Plan) throws(FerryError) {
     guard digest != plan.digest else { return }
@@ -70,12 +80,11 @@ extension Context {
     _ plan: Plan, store: any StateStore, named path: String, mode: RunOptions.Mode,
     arguments: RunArguments, approval: Record.Body?, undoOnly: Set<String>? = nil
   ) async throws(FerryError) -> ExitCode {
-    var options = RunOptions(path: shellWord(path))
+    var options = runOptions(plan, named: path)
     options.approval = approval
     options.mode = mode
     options.until = arguments.until
     options.undoOnly = undoOnly
-    options.deployedPollSeconds = settings.deployedPollSeconds
     options.authoritativePollSeconds = settings.cutover.authoritativePollSeconds
     options.rounds = settings.cutover.rounds
     if plan.rollbackOf == nil, plan.steps.contains(where: { $0.onFailure == .rollBack }) {

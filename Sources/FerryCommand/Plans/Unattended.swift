@@ -24,8 +24,7 @@ extension Context {
       if !signers.isEmpty { body.signatures = signers }
       try await store.append(.approved, plan: plan.digest, at: clock.now, body: body)
     }
-    var options = RunOptions(path: shellWord(path))
-    options.deployedPollSeconds = settings.deployedPollSeconds
+    let options = runOptions(plan, named: path)
     let world = World(clock: clock, windows: settings.windows) { _ in client }
     let terminal = self.terminal
     let who = Set(plan.steps.compactMap(\.account)).sorted().joined(separator: ", ")
