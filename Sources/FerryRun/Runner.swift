@@ -46,6 +46,9 @@ public struct RunOptions: Sendable {
   /// How often authoritative servers and edges are asked, and how many agreeing rounds make a change seen.
   public var authoritativePollSeconds = 10.0
   public var rounds = 3
+  /// Whether saved configs with the SHA-256 in place of origin header values are sent as they are: a rehearsal's world
+  /// may hold no more.
+  public var sendsRedacted = false
   /// How long a wait goes on at most before the clock is looked at again.
   public var tickSeconds = Lease.renewSeconds
   /// What the run takes everything back with, when a step of the plan asks for that.

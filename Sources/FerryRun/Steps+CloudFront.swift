@@ -247,7 +247,7 @@ extension Runner {
           why: "the saved config \(digest) is not in this state database",
           next: "use the --state that the plan was applied with"))
     }
-    guard !before.isRedacted else {
+    guard options.sendsRedacted || !before.isRedacted else {
       throw Stop(
         FerryError(
           "image-redacted", exit: .blocked, what: "could not create it from its saved config",

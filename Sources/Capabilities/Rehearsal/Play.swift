@@ -57,15 +57,13 @@ struct Play: Sendable {
       let steps = scene.plan.steps
       let next = place + 1 < steps.count ? steps[place + 1].id : nil
       end = await drive(scene.plan, stage, until: next)
-      if end == (next == nil ? .done : .reached), let back = scene.rollback {
+      if end == (next == nil ? .done : .reached), scene.rollback != nil {
         let branch = stage.copy()
         let told = stage.story?.count ?? 0
         branch.tell("person", "decides to take everything back (in a copy of the world)")
         let began = branch.now
-        if await drive(back, branch, isRollback: true) == .done {
-          rollback = (steps[place].id, branch.now - began)
-          await finish(branch, before, wasUndone: true)
-        }
+        let (undone, at) = await takeBack(branch, before)
+        if undone == .rolledBack { rollback = (steps[place].id, at - began) }
         violations = broken(branch, seed)
         stage.append(branch, since: told)
       }
@@ -82,10 +80,10 @@ struct Play: Sendable {
       await finish(stage, before, wasUndone: true)
     case .notBegun: ending = .notBegun
     case .reached, .never: ending = .broken
-    case .stuck(let why, let exit):
+    case .stuck(let why, _):
       if stage.fate.hazards.isEmpty { stage.broke(.unfinished, why) }
       stage.tell("person", "decides to take everything back: \(why)")
-      (ending, seconds) = await takeBack(stage, before, because: why, exit)
+      (ending, seconds) = await takeBack(stage, before)
     }
     return result(seed, ending, seconds, stage, rollback, violations)
   }
@@ -116,11 +114,9 @@ struct Play: Sendable {
   }
 
   /// How that ended, and when.
-  private func takeBack(
-    _ stage: Stage, _ before: Fingerprint, because why: String, _ exit: ExitCode
-  )
-    async -> (SeedResult.Ending, Double)
-  {
+  private func takeBack(_ stage: Stage, _ before: Fingerprint) async -> (
+    SeedResult.Ending, Double
+  ) {
     guard let back = scene.rollback else { return (.stopped, stage.now) }
     let end = await drive(back, stage, isRollback: true)
     let seconds = stage.now
@@ -227,6 +223,7 @@ struct Play: Sendable {
     options.authoritativePollSeconds = scene.authoritativePollSeconds
     options.rounds = scene.rounds
     options.tickSeconds = 600
+    options.sendsRedacted = true
     options.rollback = isRollback ? nil : scene.rollback
     options.owner = LeaseOwner(name: "rehearsal", host: "rehearsal", pid: 0)
     let world = stage.world()
