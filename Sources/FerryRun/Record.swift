@@ -107,7 +107,11 @@ public struct RunState: Equatable, Sendable {
     /// When the last authoritative server had the change.
     public var changedAt: Date?
     /// The wait under way: what for, and until when at most.
-    public var wait: Record.Body?
+    public struct Wait: Equatable, Sendable {
+      public var reason: String?
+      public var until: Date?
+    }
+    public var wait: Wait?
     /// Seconds that surely went by since the event that the step's wait is counted from, as of `mark`.
     var waited = 0.0
     var mark: ClockReading?
@@ -151,7 +155,7 @@ public struct RunState: Equatable, Sendable {
       case .waiting:
         guard !isDone else { break }
         phase = .waiting
-        wait = record.body
+        wait = Wait(reason: record.body.reason, until: record.body.until)
       case .verified, .skipped:
         phase = record.kind == .verified ? .verified : .skipped
         finishedAt = record.at
@@ -187,6 +191,8 @@ public struct RunState: Equatable, Sendable {
   /// Digests that we ourselves read back, by resource.
   public var ownDigests: [String: Set<String>] = [:]
   public var lastReadBack: [String: String] = [:]
+  /// When any step was last applied.
+  private(set) var appliedAt: Date?
 
   public init(_ records: [Record]) {
     for record in records { add(record) }
@@ -213,6 +219,7 @@ public struct RunState: Equatable, Sendable {
     case .armed: rollback = record.body.reference
     case .undoing: undoing = record.body.reason ?? ""
     case .applied:
+      appliedAt = max(appliedAt ?? record.at, record.at)
       if let resource = record.body.resource, let digest = record.body.readBack {
         ownDigests[resource, default: []].insert(digest)
         lastReadBack[resource] = digest

@@ -339,7 +339,9 @@ public actor Runner {
     if let seen = try? await journalled() { state = seen }
     var report = StatusReport(plan, state, path: options.path)
     if let step { report.step = .init(id: step.id, title: step.title) }
-    return RunOutcome(report: report, exit: stop.exit, error: stop.error)
+    var error = stop.error
+    if error.code == "not-yet" { error.next = report.next ?? error.next }
+    return RunOutcome(report: report, exit: stop.exit, error: error)
   }
 
   // MARK: Journal

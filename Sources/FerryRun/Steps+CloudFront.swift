@@ -75,6 +75,7 @@ extension Runner {
   /// Whether a read shows a state of before this run's last write to it, so soon that reads may lag.
   /// - Parameter digest: nil for what is not there.
   func lags(behind id: String, shows digest: String?) -> Bool {
+    guard appliedLately else { return false }
     // Of a rollback the run that it takes back is as much its own.
     func wrote(_ it: RunState.StepState) -> Bool {
       it.writes > 0 && (it.resource == id || it.outputs["id"] == id)
@@ -89,8 +90,15 @@ extension Runner {
       || original?.ownDigests[id]?.contains(digest) == true
       || ours.contains { $0.before == digest }
   }
+  /// Whether this run, or the one that it takes back, did anything so lately that reads may lag behind.
+  private var appliedLately: Bool {
+    [state.appliedAt, original?.appliedAt].contains {
+      $0.map { world.clock.now.timeIntervalSince($0) < Self.readBackSeconds } ?? false
+    }
+  }
   /// Whether this run, or the one that it takes back, wrote to one of them so lately that reads may lag behind.
   func wroteLately(_ ids: Set<String>) -> Bool {
+    guard appliedLately else { return false }
     func isLate(_ it: RunState.StepState) -> Bool {
       guard it.writes > 0, let at = it.appliedAt, let id = it.resource else { return false }
       return ids.contains(id) && world.clock.now.timeIntervalSince(at) < Self.readBackSeconds

@@ -48,7 +48,7 @@ extension Runner {
       exit: .notYet, reason: reason, until: until,
       error: FerryError(
         "not-yet", exit: .notYet, what: "plan \(plan.name) is not done yet", why: reason,
-        next: StatusReport(plan, state, path: options.path).next ?? "run the command again"))
+        next: "run the command again"))
   }
   /// `advance` comes back for a wait; on a held plan it says that it is held.
   private func returnsLater(_ reason: String, until: Date?) async throws(Stop) {
