@@ -17,7 +17,7 @@ HAS_PYTHON := python3 -c 'import awscrt,boto3,cfnlint,check_jsonschema,dns,hcl2,
 PYTHON = $$($(HAS_PYTHON) && command -v python3 || echo $(CURDIR)/$(VENV)/bin/python3)
 # What the tests run, and the Debian package that it is in.
 TOOLS := curl:curl openssl:openssl python3:python3 jq:jq named:bind9 named-compilezone:bind9-utils dig:bind9-dnsutils \
-  knotd:knot kdig:knot-dnsutils unbound:unbound ldns-signzone:ldnsutils mandoc:mandoc groff:groff-base zsh:zsh fish:fish
+  knotd:knot kdig:knot-dnsutils unbound:unbound faketime:faketime ldns-signzone:ldnsutils mandoc:mandoc groff:groff-base zsh:zsh fish:fish
 MEMCHECK_TOOLS := valgrind:valgrind
 DEB_TOOLS := dpkg-shlibdeps:dpkg-dev strip:binutils xz:xz-utils
 # Man pages and packages are dated by the commit that they are made from, so that making them again gives the same bytes.

@@ -79,9 +79,21 @@ public enum Entry {
     }
   }
 
+  /// What was given after the program's name.
+  ///
+  /// Swift's runtime finds none where a preloaded library has changed the environment first; the kernel knows them.
+  public static let arguments: [String] = {
+    let given = Array(CommandLine.arguments.dropFirst())
+    guard given.isEmpty,
+      let line = try? Data(contentsOf: URL(fileURLWithPath: "/proc/self/cmdline"))
+    else { return given }
+    return line.split(separator: 0, omittingEmptySubsequences: false).dropFirst().dropLast()
+      .map { String(decoding: $0, as: UTF8.self) }
+  }()
+
   private static func fail(_ error: FerryError, json: Bool) -> Never {
     let terminal = Terminal(
-      quiet: false, verbose: false, noColor: CommandLine.arguments.contains("--no-color"),
+      quiet: false, verbose: false, noColor: arguments.contains("--no-color"),
       environment: ProcessInfo.processInfo.environment)
     terminal.progress(nil)
     Terminal.write(

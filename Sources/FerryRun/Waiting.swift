@@ -130,7 +130,7 @@ extension Runner {
   ) async throws(Stop) {
     let now = world.clock.now
     tell(.waiting(step: step, for: what, since: since, atMost: limit, lastSeen: lastSeen))
-    guard now < limit else {
+    guard !hasCome(limit) else {
       throw notYet("\(reason); that has taken longer than \(limitSeconds) s", until: nil)
     }
     try await returnsLater(reason, until: now + poll)

@@ -1,3 +1,3 @@
 import FerryCommand
 
-await Entry.run(Edgeferry.self, arguments: Array(CommandLine.arguments.dropFirst()))
+await Entry.run(Edgeferry.self, arguments: Entry.arguments)
