@@ -41,8 +41,8 @@ struct RehearseEndToEndTests {
       #expect(again.out == report.out)
 
       // The world may come from a file, by either name, and the command that is named plays in that world.
-      let taken = try await run("inventory", "take")
-      try ferry.write(taken.out, to: "world.json")
+      let taken = try await ferry("inventory", "take", "--out", "world.json", extra: extra)
+      #expect(taken.code == 0, "\(taken.talk)")
       let there = try await run("rehearse", "tidy", "--seeds", "8", "--from", "world.json")
       #expect(there.code == 0 && there.json["endings"] == report.json["endings"], "\(there.talk)")
 
