@@ -64,7 +64,8 @@ public struct Step: Codable, Equatable, Sendable {
       case stackReleased = "cloudformation.released"
       /// CloudWatch counted no request at the distribution for `quietSeconds`.
       case idle = "cloudwatch.idle"
-      /// CloudWatch's 5xx rates of `distribution` over `windowSeconds` are within `maxErrorRateIncrease` points of
+      /// CloudWatch's 5xx and 4xx rates of `distribution` over `windowSeconds` are within `maxErrorRateIncrease` and
+      /// `maxClientErrorRateIncrease` points of
       /// those of `against`, with `minRequests` at least at both.
       case errorRate = "cloudwatch.errorRate"
       /// Every authoritative server of `zone` answers `records`, in as many agreeing rounds as asked for.
@@ -103,6 +104,8 @@ public struct Step: Codable, Equatable, Sendable {
     public var windowSeconds: Int?
     public var minRequests: Int?
     public var maxErrorRateIncrease: Double?
+    /// That of 4xx; nil in plans of before it was compared: `PromotionTerms.clientIncrease`.
+    public var maxClientErrorRateIncrease: Double?
     /// `cloudfront.unchanged`: LastModifiedTime as planned, as CloudFront writes it.
     public var modified: String?
     /// CloudFormation: a stack by its name or id, and where it is.

@@ -45,7 +45,9 @@ struct ByHand {
         )
       case .errorRate:
         for id in [check.distribution, check.against].compactMap({ $0 }) {
-          for (metric, statistic) in [("Requests", "Sum"), ("5xxErrorRate", "Average")] {
+          for (metric, statistic) in [
+            ("Requests", "Sum"), ("5xxErrorRate", "Average"), ("4xxErrorRate", "Average"),
+          ] {
             out.append(
               "aws cloudwatch get-metric-statistics --region us-east-1 --namespace AWS/CloudFront --metric-name \(metric) --statistics \(statistic) --period 60 --dimensions Name=DistributionId,Value=\(Self.known(id)) Name=Region,Value=Global --start-time START --end-time NOW"
             )

@@ -87,7 +87,7 @@ public enum PlanText {
       return "CloudWatch counts no request at \(resource) for \(span(check.quietSeconds ?? 0))"
     case .errorRate:
       return
-        "CloudWatch's 5xx rate of \(resource) is at most \(ErrorRateGate.points(check.maxErrorRateIncrease ?? 0)) points above that of \(plain(check.against ?? "")), over \(span(check.windowSeconds ?? 0)) with \(check.minRequests ?? 0) requests at least at each"
+        "CloudWatch's 5xx rate of \(resource) is at most \(ErrorRateGate.points(check.maxErrorRateIncrease ?? 0)) points above that of \(plain(check.against ?? "")), and its 4xx rate at most \(ErrorRateGate.points(check.maxClientErrorRateIncrease ?? PromotionTerms.clientIncrease)), over \(span(check.windowSeconds ?? 0)) with \(check.minRequests ?? 0) requests at least at each"
     case .recursive: return "no resolver still has \(some(check.records ?? []))"
     case .serving:
       return

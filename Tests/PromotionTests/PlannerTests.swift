@@ -31,7 +31,8 @@ struct PlannerTests {
     let gate = try #require(made.plan.steps[0].checks.last)
     #expect(
       gate.type == .errorRate && gate.distribution == "ESTAGING" && gate.against == "EPRIMARY"
-        && gate.windowSeconds == 600 && gate.minRequests == 100 && gate.maxErrorRateIncrease == 1)
+        && gate.windowSeconds == 600 && gate.minRequests == 100 && gate.maxErrorRateIncrease == 1
+        && gate.maxClientErrorRateIncrease == 5)
     let scene = Scene()
     let pair = try scene.pair
     let promote = made.plan.steps[1]

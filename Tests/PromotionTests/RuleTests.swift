@@ -214,6 +214,35 @@ struct RuleTests {
       try codes { $0.traffic.staging.judged = .init(requests: 150, errors: 0) }
         == ["not-enough-traffic=pending unknown"])
   }
+  @Test func `a staging side that answers 404 alone is not ready`() throws {
+    var scene = Scene()
+    scene.traffic.staging.judgedClient.errors = 500
+    #expect(try scene.codes() == ["client-error-rate-worse=blocker"])
+    let report = PromotionReport(try scene.pair)
+    #expect(report.verdict == .blocked && report.exit == .blocked)
+    #expect(report.errorRate?.verdict == .within && report.clientErrorRate?.verdict == .worse)
+    let error = #expect(throws: FerryError.self) {
+      try PromotionPlanner.plan(scene.pair, side: nil, input: scene.input())
+    }
+    #expect(error?.code == "client-error-rate-worse" && error?.exit == .blocked)
+    // The new side's origin is another one: what the old one showed says nothing of it.
+    #expect(
+      try PromotionPlanner.plan(scene.pair, side: .path("/new"), input: scene.input()) != nil)
+  }
+  @Test func `what the primary's viewers ask in vain does not block`() throws {
+    let notes: Set = ["error-rate-within", "client-error-rate-within"]
+    var scene = Scene()
+    scene.traffic.primary.judgedClient.errors = 3800
+    scene.traffic.staging.judgedClient.errors = 205
+    #expect(
+      try scene.codes(notes: notes) == ["error-rate-within=note", "client-error-rate-within=note"])
+    scene.terms.maxClientErrorRateIncrease = 1
+    #expect(
+      try scene.codes(notes: notes)
+        == ["not-enough-traffic=pending unknown", "error-rate-within=note"])
+    scene.traffic.staging.judgedClient = .init()
+    #expect(try scene.codes() == ["not-enough-traffic=pending unknown"], "no 4xx rate is no proof")
+  }
   @Test func `a probe that fails with the header alone blocks, one that fails alike does not`()
     throws
   {

@@ -69,11 +69,11 @@ struct RunTests {
         ).path, durable: false)
       try store.saveImages(made.images)
     }
-    func viewers(_ requests: Int, errors: Int = 0, at id: String) {
+    func viewers(_ requests: Int, errors: Int = 0, status: Int = 502, at id: String) {
       let now = clock.now
       model.with {
         $0.countRequest(by: id, times: requests - errors, now: now)
-        if errors > 0 { $0.countRequest(by: id, status: 502, times: errors, now: now) }
+        if errors > 0 { $0.countRequest(by: id, status: status, times: errors, now: now) }
       }
     }
     func run(_ plan: Plan, _ given: RunOptions? = nil) async throws -> RunOutcome {
@@ -152,6 +152,34 @@ struct RunTests {
     #expect(outcome.exit == .blocked && outcome.error?.code == "check-failed")
     #expect(outcome.error?.why.contains("more than the 1.00 that are allowed") == true)
     #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+  }
+
+  @Test(arguments: [404, 403])
+  func `a staging distribution that lost its content blocks the run before the promote`(status: Int)
+    async throws
+  {
+    let world = try await World()
+    world.clock.advance(seconds: 61)
+    world.viewers(5000, errors: 50, status: status, at: world.primary)
+    world.viewers(600, errors: 600, status: status, at: world.staging)
+    // A plan of before 4xx were compared does not say what is allowed.
+    for allowed in [world.made.plan.steps[0].checks.last?.maxClientErrorRateIncrease, nil] {
+      var plan = world.made.plan
+      plan.steps[0].checks[plan.steps[0].checks.count - 1].maxClientErrorRateIncrease = allowed
+      let outcome = try await world.run(plan)
+      #expect(outcome.exit == .blocked && outcome.error?.code == "check-failed")
+      #expect(outcome.error?.why.contains("100.00 % of 4xx") == true)
+      #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+    }
+  }
+  @Test func `404s that the primary answers likewise hold nothing up`() async throws {
+    let world = try await World()
+    world.clock.advance(seconds: 61)
+    world.viewers(5000, errors: 1500, status: 404, at: world.primary)
+    world.viewers(600, errors: 180, status: 404, at: world.staging)
+    let done = try await world.advance(world.made.plan)
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop next")
   }
 
   @Test func `what staging showed before it was pointed at the new side proves nothing of it`()

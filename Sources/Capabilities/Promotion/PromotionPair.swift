@@ -52,6 +52,9 @@ struct PromotionTraffic: Codable, Equatable, Sendable {
     var requests = 0.0
     /// The minutes of which the 5xx rate is known too.
     var judged = RequestCount()
+    /// Those of which the 4xx rate is; `errors` are 4xx there.
+    var judgedClient = RequestCount()
+    var counts: ErrorCounts { .init(server: judged, client: judgedClient) }
   }
   var since: Date
   var until: Date
@@ -59,6 +62,9 @@ struct PromotionTraffic: Codable, Equatable, Sendable {
   var primary = Side()
   /// Why there are no numbers.
   var unread: String?
+  func judged(by gate: PromotionGate) -> PromotionGate.Judgement {
+    gate.judge(staging: staging.counts, primary: primary.counts)
+  }
 }
 
 /// What the primary's name answered with the policy's header and without it.

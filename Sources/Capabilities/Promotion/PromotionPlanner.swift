@@ -51,7 +51,9 @@ struct PromotionPlanner {
     asPromoted.staging.config = staging
     var findings = PromotionRules.judge(asPromoted)
     if isEdited {
-      findings.removeAll { ["error-rate-worse", "probe-failed"].contains($0.code) }
+      findings.removeAll {
+        ["error-rate-worse", "client-error-rate-worse", "probe-failed"].contains($0.code)
+      }
     }
     try Self.refuse(findings, pair.primary.id)
     for it in findings where it.weight == .risk { builder.risk(it.code, it.says) }
@@ -123,6 +125,7 @@ struct PromotionPlanner {
     gate.windowSeconds = pair.terms.windowSeconds
     gate.minRequests = pair.terms.minRequests
     gate.maxErrorRateIncrease = pair.terms.maxErrorRateIncrease
+    gate.maxClientErrorRateIncrease = pair.terms.maxClientErrorRateIncrease
     builder.add(
       Step(
         id: "prove-staging-\(id)",

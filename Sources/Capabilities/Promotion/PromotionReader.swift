@@ -109,7 +109,7 @@ struct PromotionReader: Sendable {
         let minutes = (requests[id] ?? []).filter { $0.at >= out.since }
         return .init(
           minutes: minutes.count, requests: minutes.reduce(0) { $0 + $1.requests },
-          judged: judged[id] ?? .init())
+          judged: judged[id]?.server ?? .init(), judgedClient: judged[id]?.client ?? .init())
       }
       out.staging = side(ids[0])
       out.primary = side(ids[1])

@@ -24,7 +24,9 @@ struct PromotionReport: Codable, Equatable, Sendable {
   var verdict: Verdict
   var findings: [PromotionFinding]
   var traffic: PromotionTraffic?
+  /// Of 5xx, and of 4xx.
   var errorRate: ErrorRateGate.Judgement?
+  var clientErrorRate: ErrorRateGate.Judgement?
   /// What a promote would change on the primary.
   var differences: [Difference]
   var gaps: [Inventory.Gap]
@@ -39,8 +41,8 @@ struct PromotionReport: Codable, Equatable, Sendable {
     staging = pair.staging.id
     traffic = pair.traffic
     if pair.traffic.unread == nil {
-      errorRate = pair.terms.gate.judge(
-        staging: pair.traffic.staging.judged, primary: pair.traffic.primary.judged)
+      let judged = pair.traffic.judged(by: pair.terms.gate)
+      (errorRate, clientErrorRate) = (judged.server, judged.client)
     }
     differences = pair.differences.map {
       Difference(path: $0.path, primary: $0.planned, staging: $0.found)
