@@ -121,6 +121,23 @@ struct RunTests {
     #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
   }
 
+  @Test func `what a rollback has put back is read at once, and not taken for an old reading`()
+    async throws
+  {
+    let world = try await World()
+    world.clock.advance(seconds: 61)
+    world.viewers(5000, at: world.primary)
+    world.viewers(600, at: world.staging)
+    let done = try await world.advance(world.made.plan)
+    #expect(done.exit == .done)
+    let began = world.clock.now
+    let back = try await world.run(world.made.rollback)
+    #expect(back.report.steps.first?.state == .applied, "only Deployed is still to come")
+    #expect(back.report.reason?.contains("to be Deployed") == true)
+    #expect(world.clock.now.timeIntervalSince(began) < 5)
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+  }
+
   @Test func `a proof that is gone when the window opens at last promotes nothing`() async throws {
     let world = try await World()
     world.clock.advance(seconds: 61)
