@@ -155,6 +155,34 @@ struct PromoteEndToEndTests {
     await lab.stop()
   }
 
+  @Test func `a binary plan of Terraform is told as such wherever a plan or a state is taken`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    try Data([0x50, 0x4B, 0x03, 0x04] + Array(repeating: 0xA7, count: 64)).write(
+      to: ferry.folder.appendingPathComponent("cart.tfplan"))
+    for arguments in [
+      ["promote", "check", Self.primary, "--drift", "cart.tfplan"],
+      ["handover", "check", Self.primary, "--tfplan", "cart.tfplan"],
+    ] {
+      let answer = try await ferry.run(arguments + ["--output", "json"])
+      #expect(answer.code == 64 && answer.error["code"] == "bad-terraform-plan", "\(answer.talk)")
+      #expect(answer.error["why"]?.string?.hasPrefix("it is a binary plan") == true)
+      #expect(
+        answer.error["next"]?.string?.contains("terraform show -json cart.tfplan > plan.json")
+          == true)
+    }
+    for arguments in [
+      ["orphans", "discover", "--tfstate", "cart.tfplan"],
+      ["handover", "detect", Self.primary, "--tfstate", "cart.tfplan"],
+    ] {
+      let answer = try await ferry.run(arguments + ["--output", "json"])
+      #expect(answer.code == 64 && answer.error["code"] == "bad-tfstate", "\(answer.talk)")
+      #expect(answer.error["why"]?.string?.hasPrefix("it is a binary plan") == true)
+    }
+  }
+
   @Test func `killed at random moments a promote and its rollback are done once each`()
     async throws
   {
