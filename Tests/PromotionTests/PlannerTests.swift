@@ -142,6 +142,9 @@ struct PlannerTests {
     arguments: [
       (["releases/42", nil], "bad-usage"), (["/releases/", nil], "bad-usage"),
       (["/a b", nil], "bad-usage"), (["/a", "b.example.net"], "bad-usage"),
+      ([nil, "192.0.2.1"], "bad-usage"), ([nil, "2001:db8::1"], "bad-usage"),
+      ([nil, "[2001:db8::1]"], "bad-usage"), ([nil, "127.1"], "bad-usage"),
+      ([nil, "localhost"], "bad-usage"), ([nil, "origin."], "bad-usage"),
     ] as [([String?], String)])
   func `what can be no side is refused`(given: [String?], code: String) {
     let error = #expect(throws: FerryError.self) {
