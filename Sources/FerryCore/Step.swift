@@ -72,7 +72,8 @@ public struct Step: Codable, Equatable, Sendable {
       case authoritative = "dns.authoritative"
       /// No resolver of the settings still has one of `records`: what they must not answer any more.
       case recursive = "dns.recursive"
-      /// The edge serves the name with a certificate that covers it, and with the marker's value.
+      /// The edge serves the name with a certificate that covers it, and with the marker's value; where `policy` is given,
+      /// to who sends that policy's header, read when it is asked.
       case serving
       /// `url` answers `status`, and with the marker's value, during the whole wait of the step.
       case health

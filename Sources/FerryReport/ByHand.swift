@@ -38,7 +38,11 @@ struct ByHand {
         }
       case .serving, .health:
         let to = check.at.map { " --connect-to \(shellWord("::\($0):"))" } ?? ""
-        out.append("curl -sS -o /dev/null -D -\(to) \(shellWord(check.url ?? ""))")
+        let header =
+          check.policy.map {
+            #" -H "$(aws cloudfront get-continuous-deployment-policy --id \#(Self.known($0)) --output text --query "ContinuousDeploymentPolicy.ContinuousDeploymentPolicyConfig.TrafficConfig.SingleHeaderConfig.join(': ', [Header, Value])")""#
+          } ?? ""
+        out.append("curl -sS -o /dev/null -D -\(to)\(header) \(shellWord(check.url ?? ""))")
       case .idle:
         out.append(
           "aws cloudwatch get-metric-statistics --region us-east-1 --namespace AWS/CloudFront --metric-name Requests --statistics Sum --period 3600 --dimensions Name=DistributionId,Value=\(Self.known(check.distribution ?? "")) Name=Region,Value=Global --start-time START --end-time NOW"
