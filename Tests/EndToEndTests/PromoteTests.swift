@@ -155,6 +155,108 @@ struct PromoteEndToEndTests {
     await lab.stop()
   }
 
+  /// With a health URL, and the lab's resolver, which knows its `cloudfront.net` names; and where its edge is.
+  private func askForHealth(_ ferry: Ferry, _ lab: RunningLab) throws -> [String: String] {
+    try ferry.write(
+      Self.settings
+        + """
+        health: { url: "https://{name}/", expectStatus: 200 }
+        resolvers: ["\(lab.ready["resolver"]?.string ?? "")"]
+
+        """, to: "edgeferry.yaml")
+    let port = (lab.ready["edge"]?.string ?? "").split(separator: ":").last.map(String.init)
+    return lab.variables().merging([
+      "EDGEFERRY_EDGE_PORT": port ?? "", "EDGEFERRY_EDGE_CA": lab.ready["ca"]?.string ?? "",
+    ]) { $1 }
+  }
+
+  @Test func `a run asks staging by the policy's header what the settings expect`() async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let lab = try await lab(ferry)
+    let variables = try askForHealth(ferry, lab)
+    try await Self.view(ferry, lab)
+    let check = ["promote", "check", Self.primary, "--output", "json"]
+    let ready = try await ferry.run(check, extra: variables)
+    #expect(ready.code == 0 && codes(ready, ["note"]).contains("probe-answered"), "\(ready.out)")
+    #expect(ready.json["next"]?.string == "edgeferry promote plan \(Self.primary)")
+    let planned = try await ferry(
+      "promote", "plan", Self.primary, "--name", "cart", "--output", "json", extra: variables)
+    #expect(planned.code == 0, "\(planned.talk)")
+    let proof = try ferry.read("plans/cart.plan.json")["steps"]?.array?.first
+    #expect(
+      proof?["checks"]?.array?.compactMap { $0["type"]?.string } == [
+        "cloudfront.deployed", "cloudfront.deployed", "serving", "cloudwatch.errorRate",
+      ])
+    let rehearsed = try await ferry("rehearse", "cart", "--seeds", "2", extra: variables)
+    #expect(rehearsed.code == 0, "\(rehearsed.out)\(rehearsed.talk)")
+    let needs = try await ferry("permissions", "--plan", "cart", "--output", "json")
+    let done = try await ferry(
+      "apply", "cart", "--approve", planned.json["digest"]?.string ?? "", "--verbose",
+      extra: variables)
+    #expect(done.code == 0, "\(done.talk)")
+    #expect(
+      PermissionEndToEndTests.called(done.talk).subtracting(
+        PermissionEndToEndTests.declared(needs)
+      ).isEmpty)
+    // The promote has disabled the policy: no header reaches staging now.
+    let after = try await ferry.run(check, extra: variables)
+    let skipped = after.json["findings"]?.array?.first { $0["code"] == "not-probed" }
+    #expect(skipped?["says"]?.string?.contains("is disabled") == true, "\(after.out)")
+    await lab.stop()
+  }
+
+  @Test func `a side that answers 404 is found by one request, before a viewer meets it`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let lab = try await lab(ferry, "edge-error:distribution=\(Self.staging),status=404,percent=100")
+    let variables = try askForHealth(ferry, lab)
+    let check = try await ferry(
+      "promote", "check", Self.primary, "--output", "json", extra: variables)
+    #expect(check.code == 4 && codes(check, ["blocker"]) == ["probe-failed"], "\(check.out)")
+    // What the old side answers says nothing of the new one, which the run asks itself.
+    let planned = try await ferry(
+      "promote", "plan", Self.primary, "--origin-path", "/relaeses/42", "--name", "slip",
+      "--output", "json", extra: variables)
+    #expect(planned.code == 0, "\(planned.talk)")
+    let stopped = try await ferry(
+      "apply", "slip", "--approve", planned.json["digest"]?.string ?? "", "--max-wait", "30s",
+      "--output", "json", extra: variables)
+    #expect(stopped.code == 4 && stopped.error["code"] == "check-failed", "\(stopped.talk)")
+    #expect(stopped.error["why"]?.string?.contains("status 404 instead of 200") == true)
+    await lab.stop()
+  }
+
+  @Test func `CloudWatch that may not be asked is a missing permission, named`() async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    // What planning asks is answered, what comes later is not.
+    let lab = try await lab(
+      ferry, "error:status=403,code=AccessDenied,operation=GetMetricData,skip=2")
+    let variables = lab.variables()
+    let planned = try await ferry(
+      "promote", "plan", Self.primary, "--name", "cart", "--output", "json", extra: variables)
+    #expect(planned.code == 0, "\(planned.talk)")
+    let check = try await ferry(
+      "promote", "check", Self.primary, "--output", "json", extra: variables)
+    #expect(check.code == 77 && check.json["verdict"] == "unknown", "\(check.out)")
+    #expect(check.json["findings"]?.array?.first?["denied"] == "cloudwatch:GetMetricData")
+    #expect(check.json["next"]?.string?.contains("edgeferry permissions promote check") == true)
+    let refused = try await ferry(
+      "promote", "plan", Self.primary, "--output", "json", extra: variables)
+    #expect(refused.code == 77 && refused.error["code"] == "traffic-unread", "\(refused.talk)")
+    let stopped = try await ferry(
+      "apply", "cart", "--approve", planned.json["digest"]?.string ?? "", "--output", "json",
+      extra: variables)
+    #expect(stopped.code == 77, "\(stopped.talk)")
+    for error in [refused.error, stopped.error] {
+      #expect(error["next"]?.string?.contains("have cloudwatch:GetMetricData allowed") == true)
+    }
+    await lab.stop()
+  }
+
   @Test func `a binary plan of Terraform is told as such wherever a plan or a state is taken`()
     async throws
   {

@@ -9,6 +9,33 @@ import Testing
 
 /// Plans as they run against the model, with viewers that come and go.
 struct RunTests {
+  /// Answers the policy's header alone, and fails the test for a request without it.
+  final class FakeEdge: ServingProbe, @unchecked Sendable {
+    private let lock = NSLock()
+    private var statuses: [Int] = [200]
+    private(set) var asked = 0
+    func answer(_ status: Int) { lock.withLock { statuses = [status] } }
+    func look(url: String, at: String?, marker: String?) async -> [ServingLook] {
+      Issue.record("\(url) was asked without a header")
+      return []
+    }
+    func look(
+      url: String, at: String?, marker: String?, headers: [(name: String, value: String)]
+    ) async -> [ServingLook] {
+      #expect(headers.map { "\($0.name): \($0.value)" } == ["aws-cf-cd-canary: canary-value"])
+      #expect(url == "https://shop.example.com/" && at?.hasSuffix(".cloudfront.net") == true)
+      return lock.withLock {
+        asked += 1
+        return statuses.map {
+          ServingLook(
+            peer: "192.0.2.1:443", status: $0,
+            certificate: .init(
+              names: ["shop.example.com"], notAfter: .distantFuture, isTrusted: true,
+              coversName: true))
+        }
+      }
+    }
+  }
   struct World {
     let model: SharedModel
     let clock: VirtualClock
@@ -16,8 +43,11 @@ struct RunTests {
     let staging: String
     let made: PlanPair
     let store: SQLiteState
+    /// What answers for the name: asked only where the policy is by header.
+    let edge: FakeEdge
 
-    init(side: NewSide? = nil, policyEnabled: Bool = true) async throws {
+    init(side: NewSide? = nil, policyEnabled: Bool = true, byHeader: Bool = false) async throws {
+      edge = FakeEdge()
       let account = Scene.account
       model = SharedModel(CloudFrontModel(accounts: [account], propagationSeconds: 60))
       clock = VirtualClock(Scene.now)
@@ -37,7 +67,7 @@ struct RunTests {
       let first = try await make("primary", "shop", "")
       let second = try await make("staging", side == nil ? "shop next" : "shop", "")
       clock.advance(seconds: 600)
-      var config = Scene.policy(enabled: policyEnabled)
+      var config = Scene.policy(enabled: policyEnabled, header: byHeader)
       config.put(
         ["Quantity": 1, "Items": [.string(second.domainName)]], at: "StagingDistributionDnsNames")
       let policy = try await client.createPolicy(
@@ -55,11 +85,16 @@ struct RunTests {
         reach: .configuration
       ).read([first.id])
       let link = try PromotionLink(first.id, in: found, at: clock.now)
-      let pair = PromotionPair(
+      var pair = PromotionPair(
         account: account, primary: link.primary, staging: try #require(link.staging),
         policy: try #require(link.policy), resources: found.account.resources, gaps: found.gaps,
         readAt: clock.now,
         traffic: .init(since: clock.now - 600, until: clock.now))
+      if byHeader {
+        pair.probe = StagingProbe(
+          url: "https://shop.example.com/", without: [ServingLook(peer: "a", status: 200)],
+          skipped: "in this test")
+      }
       var input = Scene().input()
       input.createdAt = clock.now
       made = try #require(try PromotionPlanner.plan(pair, side: side, input: input))
@@ -82,7 +117,9 @@ struct RunTests {
       options.mode = .advance
       return try await Runner.run(
         plan, store: store,
-        world: FerryRun.World(clock: clock) { _ throws(FerryError) in CloudFrontClient(transport) },
+        world: FerryRun.World(clock: clock, serving: edge) { _ throws(FerryError) in
+          CloudFrontClient(transport)
+        },
         options: options)
     }
     func config(_ id: String) async throws -> XElement {
@@ -197,6 +234,46 @@ struct RunTests {
     let done = try await world.advance(world.made.plan)
     #expect(done.exit == .done, "\(String(describing: done.error))")
     #expect(try await world.config(world.primary).text(at: "Comment") == "shop next")
+  }
+
+  @Test func `staging is asked by the policy's header, and what it answers wrongly blocks the run`()
+    async throws
+  {
+    let world = try await World(byHeader: true)
+    world.clock.advance(seconds: 61)
+    world.viewers(5000, at: world.primary)
+    world.viewers(600, at: world.staging)
+    world.edge.answer(404)
+    let refused = try await world.run(world.made.plan)
+    #expect(refused.exit == .blocked && refused.error?.code == "check-failed")
+    #expect(refused.error?.why.contains("status 404 instead of 200") == true)
+    #expect(!"\(refused)".contains("canary-value"))
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+    world.edge.answer(200)
+    let done = try await world.advance(world.made.plan)
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    // Thrice wrong; then to prove it, and once more right before the promote.
+    #expect(world.edge.asked == 5)
+  }
+  @Test func `while the policy is disabled nothing that answers is taken for staging`() async throws
+  {
+    let world = try await World(byHeader: true)
+    let transport = ModelTransport(world.model, account: Scene.account, clock: world.clock)
+    let client = CloudFrontClient(transport)
+    let primary = try await client.distribution(world.primary)
+    let id = try #require(primary.config.text(at: "ContinuousDeploymentPolicyId"))
+    let policy = try await client.policy(id)
+    _ = try await client.updatePolicy(
+      id,
+      config: policy.config.edited(
+        [.init(path: "Enabled", from: "true", to: "false")],
+        shape: "ContinuousDeploymentPolicyConfig"), ifMatch: policy.etag)
+    world.clock.advance(seconds: 3600)
+    world.viewers(5000, at: world.primary)
+    world.viewers(600, at: world.staging)
+    let waits = try await world.run(world.made.plan)
+    #expect(waits.exit == .notYet && world.edge.asked == 0)
+    #expect(waits.report.reason?.contains("policy \(id) is disabled") == true)
   }
 
   @Test func `what staging showed before it was pointed at the new side proves nothing of it`()

@@ -30,7 +30,7 @@ struct Scene {
       minutes: 10, requests: 9500, judged: .init(requests: 9500, errors: 5),
       judgedClient: .init(requests: 9500, errors: 285)))
 
-  static func policy(enabled: Bool, header: Bool = false) -> JSONValue {
+  static func policy(enabled: Bool, header: Bool = false, weight: Double = 0.05) -> JSONValue {
     [
       "StagingDistributionDnsNames": ["Quantity": 1, "Items": ["d222.cloudfront.net"]],
       "Enabled": .bool(enabled),
@@ -38,7 +38,7 @@ struct Scene {
         ? [
           "Type": "SingleHeader",
           "SingleHeaderConfig": ["Header": "aws-cf-cd-canary", "Value": "canary-value"],
-        ] : ["Type": "SingleWeight", "SingleWeightConfig": ["Weight": .double(0.05)]],
+        ] : ["Type": "SingleWeight", "SingleWeightConfig": ["Weight": .double(weight)]],
     ]
   }
   static func distribution(_ side: String, comment: String, path: String) -> JSONValue {
