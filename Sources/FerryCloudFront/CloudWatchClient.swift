@@ -33,32 +33,41 @@ public struct CloudWatchClient: Sendable {
     return found.mapValues { $0.first ?? [] }
   }
 
-  /// Requests and 5xx answers of each distribution, from minutes of which both are known.
+  /// Requests with their 5xx and 4xx answers of each distribution, from minutes of which both numbers are known.
   ///
   /// A rate is of one minute's requests, so errors are added up minute by minute: a mean of rates would count a quiet
   /// minute as much as a busy one.
   /// - Parameter ids: at most 100 are asked about.
   /// - Returns: no entry for a distribution without such a minute.
   /// - Source: the page named above: 5xxErrorRate is "the percentage of all viewer requests for which the response's
-  ///   HTTP status code is 5xx".
+  ///   HTTP status code is 5xx", and 4xxErrorRate likewise.
   public func errorCounts(of ids: [String], from start: Date, to end: Date)
-    async throws(FerryError) -> [String: RequestCount]
+    async throws(FerryError) -> [String: ErrorCounts]
   {
     let found = try await series(
       [
         Metric(name: "Requests", statistic: "Sum"),
         Metric(name: "5xxErrorRate", statistic: "Average"),
+        Metric(name: "4xxErrorRate", statistic: "Average"),
       ], of: ids, from: start, to: end, periodSeconds: 60)
-    var out: [String: RequestCount] = [:]
-    for (id, both) in found where both.count == 2 {
-      let percent = Dictionary(
-        both[1].map { ($0.at, $0.requests) }, uniquingKeysWith: { first, _ in first })
-      // Metrics count by whole minutes: one that began before the start holds requests of before.
-      for minute in both[0] where minute.at >= start {
-        guard let rate = percent[minute.at] else { continue }
-        out[id, default: RequestCount()].requests += minute.requests
-        out[id, default: RequestCount()].errors += minute.requests * rate / 100
-      }
+    var out: [String: ErrorCounts] = [:]
+    for (id, all) in found where all.count == 3 {
+      let counts = ErrorCounts(
+        server: Self.count(all[0], rates: all[1], from: start),
+        client: Self.count(all[0], rates: all[2], from: start))
+      if counts != ErrorCounts() { out[id] = counts }
+    }
+    return out
+  }
+  private static func count(_ requests: [Count], rates: [Count], from start: Date) -> RequestCount {
+    let percent = Dictionary(
+      rates.map { ($0.at, $0.requests) }, uniquingKeysWith: { first, _ in first })
+    var out = RequestCount()
+    // Metrics count by whole minutes: one that began before the start holds requests of before.
+    for minute in requests where minute.at >= start {
+      guard let rate = percent[minute.at] else { continue }
+      out.requests += minute.requests
+      out.errors += minute.requests * rate / 100
     }
     return out
   }

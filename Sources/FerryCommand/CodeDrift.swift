@@ -20,8 +20,10 @@ package enum GivenCode: Sendable {
   }
   /// Either, by what is in the file.
   package static func any(_ file: String) throws(FerryError) -> GivenCode {
-    let root = try? JSONValue.read(Files.read(file, what: "code"), what: file)
-    return try root?["format_version"] != nil ? plan(file) : template(file)
+    let bytes = try Files.read(file, what: "code")
+    let root = try? JSONValue.read(bytes, what: file)
+    return try TerraformFile.isBinaryPlan(bytes) || root?["format_version"] != nil
+      ? plan(file) : template(file)
   }
 }
 

@@ -115,7 +115,10 @@ struct SettingsReader {
     ]),
     "edge": .map(["port": .number, "caFile": .text]),
     "migrate": .map(["keepSource": .span]),
-    "promote": .map(["window": .span, "minRequests": .number, "maxErrorRateIncrease": .number]),
+    "promote": .map([
+      "window": .span, "minRequests": .number, "maxErrorRateIncrease": .number,
+      "maxClientErrorRateIncrease": .number,
+    ]),
     "orphans": .map(["idleAfter": .span]),
     "rehearsal": .text,
     "signatures": .map(["required": .number, "keys": .texts]),
@@ -219,12 +222,16 @@ struct SettingsReader {
       }
       out.minRequests = number
     }
-    if let it = node["maxErrorRateIncrease"] {
+    func points(_ key: String) throws(FerryError) -> Double? {
+      guard let it = node[key] else { return nil }
       guard let number = it.float, (0...100).contains(number) else {
-        throw refuse("promote.maxErrorRateIncrease is 0 to 100, in percentage points", at: it)
+        throw refuse("promote.\(key) is 0 to 100, in percentage points", at: it)
       }
-      out.maxErrorRateIncrease = number
+      return number
     }
+    out.maxErrorRateIncrease = try points("maxErrorRateIncrease") ?? out.maxErrorRateIncrease
+    out.maxClientErrorRateIncrease =
+      try points("maxClientErrorRateIncrease") ?? out.maxClientErrorRateIncrease
     return out
   }
 

@@ -64,14 +64,16 @@ public struct Step: Codable, Equatable, Sendable {
       case stackReleased = "cloudformation.released"
       /// CloudWatch counted no request at the distribution for `quietSeconds`.
       case idle = "cloudwatch.idle"
-      /// CloudWatch's 5xx rates of `distribution` over `windowSeconds` are within `maxErrorRateIncrease` points of
+      /// CloudWatch's 5xx and 4xx rates of `distribution` over `windowSeconds` are within `maxErrorRateIncrease` and
+      /// `maxClientErrorRateIncrease` points of
       /// those of `against`, with `minRequests` at least at both.
       case errorRate = "cloudwatch.errorRate"
       /// Every authoritative server of `zone` answers `records`, in as many agreeing rounds as asked for.
       case authoritative = "dns.authoritative"
       /// No resolver of the settings still has one of `records`: what they must not answer any more.
       case recursive = "dns.recursive"
-      /// The edge serves the name with a certificate that covers it, and with the marker's value.
+      /// The edge serves the name with a certificate that covers it, and with the marker's value; where `policy` is given,
+      /// to who sends that policy's header, read when it is asked.
       case serving
       /// `url` answers `status`, and with the marker's value, during the whole wait of the step.
       case health
@@ -103,6 +105,8 @@ public struct Step: Codable, Equatable, Sendable {
     public var windowSeconds: Int?
     public var minRequests: Int?
     public var maxErrorRateIncrease: Double?
+    /// That of 4xx; nil in plans of before it was compared: `PromotionTerms.clientIncrease`.
+    public var maxClientErrorRateIncrease: Double?
     /// `cloudfront.unchanged`: LastModifiedTime as planned, as CloudFront writes it.
     public var modified: String?
     /// CloudFormation: a stack by its name or id, and where it is.

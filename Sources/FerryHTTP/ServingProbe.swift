@@ -27,7 +27,7 @@ public struct EdgeProbe: ServingProbe {
   /// Every address of a host name, both families. A fake points a name at a lab.
   public typealias Resolve = @Sendable (_ host: String) async throws(FerryError) -> [String]
 
-  let options: Options
+  var options: Options
   private let resolve: Resolve
   let engine: HTTPEngine
 
@@ -67,6 +67,14 @@ public struct EdgeProbe: ServingProbe {
     if !far.isEmpty, !looks.isEmpty { looks[0].1.notAsked = far.map(\.1.peer) }
     let all = looks.map(\.1) + failures
     return all.isEmpty ? [ServingLook(peer: "", failure: "\(host) has no address")] : all
+  }
+
+  public func look(
+    url: String, at: String?, marker: String?, headers: [(name: String, value: String)]
+  ) async -> [ServingLook] {
+    var probe = self
+    probe.options.headers += headers
+    return await probe.look(url: url, at: at, marker: marker)
   }
 
   static let notHTTPS = "it is no https URL without a user"

@@ -7,6 +7,19 @@ public struct ViewerRequests: Equatable, Sendable {
     var requests = 0
     /// Answered with 5xx.
     var errors = 0
+    /// Answered with 4xx.
+    var clientErrors = 0
+    /// Of one of CloudWatch's metrics; nil for one that is none.
+    func value(_ metric: String) -> Double? {
+      func percent(_ count: Int) -> Double { 100 * Double(count) / Double(requests) }
+      return switch metric {
+      case "Requests": Double(requests)
+      case "5xxErrorRate": percent(errors)
+      case "4xxErrorRate": percent(clientErrors)
+      case "TotalErrorRate": percent(errors + clientErrors)
+      default: nil
+      }
+    }
   }
   public private(set) var total = 0
   /// By minutes since 1970; those of the last day at least.
@@ -21,11 +34,15 @@ public struct ViewerRequests: Equatable, Sendable {
       minutes = minutes.filter { $0.key > minute - Self.minutesKept }
     }
     minutes[minute, default: Minute()].requests += count
-    if status >= 500 { minutes[minute, default: Minute()].errors += count }
+    switch status {
+    case 500...: minutes[minute, default: Minute()].errors += count
+    case 400...: minutes[minute, default: Minute()].clientErrors += count
+    default: break
+    }
   }
 }
 
-/// CloudWatch's two reads of two metrics, AWS/CloudFront Requests and 5xxErrorRate, from what the edge served.
+/// CloudWatch's two reads of AWS/CloudFront's metrics of requests and errors, from what the edge served.
 extension CloudFrontModel {
   static let cloudWatchNamespace = "http://monitoring.amazonaws.com/doc/2010-08-01/"
 
@@ -106,7 +123,7 @@ extension CloudFrontModel {
         [
           XElement("Timestamp", text: Self.timestamp($0.at)),
           XElement(form["Statistics.member.1"] ?? "Sum", text: "\($0.value)"),
-          XElement("Unit", text: form["MetricName"] == "5xxErrorRate" ? "Percent" : "None"),
+          XElement("Unit", text: form["MetricName"] == "Requests" ? "None" : "Percent"),
         ])
     }
     return [
@@ -116,7 +133,10 @@ extension CloudFrontModel {
 
   /// The metrics that are served, and the statistic that says something of each.
   /// - Source: CloudFront Developer Guide, "Viewing CloudFront and edge function metrics".
-  private static let statistics = ["Requests": "Sum", "5xxErrorRate": "Average"]
+  private static let statistics = [
+    "Requests": "Sum", "4xxErrorRate": "Average", "5xxErrorRate": "Average",
+    "TotalErrorRate": "Average",
+  ]
 
   /// By period, ascending; a period without a request is left out, as CloudWatch does. CloudWatch's average of a longer
   /// period is that of its minutes.
@@ -130,7 +150,9 @@ extension CloudFrontModel {
     else { throw Self.invalid("The value for parameter Period must be a multiple of 60.") }
     let name = given("MetricName") ?? ""
     guard statistic == Self.statistics[name] ?? "Sum" else {
-      throw Self.invalid("The lab serves the Sum of Requests and the Average of 5xxErrorRate.")
+      throw Self.invalid(
+        "The lab serves the Sum of Requests and the Average of 4xxErrorRate, 5xxErrorRate and TotalErrorRate."
+      )
     }
     var dimensions: [String: String] = [:]
     for index in 1...30 {
@@ -147,10 +169,10 @@ extension CloudFrontModel {
     for (minute, count) in seen.minutes {
       let at = minute * 60 / seconds * seconds
       let date = Date(timeIntervalSince1970: Double(at))
-      guard date + Double(seconds) > start, date < end else { continue }
-      values[at, default: []].append(
-        name == "Requests"
-          ? Double(count.requests) : 100 * Double(count.errors) / Double(count.requests))
+      guard date + Double(seconds) > start, date < end, let value = count.value(name) else {
+        continue
+      }
+      values[at, default: []].append(value)
     }
     return values.sorted { $0.key < $1.key }.map { at, values in
       let sum = values.reduce(0, +)

@@ -38,14 +38,20 @@ struct ByHand {
         }
       case .serving, .health:
         let to = check.at.map { " --connect-to \(shellWord("::\($0):"))" } ?? ""
-        out.append("curl -sS -o /dev/null -D -\(to) \(shellWord(check.url ?? ""))")
+        let header =
+          check.policy.map {
+            #" -H "$(aws cloudfront get-continuous-deployment-policy --id \#(Self.known($0)) --output text --query "ContinuousDeploymentPolicy.ContinuousDeploymentPolicyConfig.TrafficConfig.SingleHeaderConfig.join(': ', [Header, Value])")""#
+          } ?? ""
+        out.append("curl -sS -o /dev/null -D -\(to)\(header) \(shellWord(check.url ?? ""))")
       case .idle:
         out.append(
           "aws cloudwatch get-metric-statistics --region us-east-1 --namespace AWS/CloudFront --metric-name Requests --statistics Sum --period 3600 --dimensions Name=DistributionId,Value=\(Self.known(check.distribution ?? "")) Name=Region,Value=Global --start-time START --end-time NOW"
         )
       case .errorRate:
         for id in [check.distribution, check.against].compactMap({ $0 }) {
-          for (metric, statistic) in [("Requests", "Sum"), ("5xxErrorRate", "Average")] {
+          for (metric, statistic) in [
+            ("Requests", "Sum"), ("5xxErrorRate", "Average"), ("4xxErrorRate", "Average"),
+          ] {
             out.append(
               "aws cloudwatch get-metric-statistics --region us-east-1 --namespace AWS/CloudFront --metric-name \(metric) --statistics \(statistic) --period 60 --dimensions Name=DistributionId,Value=\(Self.known(id)) Name=Region,Value=Global --start-time START --end-time NOW"
             )

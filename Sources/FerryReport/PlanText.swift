@@ -87,13 +87,14 @@ public enum PlanText {
       return "CloudWatch counts no request at \(resource) for \(span(check.quietSeconds ?? 0))"
     case .errorRate:
       return
-        "CloudWatch's 5xx rate of \(resource) is at most \(ErrorRateGate.points(check.maxErrorRateIncrease ?? 0)) points above that of \(plain(check.against ?? "")), over \(span(check.windowSeconds ?? 0)) with \(check.minRequests ?? 0) requests at least at each"
+        "CloudWatch's 5xx rate of \(resource) is at most \(ErrorRateGate.points(check.maxErrorRateIncrease ?? 0)) points above that of \(plain(check.against ?? "")), and its 4xx rate at most \(ErrorRateGate.points(check.maxClientErrorRateIncrease ?? PromotionTerms.clientIncrease)), over \(span(check.windowSeconds ?? 0)) with \(check.minRequests ?? 0) requests at least at each"
     case .recursive: return "no resolver still has \(some(check.records ?? []))"
     case .serving:
       return
-        "\(plain(check.url ?? "")) is served\(check.at.map { " at \(plain($0))" } ?? "")\(marker(check))"
+        "\(plain(check.url ?? "")) is served\(check.at.map { " at \(plain($0))" } ?? "")\(marker(check))\(header(check))"
     case .health:
-      return "\(safe(check.url ?? "")) answers \(check.status ?? 200)\(marker(check))"
+      return
+        "\(safe(check.url ?? "")) answers \(check.status ?? 200)\(marker(check))\(header(check))"
     }
   }
   static func undo(_ action: Action) -> String {
@@ -166,6 +167,11 @@ public enum PlanText {
       return
         "undo from here, decided \(times(point.from)): takes \(span(point.seconds)), \(allowed)"
     }
+  }
+  private static func header(_ check: Step.Check) -> String {
+    guard let policy = check.policy else { return "" }
+    let status = check.type == .serving ? check.status.map { " and answers \($0)" } ?? "" : ""
+    return "\(status) to who sends the header of policy \(plain(policy))"
   }
   private static func marker(_ check: Step.Check) -> String {
     guard let marker = check.marker, let value = check.value else { return "" }

@@ -359,7 +359,15 @@ extension Runner {
     }
     let at = try check.at.map { (text: String) throws(Stop) in try resolve(text) }
     let wanted = try check.value.map { (text: String) throws(Stop) in try resolve(text) }
-    let looks = await probe.look(url: url, at: at, marker: check.marker)
+    let what = "\(url)\(at.map { " at \($0)" } ?? "") to be served"
+    var headers: [(name: String, value: String)] = []
+    if let policy = check.policy {
+      switch try await stagingHeader(policy, step) {
+      case .sent(let header): headers = [header]
+      case .none(let why): return Look(holds: false, what: what, lastSeen: why)
+      }
+    }
+    let looks = await probe.look(url: url, at: at, marker: check.marker, headers: headers)
     let seen = looks.map { look in
       let wrong = Self.complaint(look, check, value: wanted, now: world.clock.now)
       return ObservedServer(
@@ -372,8 +380,28 @@ extension Runner {
     let text = (wrong.isEmpty ? seen : wrong).prefix(8).map { "\($0.label): \($0.says)" }
     return Look(
       holds: !seen.isEmpty && wrong.isEmpty,
-      what: "\(url)\(at.map { " at \($0)" } ?? "") to be served",
-      lastSeen: text.joined(separator: "; "), isBad: seen.isEmpty || !wrong.isEmpty)
+      what: what, lastSeen: text.joined(separator: "; "), isBad: seen.isEmpty || !wrong.isEmpty)
+  }
+  private enum StagingHeader {
+    case sent((name: String, value: String))
+    case none(because: String)
+  }
+  /// What brings a request to the staging distribution of a policy. Without it the primary would answer, which proves
+  /// nothing of staging.
+  private func stagingHeader(_ id: String, _ step: Step) async throws(Stop) -> StagingHeader {
+    let client = try client(step)
+    let id = try resolve(id)
+    let it = try await transient(step, absent: "NoSuchContinuousDeploymentPolicy") {
+      () async throws(FerryError) in try await client.policy(id)
+    }
+    guard case .found(let policy) = it else { return .none(because: "policy \(id): \(it.text)") }
+    guard policy.config.text(at: "Enabled") == "true" else {
+      return .none(because: "policy \(id) is disabled, so that nobody reaches staging")
+    }
+    guard case .header(let name, let value) = StagingShare(ofPolicy: policy.config) else {
+      return .none(because: "policy \(id) sends nobody to staging by a header")
+    }
+    return .sent((name: name, value: value))
   }
   private static func complaint(
     _ look: ServingLook, _ check: Step.Check, value: String?, now: Date

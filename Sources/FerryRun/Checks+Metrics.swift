@@ -10,10 +10,11 @@ extension Runner {
     let client = try client(step)
     let staging = try resolve(check.distribution ?? "")
     let primary = try resolve(check.against ?? "")
-    let gate = ErrorRateGate(
-      minRequests: check.minRequests ?? 0, maxIncrease: check.maxErrorRateIncrease ?? 0)
+    let gate = PromotionGate(
+      minRequests: check.minRequests ?? 0, maxIncrease: check.maxErrorRateIncrease ?? 0,
+      maxClientIncrease: check.maxClientErrorRateIncrease ?? PromotionTerms.clientIncrease)
     let what =
-      "the 5xx rate of \(staging) to be no more than \(ErrorRateGate.points(gate.maxIncrease)) points above that of \(primary)"
+      "the 5xx rate of \(staging) to be no more than \(ErrorRateGate.points(gate.server.maxIncrease)) points above that of \(primary), and its 4xx rate no more than \(ErrorRateGate.points(gate.client.maxIncrease))"
     let now = world.clock.now
     var since = now - Double(check.windowSeconds ?? 600)
     let earlier = earlier(than: step).filter { $0.sharesPart(with: step) }

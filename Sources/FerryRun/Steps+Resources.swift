@@ -341,7 +341,13 @@ extension Runner {
       guard found == nil else { return false }
       if kind == .function, try await isUnpublished(step, id, client) { return false }
       return true
-    case .create, .moveAlias, .restoreConfig, .editStatements:
+    case .restoreConfig(let id, let image, let members):
+      let reading = try await readRestored(
+        step, try resolve(id), image: image, members, isAfterWrite: true)
+      guard case .goal(let effect) = reading else { return false }
+      seen = effect.readBack
+      return true
+    case .create, .moveAlias, .editStatements:
       guard case .goal(let effect)? = try await readOther(step) else { return false }
       seen = effect.readBack
       return true

@@ -176,7 +176,7 @@ extension Runner {
     var out = error
     out.what = "could not \(step.title.prefix(1).lowercased() + step.title.dropFirst())"
     if error.exit == .denied, let operation = error.service?.operation {
-      let action = "\(Self.service(step.action)):\(operation)"
+      let action = "\(Self.service(step.action, operation)):\(operation)"
       out.why = "the action \(action) is not allowed for this identity: \(error.why)"
       out.next = "have \(action) allowed, then run the same command again"
     } else if error.service != nil {
@@ -186,7 +186,13 @@ extension Runner {
     return Stop(out)
   }
 
-  private static func service(_ action: Action) -> String {
+  private static func service(_ action: Action, _ operation: String) -> String {
+    // Checks ask other services than the step's own.
+    switch operation {
+    case "GetMetricData": return "cloudwatch"
+    case "ListStackResources": return "cloudformation"
+    default: break
+    }
     if case .editStatements(let edit) = action { return edit.service == .bucket ? "s3" : "kms" }
     return action.dns == nil ? "cloudfront" : "route53"
   }

@@ -1,5 +1,4 @@
 import FerryAWS
-import FerryCloudFront
 import FerryHTTP
 import FerryModel
 import FerryTestSupport
@@ -7,6 +6,7 @@ import Foundation
 import Testing
 
 @testable import Cutover
+@testable import FerryCloudFront
 @testable import FerryCommand
 @testable import FerryCore
 
@@ -37,11 +37,17 @@ struct CloudWatchTests {
         "E1": [.init(at: start, requests: 7), .init(at: start + 120, requests: 1)],
         "E2": [.init(at: start + 60, requests: 7)], "E3": [],
       ])
-    // Half of seven and all of one; E2 has no rate for its minute.
+    // Half of seven and all of one; a quarter of one. E2 has no rate for its minute.
     let errors = try await client.errorCounts(of: ["E1", "E2", "E3"], from: start, to: start + 300)
-    #expect(errors == ["E1": RequestCount(requests: 8, errors: 4.5)])
+    #expect(
+      errors == [
+        "E1": ErrorCounts(
+          server: RequestCount(requests: 8, errors: 4.5),
+          client: RequestCount(requests: 1, errors: 0.25))
+      ])
     let later = try await client.errorCounts(of: ["E1"], from: start + 1, to: start + 300)
-    #expect(later == ["E1": RequestCount(requests: 1, errors: 1)], "a minute that began before")
+    #expect(
+      later["E1"]?.server == RequestCount(requests: 1, errors: 1), "a minute that began before")
   }
 
   private func lab() -> (SharedModel, CloudWatchClient) {
@@ -78,6 +84,40 @@ struct CloudWatchTests {
     let other = CloudWatchClient(
       ModelTransport(model, account: "222222222222", clock: VirtualClock(minute)))
     #expect(try await other.requests(of: ["E1"], from: minute, to: minute + 60)["E1"] == [])
+  }
+  @Test func `the lab counts 4xx and 5xx apart and together`() async throws {
+    let (model, client) = lab()
+    let loaded = try Self.inventory()
+    let minute = self.minute
+    try model.with { (it: inout CloudFrontModel) throws(FerryError) in
+      try it.load(loaded, now: minute)
+      for (status, times) in [(200, 4), (301, 1), (404, 2), (403, 1), (502, 2)] {
+        it.countRequest(by: "E1", status: status, times: times, now: minute)
+      }
+    }
+    let counts = try await client.errorCounts(of: ["E1"], from: minute, to: minute + 60)
+    #expect(
+      counts == [
+        "E1": ErrorCounts(
+          server: RequestCount(requests: 10, errors: 2),
+          client: RequestCount(requests: 10, errors: 3))
+      ])
+    let transport = ModelTransport(model, account: "111111111111", clock: VirtualClock(minute))
+    for (metric, percent) in [
+      ("4xxErrorRate", "30.0"), ("5xxErrorRate", "20.0"), ("TotalErrorRate", "50.0"),
+    ] {
+      let form = [
+        "Namespace": "AWS/CloudFront", "MetricName": metric, "Statistics.member.1": "Average",
+        "Period": "60", "StartTime": Timestamp.text(minute), "EndTime": Timestamp.text(minute + 60),
+        "Dimensions.member.1.Name": "DistributionId", "Dimensions.member.1.Value": "E1",
+        "Dimensions.member.2.Name": "Region", "Dimensions.member.2.Value": "Global",
+      ]
+      let answer = try await query(
+        transport, .cloudWatch, "GetMetricStatistics", form, version: "2010-08-01",
+        region: "us-east-1")
+      let point = answer.at("GetMetricStatisticsResult/Datapoints/member")
+      #expect(point?.text(at: "Average") == percent && point?.text(at: "Unit") == "Percent")
+    }
   }
   @Test func `what CloudWatch refuses, the lab refuses`() async throws {
     let (_, client) = lab()

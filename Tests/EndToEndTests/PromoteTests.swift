@@ -119,12 +119,18 @@ struct PromoteEndToEndTests {
     await lab.stop()
   }
 
-  @Test func `a canary that errs more is not planned, and a run that waits for it stops`()
-    async throws
-  {
+  /// A side without its content, as after a slip in an origin path, answers 404 or 403 alone and never 5xx.
+  @Test(
+    arguments: [
+      ("percent=60", "error-rate-worse"), ("status=404,percent=100", "client-error-rate-worse"),
+      ("status=403,percent=100", "client-error-rate-worse"),
+    ])
+  func `a canary that errs more is not planned, and a run that waits for it stops`(
+    fault: String, code: String
+  ) async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
-    let lab = try await lab(ferry, "edge-error:distribution=\(Self.staging),percent=60")
+    let lab = try await lab(ferry, "edge-error:distribution=\(Self.staging),\(fault)")
     let variables = lab.variables()
     // Planned before anything was seen: the run is what waits.
     let planned = try await ferry(
@@ -137,16 +143,146 @@ struct PromoteEndToEndTests {
     try await Self.view(ferry, lab)
     let check = try await ferry(
       "promote", "check", Self.primary, "--output", "json", extra: variables)
-    #expect(check.code == 4 && codes(check) == ["error-rate-worse"], "\(check.out)")
+    #expect(check.code == 4 && codes(check) == [code], "\(check.out)")
     let refused = try await ferry(
       "promote", "plan", Self.primary, "--output", "json", extra: variables)
-    #expect(refused.code == 4 && refused.error["code"] == "error-rate-worse")
+    #expect(refused.code == 4 && refused.error["code"]?.string == code)
     let old = try await origin(Self.primary, lab, ferry)
     let stopped = try await ferry(
       "apply", "cart", "--approve", digest, "--output", "json", extra: variables)
     #expect(stopped.code == 4 && stopped.json["state"] == "blocked", "\(stopped.talk)")
     #expect(try await origin(Self.primary, lab, ferry) == old)
     await lab.stop()
+  }
+
+  /// With a health URL, and the lab's resolver, which knows its `cloudfront.net` names; and where its edge is.
+  private func askForHealth(_ ferry: Ferry, _ lab: RunningLab) throws -> [String: String] {
+    try ferry.write(
+      Self.settings
+        + """
+        health: { url: "https://{name}/", expectStatus: 200 }
+        resolvers: ["\(lab.ready["resolver"]?.string ?? "")"]
+
+        """, to: "edgeferry.yaml")
+    let port = (lab.ready["edge"]?.string ?? "").split(separator: ":").last.map(String.init)
+    return lab.variables().merging([
+      "EDGEFERRY_EDGE_PORT": port ?? "", "EDGEFERRY_EDGE_CA": lab.ready["ca"]?.string ?? "",
+    ]) { $1 }
+  }
+
+  @Test func `a run asks staging by the policy's header what the settings expect`() async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let lab = try await lab(ferry)
+    let variables = try askForHealth(ferry, lab)
+    try await Self.view(ferry, lab)
+    let check = ["promote", "check", Self.primary, "--output", "json"]
+    let ready = try await ferry.run(check, extra: variables)
+    #expect(ready.code == 0 && codes(ready, ["note"]).contains("probe-answered"), "\(ready.out)")
+    #expect(ready.json["next"]?.string == "edgeferry promote plan \(Self.primary)")
+    let planned = try await ferry(
+      "promote", "plan", Self.primary, "--name", "cart", "--output", "json", extra: variables)
+    #expect(planned.code == 0, "\(planned.talk)")
+    let proof = try ferry.read("plans/cart.plan.json")["steps"]?.array?.first
+    #expect(
+      proof?["checks"]?.array?.compactMap { $0["type"]?.string } == [
+        "cloudfront.deployed", "cloudfront.deployed", "serving", "cloudwatch.errorRate",
+      ])
+    let rehearsed = try await ferry("rehearse", "cart", "--seeds", "2", extra: variables)
+    #expect(rehearsed.code == 0, "\(rehearsed.out)\(rehearsed.talk)")
+    let needs = try await ferry("permissions", "--plan", "cart", "--output", "json")
+    let done = try await ferry(
+      "apply", "cart", "--approve", planned.json["digest"]?.string ?? "", "--verbose",
+      extra: variables)
+    #expect(done.code == 0, "\(done.talk)")
+    #expect(
+      PermissionEndToEndTests.called(done.talk).subtracting(
+        PermissionEndToEndTests.declared(needs)
+      ).isEmpty)
+    // The promote has disabled the policy: no header reaches staging now.
+    let after = try await ferry.run(check, extra: variables)
+    let skipped = after.json["findings"]?.array?.first { $0["code"] == "not-probed" }
+    #expect(skipped?["says"]?.string?.contains("is disabled") == true, "\(after.out)")
+    await lab.stop()
+  }
+
+  @Test func `a side that answers 404 is found by one request, before a viewer meets it`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let lab = try await lab(ferry, "edge-error:distribution=\(Self.staging),status=404,percent=100")
+    let variables = try askForHealth(ferry, lab)
+    let check = try await ferry(
+      "promote", "check", Self.primary, "--output", "json", extra: variables)
+    #expect(check.code == 4 && codes(check, ["blocker"]) == ["probe-failed"], "\(check.out)")
+    // What the old side answers says nothing of the new one, which the run asks itself.
+    let planned = try await ferry(
+      "promote", "plan", Self.primary, "--origin-path", "/relaeses/42", "--name", "slip",
+      "--output", "json", extra: variables)
+    #expect(planned.code == 0, "\(planned.talk)")
+    let stopped = try await ferry(
+      "apply", "slip", "--approve", planned.json["digest"]?.string ?? "", "--max-wait", "30s",
+      "--output", "json", extra: variables)
+    #expect(stopped.code == 4 && stopped.error["code"] == "check-failed", "\(stopped.talk)")
+    #expect(stopped.error["why"]?.string?.contains("status 404 instead of 200") == true)
+    await lab.stop()
+  }
+
+  @Test func `CloudWatch that may not be asked is a missing permission, named`() async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    // What planning asks is answered, what comes later is not.
+    let lab = try await lab(
+      ferry, "error:status=403,code=AccessDenied,operation=GetMetricData,skip=2")
+    let variables = lab.variables()
+    let planned = try await ferry(
+      "promote", "plan", Self.primary, "--name", "cart", "--output", "json", extra: variables)
+    #expect(planned.code == 0, "\(planned.talk)")
+    let check = try await ferry(
+      "promote", "check", Self.primary, "--output", "json", extra: variables)
+    #expect(check.code == 77 && check.json["verdict"] == "unknown", "\(check.out)")
+    #expect(check.json["findings"]?.array?.first?["denied"] == "cloudwatch:GetMetricData")
+    #expect(check.json["next"]?.string?.contains("edgeferry permissions promote check") == true)
+    let refused = try await ferry(
+      "promote", "plan", Self.primary, "--output", "json", extra: variables)
+    #expect(refused.code == 77 && refused.error["code"] == "traffic-unread", "\(refused.talk)")
+    let stopped = try await ferry(
+      "apply", "cart", "--approve", planned.json["digest"]?.string ?? "", "--output", "json",
+      extra: variables)
+    #expect(stopped.code == 77, "\(stopped.talk)")
+    for error in [refused.error, stopped.error] {
+      #expect(error["next"]?.string?.contains("have cloudwatch:GetMetricData allowed") == true)
+    }
+    await lab.stop()
+  }
+
+  @Test func `a binary plan of Terraform is told as such wherever a plan or a state is taken`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    try Data([0x50, 0x4B, 0x03, 0x04] + Array(repeating: 0xA7, count: 64)).write(
+      to: ferry.folder.appendingPathComponent("cart.tfplan"))
+    for arguments in [
+      ["promote", "check", Self.primary, "--drift", "cart.tfplan"],
+      ["handover", "check", Self.primary, "--tfplan", "cart.tfplan"],
+    ] {
+      let answer = try await ferry.run(arguments + ["--output", "json"])
+      #expect(answer.code == 64 && answer.error["code"] == "bad-terraform-plan", "\(answer.talk)")
+      #expect(answer.error["why"]?.string?.hasPrefix("it is a binary plan") == true)
+      #expect(
+        answer.error["next"]?.string?.contains("terraform show -json cart.tfplan > plan.json")
+          == true)
+    }
+    for arguments in [
+      ["orphans", "discover", "--tfstate", "cart.tfplan"],
+      ["handover", "detect", Self.primary, "--tfstate", "cart.tfplan"],
+    ] {
+      let answer = try await ferry.run(arguments + ["--output", "json"])
+      #expect(answer.code == 64 && answer.error["code"] == "bad-tfstate", "\(answer.talk)")
+      #expect(answer.error["why"]?.string?.hasPrefix("it is a binary plan") == true)
+    }
   }
 
   @Test func `killed at random moments a promote and its rollback are done once each`()

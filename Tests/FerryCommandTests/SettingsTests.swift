@@ -26,7 +26,7 @@ struct SettingsTests {
     health: { url: "https://{name}/healthz", expectStatus: 200, marker: { header: x-distribution } }
     edge: { port: 443, caFile: null }
     migrate: { keepSource: 24h }
-    promote: { window: 10m, minRequests: 100, maxErrorRateIncrease: 1.0 }
+    promote: { window: 10m, minRequests: 100, maxErrorRateIncrease: 1.0, maxClientErrorRateIncrease: 2.5 }
     orphans: { idleAfter: 30d }
     rehearsal: advised
     sweep: { grace: 14d, maxDeletions: 5, maxPercent: 30,
@@ -83,6 +83,17 @@ struct SettingsTests {
     #expect(settings.deployedPollSeconds == 20)
     #expect(settings.idleAfterSeconds == 30 * 86_400)
     #expect(settings.windows["dns"]?.leadSeconds == 48 * 3600)
+    #expect(settings.promotion.maxErrorRateIncrease == 1)
+    #expect(settings.promotion.maxClientErrorRateIncrease == 2.5)
+    #expect(try Settings.read("version: 1", named: "s").promotion == PromotionTerms())
+    #expect(PromotionTerms().maxClientErrorRateIncrease == 5)
+  }
+  @Test(arguments: ["maxErrorRateIncrease: 101", "maxClientErrorRateIncrease: -1"])
+  func `an increase is 0 to 100 points`(text: String) {
+    let error = #expect(throws: FerryError.self) {
+      try Settings.read("promote: { \(text) }", named: "s")
+    }
+    #expect(error?.code == "bad-settings" && error?.exit == .usage)
   }
 
   @Test(arguments: example.split(separator: "\n").indices)

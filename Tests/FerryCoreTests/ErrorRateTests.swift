@@ -58,6 +58,32 @@ struct ErrorRateTests {
     // The same errors at the primary are no increase.
     #expect(judge(20, of: 4000, primary: 50, of: 10_000).verdict == .within)
   }
+  @Test func `4xx are compared on their own, and one class that is worse is enough`() {
+    let gate = PromotionTerms().gate
+    func judge(_ staging: Double, _ primary: Double, server: Double = 0) -> PromotionGate.Judgement
+    {
+      gate.judge(
+        staging: .init(
+          server: .init(requests: 500, errors: server),
+          client: .init(requests: 500, errors: staging)),
+        primary: .init(
+          server: .init(requests: 9500), client: .init(requests: 9500, errors: primary)))
+    }
+    let lost = judge(500, 0)
+    #expect(lost.verdict == .worse && lost.server.verdict == .within)
+    #expect(lost.says.contains("staging 500 requests with 100.00 % of 4xx"))
+    #expect(
+      !lost.says.contains("5xx") && lost.says.hasSuffix("more than the 5.00 that are allowed"))
+    // What the primary's viewers ask in vain they ask of staging, too.
+    #expect(judge(100, 1900).verdict == .within)
+    #expect(judge(100, 0).verdict == .worse && judge(25, 0).verdict == .undecided)
+    #expect(judge(0, 0, server: 40).verdict == .worse && judge(500, 9500).verdict == .within)
+    #expect(
+      gate.judge(staging: .init(), primary: .init()).says.contains("; staging 0 requests with"))
+    let unknown = gate.judge(
+      staging: .init(server: .init(requests: 500)), primary: .init(server: .init(requests: 9500)))
+    #expect(unknown.verdict == .undecided, "a rate that CloudWatch does not know proves nothing")
+  }
   @Test(arguments: [
     (0.0, "0.00"), (1, "1.00"), (-0.27, "-0.27"), (12.345, "12.35"), (0.004, "0.00"),
   ])

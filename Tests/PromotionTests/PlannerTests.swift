@@ -1,3 +1,4 @@
+import FerryReport
 import Foundation
 import Testing
 
@@ -31,7 +32,8 @@ struct PlannerTests {
     let gate = try #require(made.plan.steps[0].checks.last)
     #expect(
       gate.type == .errorRate && gate.distribution == "ESTAGING" && gate.against == "EPRIMARY"
-        && gate.windowSeconds == 600 && gate.minRequests == 100 && gate.maxErrorRateIncrease == 1)
+        && gate.windowSeconds == 600 && gate.minRequests == 100 && gate.maxErrorRateIncrease == 1
+        && gate.maxClientErrorRateIncrease == 5)
     let scene = Scene()
     let pair = try scene.pair
     let promote = made.plan.steps[1]
@@ -94,6 +96,48 @@ struct PlannerTests {
       ])
   }
 
+  @Test func `where a header reaches staging the run asks it as the settings do, by the policy`()
+    throws
+  {
+    func spoil(_ status: Int, enabled: Bool = true, header: Bool = true) -> (inout Scene) -> Void {
+      {
+        $0.policy = Scene.policy(enabled: enabled, header: header)
+        $0.probe = StagingProbe(
+          url: "https://shop.example.com/healthz", expected: 204,
+          without: [ServingLook(peer: "192.0.2.1:443", status: status)], skipped: "in this test")
+      }
+    }
+    for enabled in [true, false] {
+      for side in [nil, NewSide.path("/new")] {
+        let made = try #require(try plan(side: side, spoil(204, enabled: enabled)))
+        let proof = try #require(made.plan.steps.first { $0.id == "prove-staging-ESTAGING" })
+        #expect(
+          proof.checks.map(\.type) == [.deployed, .deployed, .serving, .errorRate],
+          "what answers at once comes before what takes hours")
+        let probe = proof.checks[2]
+        #expect(
+          probe.url == "https://shop.example.com/healthz" && probe.at == "d111.cloudfront.net"
+            && probe.status == 204 && probe.policy == "P1")
+        #expect(!FerryJSON.document(proof).contains("canary-value"))
+        let book = Runbook.render(made.plan, path: "p", rollback: made.rollback)
+        #expect(
+          book.contains(
+            "shop.example.com/healthz is served at d111.cloudfront.net and answers 204 to who sends the header of policy P1"
+          ))
+        #expect(
+          book.contains(#"-H "$(aws cloudfront get-continuous-deployment-policy --id P1 "#))
+      }
+    }
+    let unwell = try #require(try plan(spoil(404)))
+    #expect(!unwell.plan.steps.contains { $0.checks.contains { $0.type == .serving } })
+    #expect(
+      unwell.plan.notes.contains {
+        $0.hasPrefix("https://shop.example.com/healthz answers 404 instead of 204 without")
+      })
+    let weighed = try #require(try plan(spoil(204, header: false)))
+    #expect(!weighed.plan.steps.contains { $0.checks.contains { $0.type == .serving } })
+  }
+
   @Test func `with nothing to promote there is no plan`() throws {
     #expect(
       try plan {
@@ -141,6 +185,9 @@ struct PlannerTests {
     arguments: [
       (["releases/42", nil], "bad-usage"), (["/releases/", nil], "bad-usage"),
       (["/a b", nil], "bad-usage"), (["/a", "b.example.net"], "bad-usage"),
+      ([nil, "192.0.2.1"], "bad-usage"), ([nil, "2001:db8::1"], "bad-usage"),
+      ([nil, "[2001:db8::1]"], "bad-usage"), ([nil, "127.1"], "bad-usage"),
+      ([nil, "localhost"], "bad-usage"), ([nil, "origin."], "bad-usage"),
     ] as [([String?], String)])
   func `what can be no side is refused`(given: [String?], code: String) {
     let error = #expect(throws: FerryError.self) {

@@ -214,6 +214,35 @@ struct RuleTests {
       try codes { $0.traffic.staging.judged = .init(requests: 150, errors: 0) }
         == ["not-enough-traffic=pending unknown"])
   }
+  @Test func `a staging side that answers 404 alone is not ready`() throws {
+    var scene = Scene()
+    scene.traffic.staging.judgedClient.errors = 500
+    #expect(try scene.codes() == ["client-error-rate-worse=blocker"])
+    let report = PromotionReport(try scene.pair)
+    #expect(report.verdict == .blocked && report.exit == .blocked)
+    #expect(report.errorRate?.verdict == .within && report.clientErrorRate?.verdict == .worse)
+    let error = #expect(throws: FerryError.self) {
+      try PromotionPlanner.plan(scene.pair, side: nil, input: scene.input())
+    }
+    #expect(error?.code == "client-error-rate-worse" && error?.exit == .blocked)
+    // The new side's origin is another one: what the old one showed says nothing of it.
+    #expect(
+      try PromotionPlanner.plan(scene.pair, side: .path("/new"), input: scene.input()) != nil)
+  }
+  @Test func `what the primary's viewers ask in vain does not block`() throws {
+    let notes: Set = ["error-rate-within", "client-error-rate-within"]
+    var scene = Scene()
+    scene.traffic.primary.judgedClient.errors = 3800
+    scene.traffic.staging.judgedClient.errors = 205
+    #expect(
+      try scene.codes(notes: notes) == ["error-rate-within=note", "client-error-rate-within=note"])
+    scene.terms.maxClientErrorRateIncrease = 1
+    #expect(
+      try scene.codes(notes: notes)
+        == ["not-enough-traffic=pending unknown", "error-rate-within=note"])
+    scene.traffic.staging.judgedClient = .init()
+    #expect(try scene.codes() == ["not-enough-traffic=pending unknown"], "no 4xx rate is no proof")
+  }
   @Test func `a probe that fails with the header alone blocks, one that fails alike does not`()
     throws
   {
@@ -235,6 +264,113 @@ struct RuleTests {
     #expect(try probed(look(200, "a"), look(200, "b"), marker: true).isEmpty)
     #expect(
       try probed(look(200, "a"), look(200, "a"), marker: true) == ["probe-same-side=pending"])
+  }
+  @Test
+  func `staging that answers what the settings do not expect blocks, where the primary does not`()
+    throws
+  {
+    func probed(_ with: Int, _ without: Int, expected: Int = 200) throws -> [String] {
+      try codes {
+        $0.policy = Scene.policy(enabled: true, header: true)
+        $0.probe = StagingProbe(
+          url: "https://shop.example.com/", expected: expected,
+          with: [ServingLook(peer: "192.0.2.1:443", status: with)],
+          without: [ServingLook(peer: "192.0.2.1:443", status: without)])
+      }
+    }
+    #expect(try probed(404, 200) == ["probe-failed=blocker"])
+    #expect(try probed(302, 200) == ["probe-failed=blocker"])
+    #expect(try probed(200, 204, expected: 204) == ["probe-failed=blocker"])
+    #expect(try probed(204, 204, expected: 204).isEmpty)
+    #expect(try probed(404, 404).isEmpty, "the primary has no such page either")
+    #expect(try probed(500, 404) == ["probe-failed=blocker"])
+  }
+  @Test func `a probe that was not made says why`() throws {
+    var scene = Scene()
+    scene.policy = Scene.policy(enabled: false, header: true)
+    scene.probe = StagingProbe(
+      url: "https://shop.example.com/", without: [ServingLook(peer: "192.0.2.1:443", status: 200)],
+      skipped: "policy P1 is disabled")
+    #expect(
+      try scene.codes(notes: ["not-probed"]) == [
+        "policy-disabled=pending", "not-probed=note unknown",
+      ])
+    #expect(
+      PromotionReport(try scene.pair).text.contains("not probed: policy P1 is disabled"))
+  }
+  @Test func `a policy that sends nobody to staging blocks, and no peak load is guessed`() throws {
+    var scene = Scene()
+    scene.policy = Scene.policy(enabled: true, weight: 0)
+    scene.traffic.staging = .init(minutes: 10)
+    #expect(try scene.codes() == ["weight-zero=blocker", "no-staging-traffic=pending"])
+    let findings = try PromotionRules.judge(scene.pair)
+    #expect(findings.first?.says.hasPrefix("the weight is 0: staging gets no traffic") == true)
+    #expect(findings.first?.resource == "P1")
+    #expect(!findings.contains { $0.says.contains("peak load") })
+    for side in [nil, NewSide.path("/new")] {
+      let error = #expect(throws: FerryError.self) {
+        try PromotionPlanner.plan(scene.pair, side: side, input: scene.input())
+      }
+      #expect(error?.code == "weight-zero" && error?.exit == .blocked)
+    }
+    scene.policy = Scene.policy(enabled: true, weight: 0.001)
+    #expect(try scene.codes() == ["no-staging-traffic=pending"])
+    scene.policy.put(["Type": "SingleWeight"], at: "TrafficConfig")
+    #expect(
+      try scene.codes() == ["no-traffic-config=blocker", "no-staging-traffic=pending"])
+  }
+  @Test func `what a permission alone keeps from being told ends in its own code`() throws {
+    var scene = Scene()
+    scene.traffic.unread = "AccessDenied (HTTP 403): no"
+    #expect(PromotionReport(try scene.pair).exit == .blocked, "not every failure is a denial")
+    scene.traffic.denied = "cloudwatch:GetMetricData"
+    let report = PromotionReport(try scene.pair)
+    #expect(report.exit == .denied && report.verdict == .unknown)
+    #expect(report.next.contains("have cloudwatch:GetMetricData allowed (edgeferry permissions "))
+    #expect(report.text.contains("cloudwatch:GetMetricData is not allowed"))
+    func refusal() throws -> FerryError? {
+      #expect(throws: FerryError.self) {
+        try PromotionPlanner.plan(scene.pair, side: nil, input: scene.input())
+      }
+    }
+    let denied = try refusal()
+    #expect(denied?.code == "traffic-unread" && denied?.exit == .denied)
+    #expect(denied?.next.contains("cloudwatch:GetMetricData") == true)
+    #expect(denied?.next.contains("edgeferry permissions promote plan") == true)
+    // What is known to speak against it does so with the permission, too.
+    scene.primary.put("http3", at: "HttpVersion")
+    #expect(PromotionReport(try scene.pair).exit == .blocked)
+    #expect(try refusal()?.exit == .blocked)
+  }
+  @Test func `every verdict says what to do next`() throws {
+    func next(_ spoil: (inout Scene) -> Void) throws -> String {
+      var scene = Scene()
+      spoil(&scene)
+      let report = PromotionReport(try scene.pair)
+      #expect(report.text.hasSuffix("\nnext: \(report.next)\n"))
+      return report.next
+    }
+    let check = "edgeferry promote check EPRIMARY"
+    let plan = "edgeferry promote plan EPRIMARY"
+    #expect(try next { _ in } == plan)
+    let pending = try next { $0.traffic.staging = .init() }
+    #expect(pending == "\(plan), whose run waits for what is pending; or ask again later: \(check)")
+    let worse = try next { $0.traffic.staging.judgedClient.errors = 500 }
+    #expect(worse.contains(check) && worse.contains("\(plan) --origin-path PATH"))
+    #expect(
+      try next { $0.policy = Scene.policy(enabled: true, weight: 0) }
+        == "see to what is marked blocker, then: \(check)")
+    let promoted = try next {
+      $0.staging = Scene.distribution("staging", comment: "shop", path: "")
+      $0.policy = Scene.policy(enabled: false)
+    }
+    #expect(promoted.hasSuffix("point it at another side: \(plan) --origin-path PATH"))
+    let alone = PromotionReport(
+      account: Scene.account, primary: "EPRIMARY",
+      findings: [PromotionFinding("no-policy", .blocker, of: "EPRIMARY", "no policy")], gaps: [])
+    #expect(
+      alone.text.hasSuffix(
+        "next: attach a policy with a staging distribution to EPRIMARY, then: \(check)\n"))
   }
   @Test func `neither the policy's header value nor an origin's secret is shown`() throws {
     var scene = Scene()

@@ -9,6 +9,33 @@ import Testing
 
 /// Plans as they run against the model, with viewers that come and go.
 struct RunTests {
+  /// Answers the policy's header alone, and fails the test for a request without it.
+  final class FakeEdge: ServingProbe, @unchecked Sendable {
+    private let lock = NSLock()
+    private var statuses: [Int] = [200]
+    private(set) var asked = 0
+    func answer(_ status: Int) { lock.withLock { statuses = [status] } }
+    func look(url: String, at: String?, marker: String?) async -> [ServingLook] {
+      Issue.record("\(url) was asked without a header")
+      return []
+    }
+    func look(
+      url: String, at: String?, marker: String?, headers: [(name: String, value: String)]
+    ) async -> [ServingLook] {
+      #expect(headers.map { "\($0.name): \($0.value)" } == ["aws-cf-cd-canary: canary-value"])
+      #expect(url == "https://shop.example.com/" && at?.hasSuffix(".cloudfront.net") == true)
+      return lock.withLock {
+        asked += 1
+        return statuses.map {
+          ServingLook(
+            peer: "192.0.2.1:443", status: $0,
+            certificate: .init(
+              names: ["shop.example.com"], notAfter: .distantFuture, isTrusted: true,
+              coversName: true))
+        }
+      }
+    }
+  }
   struct World {
     let model: SharedModel
     let clock: VirtualClock
@@ -16,8 +43,11 @@ struct RunTests {
     let staging: String
     let made: PlanPair
     let store: SQLiteState
+    /// What answers for the name: asked only where the policy is by header.
+    let edge: FakeEdge
 
-    init(side: NewSide? = nil, policyEnabled: Bool = true) async throws {
+    init(side: NewSide? = nil, policyEnabled: Bool = true, byHeader: Bool = false) async throws {
+      edge = FakeEdge()
       let account = Scene.account
       model = SharedModel(CloudFrontModel(accounts: [account], propagationSeconds: 60))
       clock = VirtualClock(Scene.now)
@@ -37,7 +67,7 @@ struct RunTests {
       let first = try await make("primary", "shop", "")
       let second = try await make("staging", side == nil ? "shop next" : "shop", "")
       clock.advance(seconds: 600)
-      var config = Scene.policy(enabled: policyEnabled)
+      var config = Scene.policy(enabled: policyEnabled, header: byHeader)
       config.put(
         ["Quantity": 1, "Items": [.string(second.domainName)]], at: "StagingDistributionDnsNames")
       let policy = try await client.createPolicy(
@@ -55,11 +85,16 @@ struct RunTests {
         reach: .configuration
       ).read([first.id])
       let link = try PromotionLink(first.id, in: found, at: clock.now)
-      let pair = PromotionPair(
+      var pair = PromotionPair(
         account: account, primary: link.primary, staging: try #require(link.staging),
         policy: try #require(link.policy), resources: found.account.resources, gaps: found.gaps,
         readAt: clock.now,
         traffic: .init(since: clock.now - 600, until: clock.now))
+      if byHeader {
+        pair.probe = StagingProbe(
+          url: "https://shop.example.com/", without: [ServingLook(peer: "a", status: 200)],
+          skipped: "in this test")
+      }
       var input = Scene().input()
       input.createdAt = clock.now
       made = try #require(try PromotionPlanner.plan(pair, side: side, input: input))
@@ -69,11 +104,11 @@ struct RunTests {
         ).path, durable: false)
       try store.saveImages(made.images)
     }
-    func viewers(_ requests: Int, errors: Int = 0, at id: String) {
+    func viewers(_ requests: Int, errors: Int = 0, status: Int = 502, at id: String) {
       let now = clock.now
       model.with {
         $0.countRequest(by: id, times: requests - errors, now: now)
-        if errors > 0 { $0.countRequest(by: id, status: 502, times: errors, now: now) }
+        if errors > 0 { $0.countRequest(by: id, status: status, times: errors, now: now) }
       }
     }
     func run(_ plan: Plan, _ given: RunOptions? = nil) async throws -> RunOutcome {
@@ -82,7 +117,9 @@ struct RunTests {
       options.mode = .advance
       return try await Runner.run(
         plan, store: store,
-        world: FerryRun.World(clock: clock) { _ throws(FerryError) in CloudFrontClient(transport) },
+        world: FerryRun.World(clock: clock, serving: edge) { _ throws(FerryError) in
+          CloudFrontClient(transport)
+        },
         options: options)
     }
     func config(_ id: String) async throws -> XElement {
@@ -121,6 +158,23 @@ struct RunTests {
     #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
   }
 
+  @Test func `what a rollback has put back is read at once, and not taken for an old reading`()
+    async throws
+  {
+    let world = try await World()
+    world.clock.advance(seconds: 61)
+    world.viewers(5000, at: world.primary)
+    world.viewers(600, at: world.staging)
+    let done = try await world.advance(world.made.plan)
+    #expect(done.exit == .done)
+    let began = world.clock.now
+    let back = try await world.run(world.made.rollback)
+    #expect(back.report.steps.first?.state == .applied, "only Deployed is still to come")
+    #expect(back.report.reason?.contains("to be Deployed") == true)
+    #expect(world.clock.now.timeIntervalSince(began) < 5)
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+  }
+
   @Test func `a proof that is gone when the window opens at last promotes nothing`() async throws {
     let world = try await World()
     world.clock.advance(seconds: 61)
@@ -152,6 +206,74 @@ struct RunTests {
     #expect(outcome.exit == .blocked && outcome.error?.code == "check-failed")
     #expect(outcome.error?.why.contains("more than the 1.00 that are allowed") == true)
     #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+  }
+
+  @Test(arguments: [404, 403])
+  func `a staging distribution that lost its content blocks the run before the promote`(status: Int)
+    async throws
+  {
+    let world = try await World()
+    world.clock.advance(seconds: 61)
+    world.viewers(5000, errors: 50, status: status, at: world.primary)
+    world.viewers(600, errors: 600, status: status, at: world.staging)
+    // A plan of before 4xx were compared does not say what is allowed.
+    for allowed in [world.made.plan.steps[0].checks.last?.maxClientErrorRateIncrease, nil] {
+      var plan = world.made.plan
+      plan.steps[0].checks[plan.steps[0].checks.count - 1].maxClientErrorRateIncrease = allowed
+      let outcome = try await world.run(plan)
+      #expect(outcome.exit == .blocked && outcome.error?.code == "check-failed")
+      #expect(outcome.error?.why.contains("100.00 % of 4xx") == true)
+      #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+    }
+  }
+  @Test func `404s that the primary answers likewise hold nothing up`() async throws {
+    let world = try await World()
+    world.clock.advance(seconds: 61)
+    world.viewers(5000, errors: 1500, status: 404, at: world.primary)
+    world.viewers(600, errors: 180, status: 404, at: world.staging)
+    let done = try await world.advance(world.made.plan)
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop next")
+  }
+
+  @Test func `staging is asked by the policy's header, and what it answers wrongly blocks the run`()
+    async throws
+  {
+    let world = try await World(byHeader: true)
+    world.clock.advance(seconds: 61)
+    world.viewers(5000, at: world.primary)
+    world.viewers(600, at: world.staging)
+    world.edge.answer(404)
+    let refused = try await world.run(world.made.plan)
+    #expect(refused.exit == .blocked && refused.error?.code == "check-failed")
+    #expect(refused.error?.why.contains("status 404 instead of 200") == true)
+    #expect(!"\(refused)".contains("canary-value"))
+    #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
+    world.edge.answer(200)
+    let done = try await world.advance(world.made.plan)
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    // Thrice wrong; then to prove it, and once more right before the promote.
+    #expect(world.edge.asked == 5)
+  }
+  @Test func `while the policy is disabled nothing that answers is taken for staging`() async throws
+  {
+    let world = try await World(byHeader: true)
+    let transport = ModelTransport(world.model, account: Scene.account, clock: world.clock)
+    let client = CloudFrontClient(transport)
+    let primary = try await client.distribution(world.primary)
+    let id = try #require(primary.config.text(at: "ContinuousDeploymentPolicyId"))
+    let policy = try await client.policy(id)
+    _ = try await client.updatePolicy(
+      id,
+      config: policy.config.edited(
+        [.init(path: "Enabled", from: "true", to: "false")],
+        shape: "ContinuousDeploymentPolicyConfig"), ifMatch: policy.etag)
+    world.clock.advance(seconds: 3600)
+    world.viewers(5000, at: world.primary)
+    world.viewers(600, at: world.staging)
+    let waits = try await world.run(world.made.plan)
+    #expect(waits.exit == .notYet && world.edge.asked == 0)
+    #expect(waits.report.reason?.contains("policy \(id) is disabled") == true)
   }
 
   @Test func `what staging showed before it was pointed at the new side proves nothing of it`()

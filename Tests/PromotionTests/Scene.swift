@@ -16,15 +16,21 @@ struct Scene {
   var gaps: [Inventory.Gap] = []
   var traffic = Self.quiet
   var probe: StagingProbe?
+  var terms = PromotionTerms()
   var status = ["primary": "Deployed", "staging": "Deployed"]
   var tags: [String: String] = [:]
 
+  /// Three in a hundred ask for what is not there, at either side.
   static let quiet = PromotionTraffic(
     since: now - 600, until: now,
-    staging: .init(minutes: 10, requests: 500, judged: .init(requests: 500, errors: 0)),
-    primary: .init(minutes: 10, requests: 9500, judged: .init(requests: 9500, errors: 5)))
+    staging: .init(
+      minutes: 10, requests: 500, judged: .init(requests: 500, errors: 0),
+      judgedClient: .init(requests: 500, errors: 15)),
+    primary: .init(
+      minutes: 10, requests: 9500, judged: .init(requests: 9500, errors: 5),
+      judgedClient: .init(requests: 9500, errors: 285)))
 
-  static func policy(enabled: Bool, header: Bool = false) -> JSONValue {
+  static func policy(enabled: Bool, header: Bool = false, weight: Double = 0.05) -> JSONValue {
     [
       "StagingDistributionDnsNames": ["Quantity": 1, "Items": ["d222.cloudfront.net"]],
       "Enabled": .bool(enabled),
@@ -32,7 +38,7 @@ struct Scene {
         ? [
           "Type": "SingleHeader",
           "SingleHeaderConfig": ["Header": "aws-cf-cd-canary", "Value": "canary-value"],
-        ] : ["Type": "SingleWeight", "SingleWeightConfig": ["Weight": .double(0.05)]],
+        ] : ["Type": "SingleWeight", "SingleWeightConfig": ["Weight": .double(weight)]],
     ]
   }
   static func distribution(_ side: String, comment: String, path: String) -> JSONValue {
@@ -89,7 +95,8 @@ struct Scene {
         policy: Inventory.Policy(
           id: "P1", etag: "EPOL1", lastModified: "2026-11-01T00:00:00Z",
           config: try Shape.xml(policy, shape: "ContinuousDeploymentPolicyConfig")),
-        resources: resources, gaps: gaps, readAt: Self.now, traffic: traffic, probe: probe)
+        resources: resources, gaps: gaps, readAt: Self.now, terms: terms,
+        traffic: traffic, probe: probe)
     }
   }
   /// `code=weight` of each finding that is more than a note, and of the notes asked for.

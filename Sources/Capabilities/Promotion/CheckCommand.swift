@@ -12,8 +12,9 @@ struct CheckCommand: FerryCommand {
     abstract:
       "Say whether the staging distribution of a primary is fit to be promoted; only reads.",
     discussion: """
-      Conflicts of fields, what both sides share, whether staging really gets requests, and its errors beside the \
-      primary's. Exit code 0 when it is ready, 4 when something speaks against it or could not be told.
+      Conflicts of fields, what both sides share, whether staging really gets requests, and its errors (5xx and 4xx) \
+      beside the primary's. Exit code 0 when it is ready, 4 when something speaks against it or could not be told, 77 \
+      when it could not be told for want of a permission alone.
 
       Example: edgeferry promote check E1EXAMPLE
       """)

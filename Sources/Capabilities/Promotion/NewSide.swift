@@ -27,9 +27,24 @@ enum NewSide: Equatable, Sendable {
       return .path(path == "/" ? "" : path)
     }
     guard let domain else { return nil }
+    // - Source: API reference of Origin, and Developer Guide, "Origin settings": the domain name of an origin is a DNS
+    //   name that can be resolved publicly. CloudFront refuses addresses.
+    let bare =
+      domain.hasPrefix("[") && domain.hasSuffix("]") ? domain.dropFirst().dropLast() : domain[...]
+    guard !DNSServer.isAddress(String(bare)) else {
+      throw refuse(
+        "\(domain.debugDescription) is an IP address, and CloudFront wants the domain name of an origin",
+        "give a name that has that address, as origin.example.com")
+    }
     let name = try DomainName(domain)
     guard name != .root, !name.isWildcard else {
       throw refuse("\(domain.debugDescription) can be no origin", "give the origin's domain name")
+    }
+    // A last label of digits is how an address begins that is written in parts: 127.1.
+    guard name.labels.count > 1, name.labels.last?.allSatisfy(\.isNumber) == false else {
+      throw refuse(
+        "\(domain.debugDescription) is no name that CloudFront can resolve",
+        "give the origin's whole public name, as origin.example.com")
     }
     return .domain(name.host)
   }

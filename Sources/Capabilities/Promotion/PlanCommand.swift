@@ -19,7 +19,7 @@ struct PlanCommand: FerryCommand {
   @Option(
     name: .customLong("origin-path"), help: "Point staging at this path of its origin first.")
   var originPath: String?
-  @Option(help: "Point staging at this origin first: a domain name of the same kind.")
+  @Option(help: "Point staging at this origin first: a public domain name of the same kind.")
   var origin: String?
   @Option(help: "The account of the settings that has it (default: all are asked).")
   var account: String?

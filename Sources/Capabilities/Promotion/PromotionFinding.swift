@@ -19,6 +19,8 @@ struct PromotionFinding: Codable, Equatable, Sendable {
   var resource: String
   var says: String
   var evidence: [Finding.Evidence]
+  /// The IAM action without which it could not be told.
+  var denied: String?
   init(
     _ code: String, _ weight: Weight, unknown: Bool = false, of resource: String, _ says: String,
     _ evidence: [Finding.Evidence] = []
@@ -40,7 +42,8 @@ protocol PromotionRule: Sendable {
 
 enum PromotionRules {
   private static let all: [any PromotionRule] = [
-    DeployedRule(), HTTP3Rule(), FixedSettingsRule(), PathPatternRule(), SharedEditRule(),
+    DeployedRule(), ShareRule(), HTTP3Rule(), FixedSettingsRule(), PathPatternRule(),
+    SharedEditRule(),
     LambdaEdgeRule(), BucketGrantRule(), TrafficRule(), ErrorRateRule(), ProbeRule(),
     OwnerRule(), DifferenceRule(),
   ]

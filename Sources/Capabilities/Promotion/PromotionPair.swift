@@ -22,22 +22,7 @@ struct PromotionPair: Sendable {
   var sides: [Inventory.Distribution] { [primary, staging] }
 
   /// Whom the policy sends to staging.
-  enum Share: Equatable, Sendable {
-    /// 0...0.15 of all viewers
-    case weight(Double)
-    /// Who sends that header.
-    case header(name: String, value: String)
-    case nobody
-  }
-  var share: Share {
-    let traffic = policy.config.first("TrafficConfig")
-    if let header = traffic?.first("SingleHeaderConfig") {
-      return .header(
-        name: header.text(at: "Header") ?? "", value: header.text(at: "Value") ?? "")
-    }
-    return traffic?.text(at: "SingleWeightConfig/Weight").flatMap(Double.init).map(Share.weight)
-      ?? .nobody
-  }
+  var share: StagingShare { StagingShare(ofPolicy: policy.config) }
 
   func evidence(_ call: String, _ says: String) -> Finding.Evidence {
     .init(call: call, at: readAt, says: says)
@@ -52,6 +37,9 @@ struct PromotionTraffic: Codable, Equatable, Sendable {
     var requests = 0.0
     /// The minutes of which the 5xx rate is known too.
     var judged = RequestCount()
+    /// Those of which the 4xx rate is; `errors` are 4xx there.
+    var judgedClient = RequestCount()
+    var counts: ErrorCounts { .init(server: judged, client: judgedClient) }
   }
   var since: Date
   var until: Date
@@ -59,13 +47,33 @@ struct PromotionTraffic: Codable, Equatable, Sendable {
   var primary = Side()
   /// Why there are no numbers.
   var unread: String?
+  /// The IAM action without which there are none.
+  var denied: String?
+  func judged(by gate: PromotionGate) -> PromotionGate.Judgement {
+    gate.judge(staging: staging.counts, primary: primary.counts)
+  }
 }
 
 /// What the primary's name answered with the policy's header and without it.
 struct StagingProbe: Equatable, Sendable {
   var url: String
-  var with: [ServingLook]
-  var without: [ServingLook]
+  /// The status that the settings expect.
+  var expected = 200
+  /// Empty where the header was not sent.
+  var with: [ServingLook] = []
+  /// Empty where nothing was asked.
+  var without: [ServingLook] = []
   /// Whether a header of the answers tells the two apart.
-  var hasMarker: Bool
+  var hasMarker = false
+  /// Why staging was not asked.
+  var skipped: String?
+
+  static func statuses(_ looks: [ServingLook]) -> [Int] {
+    looks.compactMap { $0.failure == nil ? $0.status : nil }
+  }
+  /// Whether the primary answers as expected, so that staging can be held to it.
+  var primaryIsWell: Bool {
+    let answers = Self.statuses(without)
+    return !answers.isEmpty && answers.allSatisfy { $0 == expected }
+  }
 }

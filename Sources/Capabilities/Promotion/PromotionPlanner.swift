@@ -51,7 +51,9 @@ struct PromotionPlanner {
     asPromoted.staging.config = staging
     var findings = PromotionRules.judge(asPromoted)
     if isEdited {
-      findings.removeAll { ["error-rate-worse", "probe-failed"].contains($0.code) }
+      findings.removeAll {
+        ["error-rate-worse", "client-error-rate-worse", "probe-failed"].contains($0.code)
+      }
     }
     try Self.refuse(findings, pair.primary.id)
     for it in findings where it.weight == .risk { builder.risk(it.code, it.says) }
@@ -63,10 +65,15 @@ struct PromotionPlanner {
   static func refuse(_ findings: [PromotionFinding], _ primary: String) throws(FerryError) {
     let blockers = findings.filter { $0.weight == .blocker }
     guard let first = blockers.first else { return }
+    // Without what was denied nothing is known to speak against it.
+    let isDenied = blockers.allSatisfy { $0.denied != nil }
+    let actions = Set(blockers.compactMap(\.denied)).sorted().joined(separator: ", ")
     throw FerryError(
-      FerryError.Code(rawValue: first.code), exit: .blocked,
+      FerryError.Code(rawValue: first.code), exit: isDenied ? .denied : .blocked,
       what: "could not plan to promote to \(primary)", why: first.says,
-      next: "see `edgeferry promote check \(primary)`; no plan was written",
+      next: isDenied
+        ? "have \(actions) allowed (see `edgeferry permissions promote plan`), then plan again; no plan was written"
+        : "see `edgeferry promote check \(primary)`; no plan was written",
       causes: blockers.dropFirst().map { "\($0.code): \($0.says)" })
   }
 
@@ -123,14 +130,33 @@ struct PromotionPlanner {
     gate.windowSeconds = pair.terms.windowSeconds
     gate.minRequests = pair.terms.minRequests
     gate.maxErrorRateIncrease = pair.terms.maxErrorRateIncrease
+    gate.maxClientErrorRateIncrease = pair.terms.maxClientErrorRateIncrease
     builder.add(
       Step(
         id: "prove-staging-\(id)",
         title:
           "Wait until staging distribution \(id) has shown that it errs no more than \(primary)",
         account: account, action: .observe, window: nil,
-        checks: [PlanBuilder.deployed(primary), PlanBuilder.deployed(id), gate]),
+        checks: [PlanBuilder.deployed(primary), PlanBuilder.deployed(id)] + probe() + [gate]),
       rollback: [])
+  }
+  /// Where a header brings a request to staging, its answer is what the settings expect.
+  private mutating func probe() -> [Step.Check] {
+    guard let probe = pair.probe, case .header = pair.share, !probe.without.isEmpty else {
+      return []
+    }
+    guard probe.primaryIsWell else {
+      let seen = StagingProbe.statuses(probe.without).first.map { "\($0)" } ?? "nothing"
+      builder.note(
+        "\(probe.url) answers \(seen) instead of \(probe.expected) without the policy's header already: the run does not ask it of staging"
+      )
+      return []
+    }
+    var check = Step.Check(.serving, policy: pair.policy.id)
+    check.url = probe.url
+    check.at = pair.primary.domainName
+    check.status = probe.expected
+    return [check]
   }
   private mutating func promote() {
     let (primary, id) = (pair.primary, pair.staging.id)
@@ -179,7 +205,7 @@ struct PromotionPlanner {
       )
     }
   }
-  private static func says(_ share: PromotionPair.Share) -> String {
+  private static func says(_ share: StagingShare) -> String {
     switch share {
     case .weight(let weight): "\(ErrorRateGate.points(weight * 100)) % of the viewers"
     case .header(let name, _): "requests with the header \(name)"

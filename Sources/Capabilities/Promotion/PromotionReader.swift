@@ -109,30 +109,48 @@ struct PromotionReader: Sendable {
         let minutes = (requests[id] ?? []).filter { $0.at >= out.since }
         return .init(
           minutes: minutes.count, requests: minutes.reduce(0) { $0 + $1.requests },
-          judged: judged[id] ?? .init())
+          judged: judged[id]?.server ?? .init(), judgedClient: judged[id]?.client ?? .init())
       }
       out.staging = side(ids[0])
       out.primary = side(ids[1])
     } catch {
       if error.exit == .interrupted { throw error }
       out.unread = error.why
+      if error.exit == .denied { out.denied = "cloudwatch:GetMetricData" }
     }
     return out
   }
 
-  /// Only where the settings name a URL, and the policy a header to tell the two sides by.
+  /// Only where the settings name a URL; where staging cannot be reached by a header, it says why.
   private func probe(_ pair: PromotionPair) async -> StagingProbe? {
-    guard let health = context.settings.health, case .header(let name, let value) = pair.share,
-      pair.policy.isEnabled, let alias = pair.primary.aliases.first(where: { !$0.hasPrefix("*") }),
-      let plain = try? context.servingProbe(),
-      let marked = try? context.servingProbe(headers: [(name: name, value: value)])
-    else { return nil }
-    let url = health.url.replacingOccurrences(of: "{name}", with: alias)
-    let place = pair.primary.domainName
-    async let with = marked.look(url: url, at: place, marker: health.marker)
-    async let without = plain.look(url: url, at: place, marker: health.marker)
-    return await StagingProbe(
-      url: url, with: with, without: without, hasMarker: health.marker != nil)
+    guard let health = context.settings.health else { return nil }
+    var out = StagingProbe(
+      url: health.url, expected: health.expectStatus, hasMarker: health.marker != nil)
+    guard case .header(let name, let value) = pair.share else {
+      out.skipped = "policy \(pair.policy.id) has no header that would bring a request to staging"
+      return out
+    }
+    guard let alias = pair.primary.aliases.first(where: { !$0.hasPrefix("*") }) else {
+      out.skipped = "\(pair.primary.id) has no alias but wildcards to put for {name}"
+      return out
+    }
+    out.url = health.url.replacingOccurrences(of: "{name}", with: alias)
+    let (url, place) = (out.url, pair.primary.domainName)
+    do throws(FerryError) {
+      let probe = try context.servingProbe()
+      async let without = probe.look(url: url, at: place, marker: health.marker)
+      if pair.policy.isEnabled {
+        out.with = await probe.look(
+          url: url, at: place, marker: health.marker, headers: [(name: name, value: value)])
+      } else {
+        out.skipped =
+          "policy \(pair.policy.id) is disabled, so that the header \(name) brings nobody to staging"
+      }
+      out.without = await without
+    } catch {
+      out.skipped = error.why
+    }
+    return out
   }
 }
 
@@ -159,10 +177,13 @@ struct PromotionLink {
       )
     }
     func finding(_ code: String, of resource: String, _ says: String, gap: Inventory.Gap? = nil) {
-      findings.append(
-        PromotionFinding(
-          code, .blocker, unknown: gap != nil, of: resource, says,
-          gap.map { [Finding.Evidence(call: $0.call, at: at, says: $0.reason)] } ?? []))
+      var out = PromotionFinding(
+        code, .blocker, unknown: gap != nil, of: resource, says,
+        gap.map { [Finding.Evidence(call: $0.call, at: at, says: $0.reason)] } ?? [])
+      if let gap, gap.reason.contains("AccessDenied") {
+        out.denied = gap.action ?? "cloudfront:\(gap.call)"
+      }
+      findings.append(out)
     }
     guard let policyID = primary.policyID else {
       finding("no-policy", of: id, "\(id) has no continuous-deployment policy attached")

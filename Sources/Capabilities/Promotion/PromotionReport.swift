@@ -24,12 +24,16 @@ struct PromotionReport: Codable, Equatable, Sendable {
   var verdict: Verdict
   var findings: [PromotionFinding]
   var traffic: PromotionTraffic?
+  /// Of 5xx, and of 4xx.
   var errorRate: ErrorRateGate.Judgement?
+  var clientErrorRate: ErrorRateGate.Judgement?
   /// What a promote would change on the primary.
   var differences: [Difference]
   var gaps: [Inventory.Gap]
   /// Code beside what is live, where some was given.
   var drift: HandoverCheck?
+  /// What to do now.
+  var next: String
 
   init(_ pair: PromotionPair) {
     self.init(
@@ -39,8 +43,8 @@ struct PromotionReport: Codable, Equatable, Sendable {
     staging = pair.staging.id
     traffic = pair.traffic
     if pair.traffic.unread == nil {
-      errorRate = pair.terms.gate.judge(
-        staging: pair.traffic.staging.judged, primary: pair.traffic.primary.judged)
+      let judged = pair.traffic.judged(by: pair.terms.gate)
+      (errorRate, clientErrorRate) = (judged.server, judged.client)
     }
     differences = pair.differences.map {
       Difference(path: $0.path, primary: $0.planned, staging: $0.found)
@@ -58,13 +62,49 @@ struct PromotionReport: Codable, Equatable, Sendable {
     verdict = stops.isEmpty ? .ready : stops.allSatisfy(\.isUnknown) ? .unknown : .blocked
     differences = []
     self.gaps = gaps
+    next = Self.next(primary, self.findings)
   }
   /// Accounts that did not answer; the verdict is of one that did.
   mutating func add(_ unreached: [Inventory.Gap]) {
     gaps = unreached + gaps
     complete = gaps.isEmpty
   }
-  var exit: ExitCode { verdict == .ready ? .done : .blocked }
+  /// What could not be told for want of a permission alone is a matter of that permission.
+  var exit: ExitCode {
+    guard verdict != .ready else { return .done }
+    let blockers = findings.filter { $0.weight == .blocker }
+    let isDenied = !blockers.isEmpty && blockers.allSatisfy { $0.denied != nil }
+    return verdict == .unknown && isDenied ? .denied : .blocked
+  }
+
+  /// - Parameter findings: the severest first.
+  private static func next(_ primary: String, _ findings: [PromotionFinding]) -> String {
+    let check = "edgeferry promote check \(primary)"
+    let plan = "edgeferry promote plan \(primary)"
+    let denied = Set(findings.compactMap(\.denied)).sorted()
+    guard denied.isEmpty else {
+      return
+        "have \(denied.joined(separator: ", ")) allowed (edgeferry permissions promote check --ticket writes the request), then: \(check)"
+    }
+    if let first = findings.first(where: { $0.weight == .blocker }) {
+      switch first.code {
+      case "no-policy", "policy-missing", "no-staging":
+        return "attach a policy with a staging distribution to \(primary), then: \(check)"
+      case "error-rate-worse", "client-error-rate-worse", "probe-failed":
+        return
+          "mend what staging serves and ask again: \(check); or point it elsewhere: \(plan) --origin-path PATH"
+      default: return "see to what is marked blocker, then: \(check)"
+      }
+    }
+    if findings.contains(where: { $0.code == "nothing-to-promote" }) {
+      return
+        "change the staging distribution, or point it at another side: \(plan) --origin-path PATH"
+    }
+    if findings.contains(where: { $0.weight == .pending }) {
+      return "\(plan), whose run waits for what is pending; or ask again later: \(check)"
+    }
+    return plan
+  }
 
   private static let differencesMax = 50
   var text: String {
@@ -89,8 +129,7 @@ struct PromotionReport: Codable, Equatable, Sendable {
     }
     if let drift { out += "\ncode beside what is live:\n" + drift.text }
     if !complete { out += "\nnot everything was read; see the warnings\n" }
-    if verdict == .ready { out += "\nnext: edgeferry promote plan \(safe(primary))\n" }
-    return out
+    return out + "\nnext: \(safe(next, limit: 1000))\n"
   }
   private static func value(_ text: String?) -> String {
     text.map { $0.isEmpty ? "(empty)" : safe($0) } ?? "(absent)"

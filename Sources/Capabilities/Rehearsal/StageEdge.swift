@@ -5,6 +5,11 @@ import Foundation
 /// What the run sees when it asks an edge for a name.
 extension Stage: ServingProbe {
   func look(url: String, at: String?, marker: String?) async -> [ServingLook] {
+    await look(url: url, at: at, marker: marker, headers: [])
+  }
+  func look(
+    url: String, at: String?, marker: String?, headers: [(name: String, value: String)]
+  ) async -> [ServingLook] {
     lock.withLock {
       settle()
       let host = String(
@@ -21,7 +26,10 @@ extension Stage: ServingProbe {
       }
       return (0..<model.pops).map { pop in
         let certificate = model.edgeCertificate(serverName: host, pop: pop, now: date)
-        let request = EdgeRequest(host: host, certificate: certificate)
+        let request = EdgeRequest(
+          host: host, certificate: certificate,
+          headers: Dictionary(
+            headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $1 }))
         switch model.edge(request, pop: pop, now: date, random: 0.999) {
         case .served(let by, _), .redirect(_, let by):
           return seen(

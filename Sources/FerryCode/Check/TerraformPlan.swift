@@ -22,7 +22,10 @@ package struct TerraformPlan: Sendable {
   /// - Throws: `.badInput` (64) `bad-terraform-plan` for what is no whole plan in format 1.
   package init(_ bytes: [UInt8], named name: String) throws(FerryError) {
     self.name = name
-    let root = try JSONValue.read(bytes, what: "plan \(name)")
+    let root = try TerraformFile.json(
+      bytes, what: "plan", named: name, code: "bad-terraform-plan",
+      next:
+        "terraform show -json \(name) > plan.json, in the folder of its code; then give plan.json")
     func refuse(_ why: String) -> FerryError {
       .badInput(
         "bad-terraform-plan", what: "could not use the plan \(name)", why: why,

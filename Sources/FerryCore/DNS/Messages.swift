@@ -183,7 +183,8 @@ extension DNSServer {
     guard let number = UInt16(port), number > 0 else { return nil }
     self.init(isTLS ? .tls : .udp, address: String(host), port: number)
   }
-  private static func isAddress(_ text: String) -> Bool {
+  /// An IPv4 or IPv6 address as it is written, without brackets and port.
+  package static func isAddress(_ text: String) -> Bool {
     var four = in_addr()
     var six = in6_addr()
     return inet_pton(AF_INET, text, &four) == 1 || inet_pton(AF_INET6, text, &six) == 1

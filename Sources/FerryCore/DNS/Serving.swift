@@ -54,4 +54,17 @@ public protocol ServingProbe: Sendable {
   ///   - marker: the response header that names the serving distribution.
   /// - Returns: one look for each address tried; never empty.
   func look(url: String, at: String?, marker: String?) async -> [ServingLook]
+  /// The same, with headers besides its own.
+  func look(url: String, at: String?, marker: String?, headers: [(name: String, value: String)])
+    async -> [ServingLook]
+}
+
+extension ServingProbe {
+  /// A probe that can send no headers proves nothing of what they bring about.
+  public func look(
+    url: String, at: String?, marker: String?, headers: [(name: String, value: String)]
+  ) async -> [ServingLook] {
+    guard !headers.isEmpty else { return await look(url: url, at: at, marker: marker) }
+    return [ServingLook(peer: "", failure: "nothing here can send the header \(headers[0].name)")]
+  }
 }

@@ -61,7 +61,9 @@ package enum Discovery {
 package enum TerraformState {
   /// - Throws: `.badInput` (64) for anything but a state of version 4.
   package static func ids(_ bytes: [UInt8], named what: String) throws(FerryError) -> Set<String> {
-    let document = try JSONValue.read(bytes, what: "Terraform state \(what)")
+    let document = try TerraformFile.json(
+      bytes, what: "Terraform state", named: what, code: "bad-tfstate",
+      next: "give the file that `terraform state pull` prints")
     guard document["version"]?.int == 4, let resources = document["resources"]?.array else {
       throw .badInput(
         "bad-tfstate", what: "could not read the Terraform state \(what)",

@@ -25,7 +25,8 @@ extension Step.Check {
     case .stackHolds, .stackReleased: return Set(stackNeed?.actions ?? [])
     case .idle: return ["cloudwatch:GetMetricData"]
     case .errorRate: return ["cloudfront:GetDistribution", "cloudwatch:GetMetricData"]
-    case .authoritative, .recursive, .serving, .health: return []
+    case .serving, .health: return policy == nil ? [] : ["cloudfront:GetContinuousDeploymentPolicy"]
+    case .authoritative, .recursive: return []
     }
   }
   var stackNeed: StackNeed? {

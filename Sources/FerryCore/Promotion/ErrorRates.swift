@@ -1,4 +1,4 @@
-/// Viewer requests and the 5xx answers among them, over some minutes.
+/// Viewer requests and the answers of one class of errors among them, over some minutes.
 public struct RequestCount: Codable, Equatable, Sendable {
   public var requests: Double
   /// What the rates of the minutes add up to; rounded by CloudWatch, so no whole number.
@@ -9,6 +9,18 @@ public struct RequestCount: Codable, Equatable, Sendable {
   }
   /// 0...1; 0 without requests.
   public var rate: Double { requests > 0 ? min(1, max(0, errors / requests)) : 0 }
+}
+
+/// What CloudWatch counted of one distribution, each class of errors from the minutes that its rate is known of.
+public struct ErrorCounts: Codable, Equatable, Sendable {
+  /// 5xx: what the origin, or a function, failed at.
+  public var server: RequestCount
+  /// 4xx: what viewers asked in vain, be it that it is not there or that they may not have it.
+  public var client: RequestCount
+  public init(server: RequestCount = .init(), client: RequestCount = .init()) {
+    self.server = server
+    self.client = client
+  }
 }
 
 /// Confidence intervals of shares, all of them 0...1.
@@ -43,13 +55,19 @@ public enum ScoreInterval {
   }
 }
 
-/// Whether a staging distribution answers with no more errors than its primary.
+/// Whether a staging distribution answers with no more errors of one class than its primary.
 public struct ErrorRateGate: Equatable, Sendable {
+  public enum Status: String, Codable, CaseIterable, Sendable {
+    case server = "5xx"
+    case client = "4xx"
+  }
+  public var status: Status
   /// Below so many requests at either side nothing is judged.
   public var minRequests: Int
   /// In percentage points of all requests.
   public var maxIncrease: Double
-  public init(minRequests: Int, maxIncrease: Double) {
+  public init(_ status: Status = .server, minRequests: Int, maxIncrease: Double) {
+    self.status = status
     self.minRequests = minRequests
     self.maxIncrease = maxIncrease
   }
@@ -84,7 +102,7 @@ public struct ErrorRateGate: Equatable, Sendable {
       ? .undecided : high <= maxIncrease ? .within : low > maxIncrease ? .worse : .undecided
     let needed = verdict == .undecided ? needed(staging, primary) : nil
     let sides =
-      "staging \(Self.text(staging)), primary \(Self.text(primary)), staging's share of 5xx is \(Self.points(low)) to \(Self.points(high)) points above the primary's"
+      "staging \(text(staging)), primary \(text(primary)), staging's share of \(status.rawValue) is \(Self.points(low)) to \(Self.points(high)) points above the primary's"
     let end =
       switch verdict {
       case .within: "; \(Self.points(maxIncrease)) are allowed"
@@ -114,8 +132,8 @@ public struct ErrorRateGate: Equatable, Sendable {
     return high
   }
 
-  static func text(_ it: RequestCount) -> String {
-    "\(Int(it.requests.rounded())) requests with \(points(it.rate * 100)) % of 5xx"
+  private func text(_ it: RequestCount) -> String {
+    "\(Int(it.requests.rounded())) requests with \(Self.points(it.rate * 100)) % of \(status.rawValue)"
   }
   /// Two digits behind the point, no more than say something.
   public static func points(_ value: Double) -> String {
@@ -123,5 +141,35 @@ public struct ErrorRateGate: Equatable, Sendable {
     let size = hundredths.magnitude
     let digits = size % 100 < 10 ? "0\(size % 100)" : "\(size % 100)"
     return "\(hundredths < 0 ? "-" : "")\(size / 100).\(digits)"
+  }
+}
+
+/// What a promote has to show: neither more 5xx than allowed nor more 4xx. A side that lost its content answers with 404
+/// or 403 alone, and never with 5xx.
+public struct PromotionGate: Equatable, Sendable {
+  public var server: ErrorRateGate
+  public var client: ErrorRateGate
+  /// - Parameters: in percentage points of all requests.
+  public init(minRequests: Int, maxIncrease: Double, maxClientIncrease: Double) {
+    server = ErrorRateGate(.server, minRequests: minRequests, maxIncrease: maxIncrease)
+    client = ErrorRateGate(.client, minRequests: minRequests, maxIncrease: maxClientIncrease)
+  }
+
+  public struct Judgement: Equatable, Sendable {
+    public var server: ErrorRateGate.Judgement
+    public var client: ErrorRateGate.Judgement
+    /// Within only where both are; worse where one of them is.
+    public var verdict: ErrorRateGate.Verdict {
+      [.worse, .undecided].first { [server.verdict, client.verdict].contains($0) } ?? .within
+    }
+    /// What the verdict is from.
+    public var says: String {
+      [server, client].filter { $0.verdict == verdict }.map(\.says).joined(separator: "; ")
+    }
+  }
+  public func judge(staging: ErrorCounts, primary: ErrorCounts) -> Judgement {
+    Judgement(
+      server: server.judge(staging: staging.server, primary: primary.server),
+      client: client.judge(staging: staging.client, primary: primary.client))
   }
 }

@@ -27,6 +27,7 @@ for identity, region, offset, value, *metric in [
     ("E2", "Elsewhere", 60, 1000),
     ("E1", "Global", 0, 50, "5xxErrorRate"),
     ("E1", "Global", 120, 100, "5xxErrorRate"),
+    ("E1", "Global", 120, 25, "4xxErrorRate"),
 ]:
     cloudwatch.put_metric_data(
         Namespace="AWS/CloudFront",

@@ -40,7 +40,9 @@ struct HeldState: Equatable, Sendable {
   /// - Throws: `.badInput` (64) `bad-tfstate` for anything but a state of version 4.
   init(_ bytes: [UInt8], at place: String) throws(FerryError) {
     self.place = place
-    let document = try JSONValue.read(bytes, what: "Terraform state \(place)")
+    let document = try TerraformFile.json(
+      bytes, what: "Terraform state", named: place, code: "bad-tfstate",
+      next: "give the file that `terraform state pull` prints")
     guard document["version"]?.int == 4, let resources = document["resources"]?.array else {
       throw .badInput(
         "bad-tfstate", what: "could not read the Terraform state \(place)",

@@ -1,6 +1,6 @@
 import FerryCore
 
-/// What viewers with the policy's header get, beside what all others get.
+/// What viewers with the policy's header get, beside what all others get and what the settings expect.
 struct ProbeRule: PromotionRule {
   func findings(_ it: PromotionPair) -> [PromotionFinding] {
     guard let probe = it.probe else { return [] }
@@ -10,14 +10,18 @@ struct ProbeRule: PromotionRule {
         return answer + (look.marker.map { " from \($0)" } ?? "")
       }.joined(separator: ", ")
     }
-    let evidence = [
-      it.evidence("GET \(probe.url) with the policy's header", says(probe.with)),
-      it.evidence("GET \(probe.url) without it", says(probe.without)),
-    ]
+    var evidence: [Finding.Evidence] = []
+    for (looks, how) in [(probe.with, "with the policy's header"), (probe.without, "without it")]
+    where !looks.isEmpty {
+      evidence.append(it.evidence("GET \(probe.url) \(how)", says(looks)))
+    }
     func finding(
       _ code: String, _ weight: PromotionFinding.Weight, unknown: Bool = false, _ says: String
     ) -> [PromotionFinding] {
       [PromotionFinding(code, weight, unknown: unknown, of: it.staging.id, says, evidence)]
+    }
+    if let skipped = probe.skipped {
+      return finding("not-probed", .note, unknown: true, "not probed: \(skipped)")
     }
     let answers = probe.with.filter { $0.status != nil && $0.failure == nil }
     guard !answers.isEmpty else {
@@ -25,11 +29,13 @@ struct ProbeRule: PromotionRule {
         "probe-unanswered", .note, unknown: true,
         "\(probe.url) gave no answer that counts with the policy's header")
     }
-    if let bad = answers.first(where: { Self.isError($0.status) }) {
-      let isWorse = !probe.without.contains { Self.isError($0.status) }
+    if let bad = answers.compactMap(\.status).first(where: { $0 != probe.expected }) {
+      let others = StagingProbe.statuses(probe.without).filter { $0 != probe.expected }
+      // A primary that is not there either is as bad; one that only answers something else is not as bad as an error.
+      let isWorse = Self.isError(bad) ? !others.contains(where: Self.isError) : others.isEmpty
       return finding(
         "probe-failed", isWorse ? .blocker : .note,
-        "with the policy's header \(probe.url) answers \(bad.status ?? 0)\(isWorse ? ", and without it not" : ", and so it does without it")"
+        "with the policy's header \(probe.url) answers \(bad) instead of \(probe.expected)\(isWorse ? ", and without it not" : ", and so it does without it")"
       )
     }
     let markers = Set(answers.map(\.marker))
@@ -44,7 +50,7 @@ struct ProbeRule: PromotionRule {
     )
   }
   /// What an edge says that does not serve the name, and what an origin says that cannot.
-  private static func isError(_ status: Int?) -> Bool {
-    status.map { $0 == 403 || $0 == 421 || $0 >= 500 } ?? false
+  private static func isError(_ status: Int) -> Bool {
+    status == 403 || status == 421 || status >= 500
   }
 }

@@ -21,11 +21,12 @@ struct TrafficRule: PromotionRule {
       [PromotionFinding(code, weight, unknown: unknown, of: it.staging.id, says, evidence)]
     }
     if let unread = it.traffic.unread {
-      return [
-        PromotionFinding(
-          "traffic-unread", .blocker, unknown: true, of: it.staging.id,
-          "CloudWatch could not be asked whether staging gets requests: \(unread)")
-      ]
+      var out = PromotionFinding(
+        "traffic-unread", .blocker, unknown: true, of: it.staging.id,
+        "CloudWatch could not be asked whether staging gets requests: \(it.traffic.denied.map { "\($0) is not allowed: " } ?? "")\(unread)"
+      )
+      out.denied = it.traffic.denied
+      return [out]
     }
     guard staging.minutes > 0 else {
       return finding(
@@ -59,10 +60,10 @@ struct TrafficRule: PromotionRule {
   private static func hint(_ it: PromotionPair) -> String {
     switch it.share {
     case .header(let name, _): "; send requests with the policy's header \(name)"
-    case .weight:
-      it.policy.isEnabled
+    case .weight(let weight):
+      it.policy.isEnabled && weight > 0
         ? "; CloudFront may be sending everything to the primary, as it does at peak load" : ""
-    case .nobody: "; the policy says nothing of whom to send there"
+    case .nobody: ""
     }
   }
 }
