@@ -93,6 +93,8 @@ public struct RunState: Equatable, Sendable {
     public var startedAt: Date?
     public var finishedAt: Date?
     public var appliedAt: Date?
+    /// When the last write was meant.
+    var intendedAt: Date?
     public var writes = 0
     public var outputs: [String: String] = [:]
     /// Whether the run changed the world here, or may have: what a rollback has to take back.
@@ -138,6 +140,7 @@ public struct RunState: Equatable, Sendable {
           outputs = [:]
         }
         phase = .intended
+        intendedAt = record.at
         hadEffect = true
         effectSequence = record.sequence
         resource = record.body.resource

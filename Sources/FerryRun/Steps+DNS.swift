@@ -24,7 +24,7 @@ extension Runner {
   func apply(_ step: Step, zone: DomainName, _ changes: [RecordChange]) async throws(Stop) {
     let editor = try editor(zone)
     // A run that ended between intent and result leaves the outcome of its write unknown.
-    unresolvedSince = state.steps[step.id]?.phase == .intended ? world.clock.now : nil
+    unresolvedSince = intended(step)
     var attempt = 0
     while true {
       attempt += 1

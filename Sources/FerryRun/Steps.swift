@@ -50,7 +50,7 @@ extension Runner {
     }
     let began = world.clock.now
     // A run that ended between intent and result leaves the outcome of its write unknown.
-    unresolvedSince = state.steps[step.id]?.phase == .intended ? began : nil
+    unresolvedSince = intended(step)
     var attempt = 0
     while true {
       attempt += 1
@@ -153,6 +153,11 @@ extension Runner {
     if isLater || !Self.isThrottled(error) { unresolvedSince = unresolvedSince ?? world.clock.now }
     tell(.resolving(step: step, because: error.why))
     return Double(attempt)
+  }
+  /// Since when a write of an earlier life is unresolved: from its intent on, or lives that are short would wait for ever.
+  func intended(_ step: Step) -> Date? {
+    guard let own = state.steps[step.id], own.phase == .intended else { return nil }
+    return min(own.intendedAt ?? world.clock.now, world.clock.now)
   }
   /// Whether reads may still lag behind a write of ours whose answer was lost.
   var mayLag: Bool {

@@ -130,4 +130,34 @@ struct PromoteTests {
       #expect(world.base.writes == ["UpdateDistribution \(world.base.primary)": 1], "\(kill)")
     }
   }
+
+  @Test func `lives that are shorter than reads may lag get a promote done`() async throws {
+    let first = try await PromoteWorld()
+    let path = KillTests.temporary()
+    defer { KillTests.remove(path) }
+    let store = try first.base.store(path)
+    _ = try await Runner.run(
+      first.plan, store: store, world: first.base.world(), options: first.base.options())
+    for number in 1...store.writeCount {
+      let world = try await PromoteWorld()
+      let path = KillTests.temporary()
+      defer { KillTests.remove(path) }
+      let killed = try world.base.store(path)
+      killed.killAfter(writes: number - 1, landed: true)
+      _ = try? await Runner.run(
+        world.plan, store: killed, world: world.base.world(), options: world.base.options())
+      var options = world.base.options()
+      options.maxWaitSeconds = 25
+      var ends: [ExitCode] = []
+      while ends.count < 20, ends.last != .done {
+        world.base.clock.advance(seconds: 61)
+        ends.append(
+          try await Runner.run(
+            world.plan, store: world.base.store(path), world: world.base.world(), options: options
+          ).exit)
+      }
+      #expect(ends.last == .done, "\(number): \(ends)")
+      #expect(try await world.isPromoted(), "\(number)")
+    }
+  }
 }
