@@ -179,10 +179,17 @@ struct ReliabilityEndToEndTests {
     #expect(taken.code == 0, "\(taken.talk)")
     await first.stop()
     // Nobody listens there any more.
-    let lost = try await ferry(
-      "apply", "tidy", "--approve", digest, "--output", "json",
-      extra: variables.merging(["AWS_MAX_ATTEMPTS": "1"]) { $1 })
-    #expect(lost.code != 0 && lost.code != 5, "\(lost.code) \(lost.talk)")
+    let undo = try ferry.read("plans/tidy.rollback.plan.json")["digest"]?.string ?? ""
+    for words in [
+      ["apply", "tidy", "--approve", digest], ["advance", "tidy", "--approve", digest],
+      ["rollback", "tidy", "--approve", undo],
+    ] {
+      let lost = try await ferry.run(
+        words + ["--output", "json"], extra: variables.merging(["AWS_MAX_ATTEMPTS": "1"]) { $1 })
+      #expect(lost.code == 3 && lost.error["code"] == "no-answer", "\(lost.code) \(lost.talk)")
+      #expect(lost.json["state"] == "waiting", "\(lost.out)")
+      #expect(lost.json["reason"]?.string?.contains("connect") == true, "\(lost.out)")
+    }
     let second = try await RunningLab(
       ferry,
       [
@@ -193,6 +200,38 @@ struct ReliabilityEndToEndTests {
       "apply", "tidy", "--approve", digest, "--output", "json", extra: second.variables())
     #expect(done.code == 0, "\(done.talk)")
     await second.stop()
+  }
+
+  @Test(arguments: [
+    ("error:status=503", 3, "service-refused"), ("throttle:percent=100", 3, "service-refused"),
+    ("garbage", 3, "unreadable-answer"), ("error:status=403,code=InvalidClientTokenId", 1, ""),
+    ("error:status=403,code=AccessDenied", 77, "access-denied"),
+  ])
+  func `a plan that is approved waits for an AWS that fails, and not for one that refuses`(
+    _ fault: String, _ code: Int32, _ says: String
+  ) async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let calm = try await RunningLab(ferry, ["--sample", "--propagation", "0.1s"])
+    let planned = try await ferry(
+      "orphans", "plan", "--name", "tidy", "--finding", "policy-unattached:P03SAMPLENEWS",
+      "--output", "json", extra: calm.variables())
+    await calm.stop()
+    let digest = planned.json["digest"]?.string ?? ""
+    #expect(!digest.isEmpty, "\(planned.talk)")
+    let lab = try await RunningLab(
+      ferry, ["--sample", "--propagation", "0.1s", "--fault", fault])
+    let once = lab.variables().merging(["AWS_MAX_ATTEMPTS": "1"]) { $1 }
+    let unapproved = try await ferry("apply", "tidy", extra: once)
+    #expect(unapproved.code == 64, "\(unapproved.talk)")
+    #expect(try await ferry("approve", "tidy", "--digest", digest).code == 0)
+    for words in [["apply", "tidy", "--approve", digest], ["advance", "tidy"]] {
+      let answer = try await ferry.run(words + ["--output", "json"], extra: once)
+      #expect(answer.code == code, "\(words): \(answer.code) \(answer.talk)")
+      if !says.isEmpty { #expect(answer.error["code"]?.string == says, "\(answer.talk)") }
+      if code == 3 { #expect(answer.json["state"] == "waiting", "\(answer.out)") }
+    }
+    await lab.stop()
   }
 
   @Test func `every test that the page names is there`() throws {
