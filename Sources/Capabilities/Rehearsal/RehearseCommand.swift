@@ -76,7 +76,8 @@ public struct RehearseCommand: FerryCommand {
     }
     try await context.keepRehearsal(
       of: plan, digest: report.digest, broken: Set(report.violations.map(\.seed)).count,
-      seeds: seeds)
+      seeds: seeds, firstSeed: seed ?? 1,
+      faults: hazards.count == Hazard.allCases.count ? nil : hazards.map(\.rawValue))
     if global.output == .json {
       try context.answer(FerryJSON.document(report))
     } else {

@@ -87,8 +87,14 @@ struct RunArguments: ParsableArguments, Sendable {
   var runCommands = false
   @Option(
     name: .customLong("accept-rehearsal"),
-    help: "Run it although its last rehearsal broke a rule: that report's digest, sha256:….")
-  var acceptRehearsal: String?
+    help:
+      "Run it although a rehearsal broke a rule: that report's digest, sha256:…, once for each such report."
+  )
+  var acceptRehearsal: [String] = []
+  /// For the journal.
+  var acceptedRehearsals: String? {
+    acceptRehearsal.isEmpty ? nil : acceptRehearsal.joined(separator: ", ")
+  }
 }
 
 struct ApplyCommand: FerryCommand {
@@ -116,7 +122,7 @@ struct ApplyCommand: FerryCommand {
       var approval = try await context.approve(
         plan, for: "apply", given: arguments.approve, name: plan.name, signers: signers,
         recorded: false, store: store)
-      if let report = arguments.acceptRehearsal { approval?.reference = report }
+      if let reports = arguments.acceptedRehearsals { approval?.reference = reports }
       return try await context.execute(
         plan, store: store, named: argument.plan, mode: .apply, arguments: arguments,
         approval: approval)
@@ -155,7 +161,7 @@ struct AdvanceCommand: FerryCommand {
       var approval = try await context.approve(
         plan, for: "advance", given: arguments.approve, name: plan.name, signers: signers,
         recorded: true, store: store)
-      if let report = arguments.acceptRehearsal { approval?.reference = report }
+      if let reports = arguments.acceptedRehearsals { approval?.reference = reports }
       return try await context.execute(
         plan, store: store, named: argument.plan, mode: .advance, arguments: arguments,
         approval: approval)
@@ -239,7 +245,7 @@ struct RollbackCommand: FerryCommand {
     arguments.runCommands = runCommands
     arguments.maxWait = maxWait
     arguments.until = nil
-    arguments.acceptRehearsal = nil
+    arguments.acceptRehearsal = []
     arguments.approve = approve
     return try await context.execute(
       rollback, store: store, named: argument.plan, mode: .apply, arguments: arguments,
