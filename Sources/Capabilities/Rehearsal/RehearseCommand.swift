@@ -113,14 +113,18 @@ public struct RehearseCommand: FerryCommand {
     terms.manualZones = Set(
       context.settings.zones.filter { $0.provider == .manual }.map(\.name))
     if let probe {
-      let document = try JSONValue.read(Files.read(probe, what: "probe"), what: "probe \(probe)")
-      try checkSchema(document, is: "edgeferry.probe/1", what: "probe \(probe)")
-      terms.probes = try (document["names"] ?? []).decoded(
-        [ProbedName].self, what: "probe \(probe)")
+      terms.probes = try Self.probes(Files.read(probe, what: "probe"), named: probe)
     }
     return try Scene(
       plan, rollback: rollback?.rollbackOf == plan.digest ? rollback : nil,
       inventory: try await world(plan, context), images: images, terms: terms)
+  }
+
+  /// What `cutover probe --output json` wrote.
+  static func probes(_ bytes: [UInt8], named name: String) throws(FerryError) -> [ProbedName] {
+    let document = try JSONValue.read(bytes, what: "probe \(name)")
+    try checkSchema(document, is: "edgeferry.probe/1", what: "probe \(name)")
+    return try (document["names"] ?? []).decoded([ProbedName].self, what: "probe \(name)")
   }
 
   /// The accounts as they are: from a file, or read now as far as the plan names what they have.
