@@ -41,7 +41,7 @@ struct FaultRunTests {
         }
       }
       // They wait more than they work.
-      for _ in 0..<10 { next() }
+      for _ in 0..<6 { next() }
       while let it = try await group.next() {
         cells[it.fault, default: [:]][it.column] = it.cell
         next()

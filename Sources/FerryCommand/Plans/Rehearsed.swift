@@ -32,12 +32,12 @@ extension Context {
         code, exit: .blocked, what: "could not run plan \(plan.name)", why: why, next: next)
     }
     let standing = rehearsals.filter {
-      ($0.broken ?? 0) > 0 && !accepted.contains($0.reference ?? "")
+      ($0.broken ?? 0) > 0 && $0.reference.map(accepted.contains) != true
     }
     if let it = standing.last {
       let faults = it.faults ?? [Record.Body.everyFault]
       let again =
-        "edgeferry rehearse \(shellWord(path)) --seeds \(it.seeds ?? 0) --faults \(faults.isEmpty ? "none" : faults.joined(separator: ","))"
+        "edgeferry rehearse \(shellWord(path)) --seeds \(it.seeds ?? 0) --faults \(faults.isEmpty ? "none" : shellWord(faults.joined(separator: ",")))"
         + (it.firstSeed.map { $0 == 1 ? "" : " --seed \($0)" } ?? "")
       throw refusal(
         "rehearsal-broke-rules",
