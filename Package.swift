@@ -125,7 +125,7 @@ package.targets.append(
       "FerryCore", "FerryCloudFront", "FerryCode", "FerryModel", "FerryHTTP", "FerryAWS",
       "FerryDNS",
       "FerryZones", "FerryRun", "FerryReport", "FerryCommand", "Cutover", "Handover", "Lab",
-      "Migration", "Sweeps",
+      "Migration", "Rehearsal", "Sweeps",
     ], path: "Tests/Fuzz/Readers", swiftSettings: strict))
 package.targets.append(
   .testTarget(

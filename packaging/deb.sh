@@ -28,6 +28,7 @@ rm "$docs/installed"
   done
 } > "$docs/copyright"
 rm -r "$docs/licences" "$docs/LICENSE"
+sed -i 's#](\(\(\.\./\)*\)LICENSE)#](\1copyright)#g' "$docs/README.md" "$docs"/docs/*.md
 printf 'edgeferry (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' \
   "$version" "$maintainer" "$(LC_ALL=C date -u -R -d "@${SOURCE_DATE_EPOCH:-$(date +%s)}")" > "$docs/changelog"
 gzip -9n "$docs/changelog" "$stage"/usr/share/man/man1/*.1

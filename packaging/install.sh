@@ -38,9 +38,21 @@ for page in "$manual"/man1/*.1; do put 644 "$page" "$prefix/share/man/man1/${pag
 put 644 "$manual/edgeferry.bash" "$prefix/share/bash-completion/completions/edgeferry"
 put 644 "$manual/edgeferry.zsh" "$prefix/share/${ZSH_COMPLETIONS:-zsh/site-functions}/_edgeferry"
 put 644 "$manual/edgeferry.fish" "$prefix/share/${FISH_COMPLETIONS:-fish/vendor_completions.d}/edgeferry.fish"
-for text in README.md CHANGELOG.md LICENSE; do put 644 "$here/../$text" "$docs/$text"; done
 for text in "$manual"/licences/*; do put 644 "$text" "$docs/licences/${text##*/}"; done
-for text in "$here"/../docs/examples/*; do put 644 "$text" "$docs/examples/${text##*/}"; done
+# All that there is to read, laid out as in the repository, so that its links lead on. The examples alone are where packages have them: links
+# to them and out of them follow.
+repository=$here/..
+for text in README.md CHANGELOG.md CONTRIBUTING.md LICENSE $(cd "$repository" && find docs plans runbooks -type f | LC_ALL=C sort); do
+  case $text in
+    docs/examples/*) path=$docs/${text#docs/} edit='s#](\.\./#](../docs/#g' ;;
+    docs/*) path=$docs/$text edit='s#](\(\(\.\./\)*\)examples#](../\1examples#g' ;;
+    *) path=$docs/$text edit='s#](docs/examples#](examples#g' ;;
+  esac
+  mode=644
+  if [ -x "$repository/$text" ]; then mode=755; fi
+  put "$mode" "$repository/$text" "$path"
+  case $text in *.md) sed -i "$edit" "$destination$path" ;; esac
+done
 made+=("file $docs/installed")
 printf '%s\n' "${made[@]}" > "$destination$docs/installed"
 echo "installed: $destination$prefix/bin/edgeferry and $((${#made[@]} - 1)) more, listed in $destination$docs/installed"

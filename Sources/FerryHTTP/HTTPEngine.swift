@@ -247,6 +247,26 @@ final class Transfer: @unchecked Sendable {
     out.isCutOff = tooLarge
     return out
   }
+  /// One line of an answer's head; a status line begins another head.
+  func read(line: UnsafeRawBufferPointer) {
+    if line.starts(with: "HTTP/".utf8) {
+      headers = [:]
+      earlier = [:]
+    } else if let colon = line.firstIndex(of: UInt8(ascii: ":")), headers.count < 256 {
+      func isBlank(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A
+      }
+      let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
+      let rest = line[(colon + 1)...].drop(while: isBlank)
+      let end = rest.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? rest.startIndex
+      if let old = headers.updateValue(
+        String(decoding: rest[..<end], as: UTF8.self), forKey: name),
+        earlier[name, default: []].count < 64
+      {
+        earlier[name, default: []].append(old)
+      }
+    }
+  }
 }
 
 // File-scope C callbacks: closures made in MainActor code would trap on the engine's thread.
@@ -264,24 +284,7 @@ private let receiveHeader: cc_data_callback = { data, size, count, context in
   guard let data, let context else { return 0 }
   let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
   let length = size * count
-  let line = UnsafeRawBufferPointer(start: data, count: length)
-  if line.starts(with: "HTTP/".utf8) {
-    transfer.headers = [:]
-    transfer.earlier = [:]
-  } else if let colon = line.firstIndex(of: UInt8(ascii: ":")), transfer.headers.count < 256 {
-    func isBlank(_ byte: UInt8) -> Bool {
-      byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A
-    }
-    let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
-    let rest = line[(colon + 1)...].drop(while: isBlank)
-    let end = rest.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? rest.startIndex
-    if let old = transfer.headers.updateValue(
-      String(decoding: rest[..<end], as: UTF8.self), forKey: name),
-      transfer.earlier[name, default: []].count < 64
-    {
-      transfer.earlier[name, default: []].append(old)
-    }
-  }
+  transfer.read(line: UnsafeRawBufferPointer(start: data, count: length))
   return length
 }
 

@@ -118,6 +118,9 @@ public struct AuditLog: Codable, Equatable, Sendable {
         add(.rehearsed) {
           $0.reference = body.reference
           $0.reason = "a rule was broken in \(body.broken ?? 0) of \(body.seeds ?? 0) worlds"
+          if let faults = body.faults {
+            $0.reason? += "; faults: \(faults.isEmpty ? "none" : faults.joined(separator: ", "))"
+          }
         }
       case .held: add(.held) { $0.reason = body.reason }
       case .released: add(.released)

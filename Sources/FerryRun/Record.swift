@@ -56,6 +56,10 @@ public struct Record: Codable, Equatable, Sendable {
     /// Of a rehearsal: worlds, and those in which a rule was broken.
     public var seeds: Int?
     public var broken: Int?
+    /// Its faults, or `all`, and its first seed. Nil before they were written down: then what `rehearse` does unasked
+    /// is taken for granted, all faults from seed 1 on.
+    public var faults: [String]?
+    public var firstSeed: Int64?
     /// When the last authoritative server had the change, rounded up to a second.
     public var changedAt: Date?
     /// How long ago that was when it was written down.
@@ -80,6 +84,23 @@ public struct Record: Codable, Equatable, Sendable {
     return ClockReading(
       at: Date(timeIntervalSince1970: Double(wall) / 1000),
       elapsed: Elapsed(seconds: Double(elapsed) / 1000, origin: origin))
+  }
+}
+
+extension Record.Body {
+  public static let everyFault = "all"
+
+  /// Of a rehearsal: whether every fault there was could happen in it.
+  public var hasEveryFault: Bool { faults?.contains(Self.everyFault) ?? true }
+  /// Of a rehearsal: whether it was no narrower than an earlier one, so that it takes that one's place.
+  func covers(_ earlier: Record.Body) -> Bool {
+    guard
+      hasEveryFault
+        || (!earlier.hasEveryFault && Set(faults ?? []).isSuperset(of: earlier.faults ?? []))
+    else { return false }
+    // As a state that was imported may have any numbers.
+    let (first, other) = (Double(firstSeed ?? 1), Double(earlier.firstSeed ?? 1))
+    return first <= other && other - first <= Double(seeds ?? 0) - Double(earlier.seeds ?? 0)
   }
 }
 
@@ -186,8 +207,8 @@ public struct RunState: Equatable, Sendable {
   public var undoing: String?
   /// The digest of the rollback plan that it does that with.
   public var rollback: String?
-  /// The last rehearsal.
-  public var rehearsal: Record.Body?
+  /// The rehearsals that no later one covers, the last one last.
+  public var rehearsals: [Record.Body] = []
   /// How the last run ended, when it did not finish.
   public var stop: Record.Body?
   public var stoppedStep: String?
@@ -218,7 +239,9 @@ public struct RunState: Equatable, Sendable {
     switch record.kind {
     case .approved:
       if record.body.action == nil { approved = true } else { approval = record.body }
-    case .rehearsed: rehearsal = record.body
+    case .rehearsed:
+      rehearsals.removeAll { record.body.covers($0) }
+      rehearsals.append(record.body)
     case .armed: rollback = record.body.reference
     case .undoing: undoing = record.body.reason ?? ""
     case .applied:

@@ -251,7 +251,7 @@ extension Runner {
     }
   }
   /// Whether nothing was said about the request itself.
-  static func isTransient(_ error: FerryError) -> Bool {
+  package static func isTransient(_ error: FerryError) -> Bool {
     error.code == .noAnswer || error.code == .unreadableAnswer
       || isThrottled(error)
       || ServiceFailure.transientCodes.union(ServiceFailure.outageCodes).contains(

@@ -246,6 +246,17 @@ extension Runner {
   }
 }
 
+extension RunOutcome {
+  /// Of a run that did not get as far as its first step: where the plan stands, and what keeps it.
+  package init(waitingOn error: FerryError, _ standing: StatusReport) {
+    var report = standing
+    report.state = .waiting
+    report.reason = "there is no usable answer (\(error.what): \(error.why))"
+    report.until = nil
+    self.init(report: report, exit: .notYet, error: error)
+  }
+}
+
 extension Date {
   /// The next whole second, as times in files are.
   var roundedUp: Date { Date(timeIntervalSince1970: timeIntervalSince1970.rounded(.up)) }

@@ -22,6 +22,24 @@ public func expectGolden(
   #expect(text == found, "golden file \(path) differs", sourceLocation: location)
 }
 
+/// Compares a table with what stands between two marks of a page; `make golden` rewrites it and still fails.
+public func expectTable(
+  _ table: String, in page: String, between mark: String,
+  location: SourceLocation = #_sourceLocation
+) throws {
+  let url = Shared.package.appendingPathComponent(page)
+  let parts = try String(contentsOf: url, encoding: .utf8).components(separatedBy: mark + "\n")
+  try #require(
+    parts.count == 3, "\(page) has no two marks \(mark)", sourceLocation: location)
+  if ProcessInfo.processInfo.environment["EDGEFERRY_GOLDEN"] == "write" {
+    try [parts[0], table, parts[2]].joined(separator: mark + "\n").write(
+      to: url, atomically: true, encoding: .utf8)
+    Issue.record("\(page) rewritten; read its diff", sourceLocation: location)
+    return
+  }
+  #expect(parts[1] == table, "\(table)", sourceLocation: location)
+}
+
 /// Folders outside the package that tests use in addition, when they are there.
 public enum Shared {
   public static let package = URL(fileURLWithPath: #filePath)

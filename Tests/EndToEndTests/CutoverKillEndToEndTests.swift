@@ -13,7 +13,7 @@ struct CutoverKillEndToEndTests {
     let variables: [String: String]
 
     init(ttl: Int, more: String) async throws {
-      ferry = try Ferry()
+      let ferry = try Ferry()
       func distribution(_ id: String, _ domain: String, _ aliases: String) -> String {
         """
         {"id":"\(id)","domainName":"\(domain)","status":"Deployed","config":{"CallerReference":"\(id)","Aliases":\(aliases),
@@ -33,12 +33,22 @@ struct CutoverKillEndToEndTests {
         "hostedZones":[{"id":"Z1","name":"example.com.","records":[
         {"name":"www.example.com.","type":"CNAME","ttl":\(ttl),"data":["d111.cloudfront.net."]}]}]}]}
         """, to: "inventory.json")
+      try await self.init(ferry, more: more, [])
+    }
+    /// The same world anew, with more arguments of the lab; plans stay.
+    func again(more: String, _ arguments: [String]) async throws -> Scene {
+      await lab.stop()
+      return try await Scene(
+        ferry, more: more, ["--dns", lab.ready["dns"]?.string ?? ""] + arguments)
+    }
+    private init(_ ferry: Ferry, more: String, _ arguments: [String]) async throws {
+      self.ferry = ferry
       lab = try await RunningLab(
         ferry,
         [
           "--load", ferry.folder.appendingPathComponent("inventory.json").path, "--propagation",
           "0.2s",
-        ])
+        ] + arguments)
       let port = (lab.ready["edge"]?.string ?? "").split(separator: ":").last.map(String.init)
       variables = lab.variables().merging([
         "EDGEFERRY_EDGE_PORT": port ?? "", "EDGEFERRY_EDGE_CA": lab.ready["ca"]?.string ?? "",

@@ -174,6 +174,12 @@ struct MigrateEndToEndTests {
         $0["name"]?.string == name && $0["type"] == "CNAME"
       }?["data"]?.array?.first?.string
     }
+    /// Batches that changed records.
+    func batches() async throws -> Int {
+      try await lab.get("/_lab/requests", ferry).array?.count {
+        $0["operation"]?.string == "ChangeResourceRecordSets" && $0["effective"] == true
+      } ?? 0
+    }
     /// Things that the target account was given and that were not taken away, by their operations.
     func leftBehind() async throws -> [String: Int] {
       var out: [String: Int] = [:]
@@ -251,6 +257,49 @@ struct MigrateEndToEndTests {
       }
       #expect(!(files.joined() + there.out + there.talk + back.talk).contains("canary"))
       print("watched: \(seen.canonical)")
+    }
+  }
+
+  @Test(.timeLimit(.minutes(10)))
+  func
+    `killed at random moments a move to another account and its rollback end whole, nothing made twice`()
+    async throws
+  {
+    try await with { scene in
+      let before = try await scene.configs()
+      let planned = try await scene.plan("EPLAIN")
+      #expect(planned.code == 0, "\(planned.talk)")
+      let end = "await-idle-eplain"
+      let steps = try scene.ferry.read("plans/move.plan.json")["steps"]?.array ?? []
+      let ahead = steps.prefix { $0["id"]?.string != end }.compactMap {
+        $0["action"]?["type"]?.string
+      }
+      let creates = ahead.count { $0.hasPrefix("cloudfront.create") }
+      let changes = ahead.count { $0.hasPrefix("dns.") }
+      #expect(ahead.count < steps.count && creates >= 2 && changes >= 1, "\(ahead)")
+      let killed = try await ProcessKillTests.untilDone(
+        scene.ferry,
+        ["apply", "move", "--approve", planned.json["digest"]?.string ?? "", "--until", end],
+        scene.variables, plan: "move", code: 3, shortLives: 15, growth: 0.6)
+      let made = try await scene.leftBehind()
+      #expect(made.values.reduce(0, +) == creates, "\(made)")
+      #expect(try await scene.batches() == changes)
+      let copy = try await scene.state("222222222222")["distributions"]?.array?.first
+      #expect(
+        try await scene.record("plain.example.com.") == "\(copy?["domainName"]?.string ?? "").")
+      let undo = try scene.ferry.read("plans/move.rollback.plan.json")["digest"]?.string ?? ""
+      let back = try await ProcessKillTests.untilDone(
+        scene.ferry, ["rollback", "move", "--approve", undo], scene.variables, plan: "move",
+        shortLives: 15, growth: 0.6)
+      let after = try await scene.configs()
+      #expect(after == before, "\(after.symmetricDifference(before).sorted())")
+      #expect(try await scene.leftBehind() == [:])
+      #expect(try await scene.record("plain.example.com.") == "d3.cloudfront.net.")
+      let status = try await scene.run(["status", "move"])
+      #expect(status.code == 0 && status.json["state"] == "rolled-back")
+      #expect(try await scene.ferry("state", "check").code == 0)
+      #expect(killed >= 20 && back >= 20, "killed only \(killed) and \(back) times")
+      print("process kill test: \(killed) kills of a move, \(back) of its rollback")
     }
   }
 

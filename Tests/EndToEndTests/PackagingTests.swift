@@ -90,6 +90,20 @@ struct PackagingTests {
     #expect(!answer.out.contains("reattach"))
   }
 
+  /// What the Markdown pages below a folder lead to in files, with the page's own path.
+  static func links(below folder: String) throws -> [(page: String, link: String)] {
+    var out: [(page: String, link: String)] = []
+    for name in try FileManager.default.subpathsOfDirectory(atPath: folder)
+    where name.hasSuffix(".md") {
+      let page = folder + "/" + name
+      for match in text(page).matches(of: #/\]\(([^)\s#]+)(#[^)\s]*)?\)/#)
+      where !match.1.contains(":") {
+        out.append((page, String(match.1)))
+      }
+    }
+    return out
+  }
+
   @Test func `an installation can be used, and uninstalling it leaves what was there before`()
     async throws
   {
@@ -115,6 +129,15 @@ struct PackagingTests {
       "share/doc/edgeferry/examples/github-actions-sweep.yml",
     ] {
       #expect(there.contains(name), "\(name)")
+    }
+    let links = try Self.links(below: place("root"))
+    #expect(links.count > 80)
+    for (page, link) in links {
+      // Packages put their own roots elsewhere: nothing may lead out of the one folder.
+      let target = URL(fileURLWithPath: page).deletingLastPathComponent()
+        .appendingPathComponent(link).standardized.path
+      #expect(target.hasPrefix(place("root/usr/local/share/doc/edgeferry")), "\(page): \(link)")
+      #expect(FileManager.default.fileExists(atPath: target), "\(page): \(link)")
     }
     let version = try await ferry.run(
       ["--version"], program: place("root/usr/local/bin/edgeferry"))

@@ -40,23 +40,28 @@ struct ProcessKillTests {
     return (byOperation, byResource)
   }
 
-  /// Runs a command until it ends by itself with 0, killed again and again on the way.
+  /// Runs a command until it ends by itself with `code`, killed again and again on the way.
+  /// - Parameters:
+  ///   - shortLives: how many, of 0.15 s at most.
+  ///   - growth: seconds that the longest life grows by from one to the next later.
   /// - Returns: how often it was killed.
   static func untilDone(
-    _ ferry: Ferry, _ arguments: [String], _ variables: [String: String], plan: String
+    _ ferry: Ferry, _ arguments: [String], _ variables: [String: String], plan: String,
+    code: Int32 = 0, shortLives: Int = 30, growth: Double = 0.03
   ) async throws -> Int {
     var kills = 0
     var codes: [Int32] = []
     for round in 0..<1000 {
       // Short lives first, so that an idle machine is killed often enough; longer from some round on: a busy one
       // gets there too.
-      let most = round < 30 ? 0.15 : 0.35 + 0.03 * Double(max(0, round - 40))
+      let most =
+        round < shortLives ? 0.15 : 0.35 + growth * Double(max(0, round - shortLives - 10))
       let seconds = Double.random(in: 0.02...most)
       let answer = try await ferry.run(
         ["--foreground", "-s", "KILL", "\(seconds)", Ferry.binary.path] + arguments,
         extra: variables, program: "timeout")
       codes.append(answer.code)
-      if answer.code == 0 { return kills }
+      if answer.code == code { return kills }
       // 124: its time was up in the moment that it ended by itself.
       guard [124, 137].contains(answer.code) else {
         Issue.record("\(arguments.first ?? "") ended with \(answer.code): \(answer.talk)")
@@ -92,14 +97,14 @@ struct ProcessKillTests {
     let undo = try ferry.read("plans/all.rollback.plan.json")["digest"]?.string ?? ""
 
     let killed = try await Self.untilDone(
-      ferry, ["apply", "all", "--approve", digest], variables, plan: "all")
+      ferry, ["apply", "all", "--approve", digest], variables, plan: "all", shortLives: 60)
     let applied = try await Self.written(ferry, lab)
     #expect(applied.byOperation == forward)
     let left = try await ferry("orphans", "discover", "--output", "json", extra: variables)
     #expect(left.json["findings"] == [])
 
     let killedBack = try await Self.untilDone(
-      ferry, ["rollback", "all", "--approve", undo], variables, plan: "all")
+      ferry, ["rollback", "all", "--approve", undo], variables, plan: "all", shortLives: 60)
     let restored = try await Self.written(ferry, lab)
     #expect(restored.byOperation == forward.merging(back, uniquingKeysWith: +))
     // A create and a delete happen once to a thing; an update at most as often as steps name it.
@@ -110,7 +115,7 @@ struct ProcessKillTests {
     await lab.stop()
     // Of the ten, what hangs on a policy that names a lost staging distribution cannot be made again.
     #expect(found.json["findings"]?.array?.count == 7)
-    #expect(killed + killedBack >= 40, "killed only \(killed) and \(killedBack) times")
+    #expect(killed + killedBack >= 100, "killed only \(killed) and \(killedBack) times")
     print("process kill test: \(killed) kills of the removal, \(killedBack) of the rollback")
   }
 }

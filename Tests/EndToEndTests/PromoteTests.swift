@@ -310,6 +310,7 @@ struct PromoteEndToEndTests {
     #expect(written == forward.merging(["UpdateDistribution": 1]) { $1 })
     #expect(try await origin(Self.primary, lab, ferry) == old)
     await lab.stop()
+    #expect(killed >= 5 && undone >= 5, "killed only \(killed) and \(undone) times")
     print("process kill test: \(killed) kills of a promote, \(undone) of its rollback")
   }
 

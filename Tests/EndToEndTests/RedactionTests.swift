@@ -9,6 +9,7 @@ import Testing
 /// workspace, and the list of processes while it runs. `SecretTests` looks at credentials and at removals.
 struct RedactionTests {
   static let header = Canary("origin header", "canary+Origin/Header=Value&0101")
+  static let changed = Canary("changed origin header", "canary+Other/Header=Value&0106")
   static let value = Canary("key value store", "canary-kvs-value/0102+")
   static let tsig = Canary("TSIG secret", "Y2FuYXJ5LXRzaWctc2VjcmV0LTAxMDMtMzItYnl0ZXM=")
   static let hook = Canary("webhook secret", "canary webhook secret 0104")
@@ -31,6 +32,28 @@ struct RedactionTests {
     "keyValueStores":[{"id":"redirects","name":"redirects","arn":"arn:aws:cloudfront::111111111111:key-value-store/11111111-1111-1111-1111-111111111111","items":{"a":"b","c":"\(value.secret)"},"config":{"Name":"redirects","Comment":"x"}}]},
     {"id":"222222222222"}]}
     """
+  private static func quoted(_ secret: String) -> String {
+    secret.replacing("&", with: "\\u0026")
+  }
+  private static func terraformPlan(_ secret: String) -> String {
+    """
+    {"format_version":"1.2","resource_changes":[{"address":"aws_cloudfront_distribution.d","mode":"managed","type":"aws_cloudfront_distribution","name":"d",
+    "change":{"actions":["update"],"before":{"id":"EPRIMARY","enabled":true,"origin":[\(terraformOrigin(header.secret))]},
+    "after":{"id":"EPRIMARY","enabled":false,"origin":[\(terraformOrigin(secret))]},"after_unknown":{}}}]}
+    """
+  }
+  private static func terraformOrigin(_ secret: String) -> String {
+    """
+    {"origin_id":"o","domain_name":"o.example.net","custom_header":[{"name":"x-key","value":"\(quoted(secret))"}]}
+    """
+  }
+  private static func template(_ secret: String) -> String {
+    """
+    {"Resources":{"D":{"Type":"AWS::CloudFront::Distribution","Properties":{"DistributionConfig":{"Enabled":false,"Origins":[{"Id":"o",
+    "DomainName":"o.example.net","CustomOriginConfig":{"OriginProtocolPolicy":"https-only"},"OriginCustomHeaders":[{"HeaderName":"x-key",
+    "HeaderValue":"\(quoted(secret))"}]}],"DefaultCacheBehavior":{"TargetOriginId":"o","ViewerProtocolPolicy":"https-only","CachePolicyId":"custom-cache"}}}}}}
+    """
+  }
   private static let origins = """
     {"Quantity":1,"Items":[{"Id":"o","DomainName":"o.example.net","CustomOriginConfig":{"HTTPPort":80,"HTTPSPort":443,
     "OriginProtocolPolicy":"https-only","OriginSslProtocols":{"Quantity":1,"Items":["TLSv1.2"]}},
@@ -134,7 +157,8 @@ struct RedactionTests {
     let signing = Canary(
       "signing key", String(planted("sign.key").split(separator: "\n").dropFirst().first ?? ""))
     #expect(signing.secret.count == 64)
-    let canaries = [Self.header, Self.value, Self.tsig, Self.hook, Self.token, signing] + keys
+    let canaries =
+      [Self.header, Self.changed, Self.value, Self.tsig, Self.hook, Self.token, signing] + keys
     let lookup = ferry.folder.appendingPathComponent("planted").path
     let edge = (lab.ready["edge"]?.string ?? "").split(separator: ":").last.map(String.init) ?? ""
     let variables = [
@@ -207,6 +231,24 @@ struct RedactionTests {
         "handover plan EPRIMARY --account source --from none --to \(tool) --dir over-\(tool) --name over-\(tool)",
         nil)
     }
+    // With the secret in the code itself, and another one than what is live.
+    for (file, secret) in [("same", Self.header.secret), ("other", Self.changed.secret)] {
+      try ferry.write(Self.terraformPlan(secret), to: "planted/\(file).tfplan.json")
+      try ferry.write(Self.template(secret), to: "planted/\(file).template.json")
+      for output in ["text", "json"] {
+        try await run(
+          "handover check EPRIMARY --account source --tfplan planted/\(file).tfplan.json --output \(output)",
+          nil)
+        try await run(
+          "handover check EPRIMARY --account source --template planted/\(file).template.json --output \(output)",
+          nil)
+      }
+    }
+    // They were read: what differs is told, without its value.
+    #expect(
+      heard.suffix(8).allSatisfy { String(decoding: $0.bytes, as: UTF8.self).contains("EPRIMARY") })
+    try await run(
+      "handover check EPRIMARY --account source --template code-cloudformation/template.json", nil)
     try await run("handover detect EPRIMARY", nil)
     try await run("orphans detach EPRIMARY --account source --name off")
     try await run("rehearse off --seeds 2 --faults none")
@@ -218,6 +260,12 @@ struct RedactionTests {
     try await run("cutover probe www.example.net --output json", nil)
     try await run(
       "cutover plan www.example.net --to d1.cloudfront.net --name flip --output json", nil)
+    for output in ["text", "json"] {
+      try await run(
+        "cutover verify www.example.net --to d1.cloudfront.net --from d2.cloudfront.net --output \(output)",
+        nil)
+      try await run("cutover verify flip --output \(output)", nil)
+    }
     try await run("sweep run --output json", nil)
     try await run("sweep run --apply", 4)
     try await run("sweep keep ELOST --until 2099-01-01 --reason canary --account source", nil)
@@ -246,7 +294,7 @@ struct RedactionTests {
     receiver.signal(SIGTERM)
     _ = await receiver.wait()
 
-    #expect(heard.count > 90)
+    #expect(heard.count > 100)
     for (line, bytes) in heard {
       for canary in canaries where canary.isIn(bytes) {
         Issue.record("\(canary.name) in the output of \(line)")

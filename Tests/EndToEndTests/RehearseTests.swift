@@ -22,6 +22,12 @@ struct RehearseEndToEndTests {
       let digest = planned.json["digest"]?.string ?? ""
       let early = try await run("apply", "tidy", "--approve", digest)
       #expect(early.code == 4 && early.error["code"] == "not-rehearsed", "\(early.talk)")
+      // A world where nothing goes wrong is not what is required.
+      for faults in ["none", "kill,throttle"] {
+        #expect(try await run("rehearse", "tidy", "--seeds", "2", "--faults", faults).code == 0)
+        let weak = try await run("apply", "tidy", "--approve", digest)
+        #expect(weak.code == 4 && weak.error["code"] == "not-rehearsed", "\(weak.talk)")
+      }
 
       let report = try await run("rehearse", "tidy", "--seeds", "8")
       #expect(report.code == 0, "\(report.talk)")
@@ -81,7 +87,7 @@ struct RehearseEndToEndTests {
     #expect(made.count == 1)
     let plan = String(try #require(made.first).dropLast(".plan.json".count))
     let rehearsed = try await ferry(
-      "rehearse", plan, "--seeds", "2", "--faults", "none", extra: scene.variables)
+      "rehearse", plan, "--seeds", "2", extra: scene.variables)
     #expect(rehearsed.code == 0, "\(rehearsed.out) \(rehearsed.talk)")
     let done = try await scene.sweep(["--apply"], at: 1)
     #expect(done.code == 0, "\(done.out) \(done.talk)")
@@ -89,6 +95,9 @@ struct RehearseEndToEndTests {
     #expect(written["DeleteContinuousDeploymentPolicy"] == 1, "\(written)")
     await scene.end()
   }
+
+  private static let short =
+    "cutover: { ttl: 1, propagation: 1s, margin: { percent: 0, minimum: 0s, maximum: 0s }, resolverFloor: 0s, clientHold: 0s, staleHold: 0s, bake: 0s, restoreTTL: false }\n"
 
   @Test func `a plan whose waits are too short for the settings is refused until it is accepted`()
     async throws
@@ -106,9 +115,7 @@ struct RehearseEndToEndTests {
       let zone =
         "version: 1\nresolvers: []\nzones: { example.com: { provider: manual, nameservers: [\"\(server.address)\"] } }\n"
       try ferry.write(
-        zone
-          + "cutover: { ttl: 1, propagation: 1s, margin: { percent: 0, minimum: 0s, maximum: 0s }, resolverFloor: 0s, clientHold: 0s, staleHold: 0s, bake: 0s, restoreTTL: false }\n",
-        to: "edgeferry.yaml")
+        zone + Self.short, to: "edgeferry.yaml")
       let planned = try await ferry(
         "cutover", "plan", "www.example.com", "--to", "d222222abcdef8.cloudfront.net", "--name",
         "flip", "--output", "json")
@@ -136,6 +143,33 @@ struct RehearseEndToEndTests {
         "apply", "flip", "--approve", digest, "--accept-rehearsal", "sha256:00", "--output", "json")
       #expect(other.error["code"] == "rehearsal-broke-rules")
       let named = report.json["digest"]?.string ?? ""
+      // Neither fewer faults nor fewer or other seeds undo it, though none of those breaks a rule.
+      let flawed = try await ferry(
+        "rehearse", "flip", "--seeds", "10", "--faults", "throttle", "--output", "json")
+      #expect(flawed.code == 4, "\(flawed.talk)")
+      let both = try await ferry(
+        "advance", "flip", "--approve", digest, "--accept-rehearsal", named)
+      #expect(both.code == 4, "\(both.talk)")
+      try ferry.write(zone + Self.short, to: "edgeferry.yaml")
+      for weaker in [
+        ["--seeds", "10", "--faults", "none"], ["--seeds", "10", "--faults", "kill"],
+        ["--seeds", "9", "--faults", "throttle"],
+        ["--seeds", "10", "--faults", "throttle", "--seed", "2"],
+      ] {
+        #expect(try await ferry.run(["rehearse", "flip"] + weaker).code == 0, "\(weaker)")
+        for verb in ["apply", "advance"] {
+          let still = try await ferry(verb, "flip", "--approve", digest, "--output", "json")
+          #expect(still.code == 4 && still.error["code"] == "rehearsal-broke-rules", "\(weaker)")
+        }
+      }
+      let wider = try await ferry(
+        "rehearse", "flip", "--seeds", "12", "--faults", "throttle,kill")
+      #expect(wider.code == 0, "\(wider.out)")
+      let cleared = try await ferry("advance", "flip", "--approve", digest, "--output", "json")
+      #expect(cleared.error["code"] == "gate", "\(cleared.talk)")
+      try ferry.write(zone, to: "edgeferry.yaml")
+      #expect(
+        try await ferry("rehearse", "flip", "--seeds", "10", "--faults", "none").code == 4)
       let accepted = try await ferry(
         "apply", "flip", "--approve", digest, "--accept-rehearsal", named, "--output", "json")
       #expect(accepted.code == 4 && accepted.error["code"] == "gate", "\(accepted.talk)")

@@ -165,6 +165,7 @@ struct CutoverKillTests {
         #expect(own.phase == .undone, "\(direction) \(kill): \(step.id) is \(own.phase)")
       }
     }
+    #expect(kills.count >= 90)
     print("kill test: \(kills.count) points of a cutover, \(direction)")
   }
 }

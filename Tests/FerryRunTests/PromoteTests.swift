@@ -113,6 +113,7 @@ struct PromoteTests {
     var kills: [KillTests.Kill] = []
     for number in 1...calls { kills += [.beforeCall(number), .afterCall(number)] }
     for number in 1...store.writeCount { kills += [.beforeJournal(number), .afterJournal(number)] }
+    #expect(kills.count >= 20)
     for (index, kill) in kills.enumerated() {
       let world = try await PromoteWorld()
       let path = KillTests.temporary()

@@ -213,6 +213,7 @@ struct MoveRunTests {
       here = whole.end
     }
     if isBack { #expect(try await here.world.summary == before) }
+    #expect(points >= 90)
     print("kill test: \(points) points of a move, \(isBack ? "back" : "forward")")
   }
 

@@ -22,6 +22,8 @@ struct SeedResult: Sendable {
   /// After that step it was decided to undo, and how long that took.
   var rollback: (step: String, seconds: Double)?
   var violations: [Violation]
+  /// What its runs exited with.
+  var exits: Set<Int32>
   var story: [Stage.Line]
 }
 
@@ -101,7 +103,7 @@ struct Play: Sendable {
     return SeedResult(
       seed: seed, ending: ending, seconds: seconds, exposureSeconds: stage.viewers.exposureSeconds,
       clientSeconds: stage.viewers.clientSeconds, rollback: rollback, violations: violations,
-      story: stage.story ?? [])
+      exits: stage.exits, story: stage.story ?? [])
   }
 
   /// The step after which this seed turns back, by its place.
@@ -244,6 +246,8 @@ struct Play: Sendable {
         stage.tell("person", "begins the run again")
         continue
       }
+      // To stop there was asked for by the rehearsal itself.
+      if outcome.error?.code != "stopped-before" { stage.exits.insert(outcome.exit.rawValue) }
       switch outcome.exit {
       case .done: return .done
       case .rolledBack: return .rolledBack

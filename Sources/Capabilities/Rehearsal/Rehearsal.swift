@@ -44,6 +44,8 @@ struct RehearsalReport: Codable, Equatable, Sendable {
   var violations: [Broken]
   /// How the runs ended, and how many did.
   var endings: [String: Int]
+  /// What the runs exited with that ended so, those on the way included.
+  var exits: [String: [Int32]]
   /// Of runs that were done.
   var durationSeconds: Spread
   /// Seconds in which some client got a broken answer.
@@ -68,6 +70,9 @@ struct RehearsalReport: Codable, Equatable, Sendable {
       Broken(rule: $0.rule, seed: $0.seed, atSeconds: $0.atSeconds, because: $0.because)
     }
     endings = results.reduce(into: [:]) { $0[$1.ending.rawValue, default: 0] += 1 }
+    exits = results.reduce(into: [String: Set<Int32>]()) {
+      $0[$1.ending.rawValue, default: []].formUnion($1.exits)
+    }.mapValues { $0.sorted() }
     durationSeconds = Spread(results.filter { $0.ending == .done }.map(\.seconds))
     exposureSeconds = Spread(results.map(\.exposureSeconds))
     clientSeconds = Spread(results.map(\.clientSeconds))

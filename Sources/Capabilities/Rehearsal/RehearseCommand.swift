@@ -77,7 +77,8 @@ public struct RehearseCommand: FerryCommand {
     }
     try await context.keepRehearsal(
       of: plan, digest: report.digest, broken: Set(report.violations.map(\.seed)).count,
-      seeds: seeds)
+      seeds: seeds, firstSeed: seed ?? 1,
+      faults: hazards.count == Hazard.allCases.count ? nil : hazards.map(\.rawValue))
     if global.output == .json {
       try context.answer(FerryJSON.document(report))
     } else {
@@ -123,10 +124,7 @@ public struct RehearseCommand: FerryCommand {
     terms.manualZones = Set(
       context.settings.zones.filter { $0.provider == .manual }.map(\.name))
     if let probe {
-      let document = try JSONValue.read(Files.read(probe, what: "probe"), what: "probe \(probe)")
-      try checkSchema(document, is: "edgeferry.probe/1", what: "probe \(probe)")
-      terms.probes = try (document["names"] ?? []).decoded(
-        [ProbedName].self, what: "probe \(probe)")
+      terms.probes = try Self.probes(Files.read(probe, what: "probe"), named: probe)
     }
     let isItsOwn = rollback?.rollbackOf == plan.digest
     let world = try await world(plan, context)
@@ -147,6 +145,13 @@ public struct RehearseCommand: FerryCommand {
       scene.notes.append("the inventory has gaps: what could not be read is not in these worlds")
     }
     return scene
+  }
+
+  /// What `cutover probe --output json` wrote.
+  static func probes(_ bytes: [UInt8], named name: String) throws(FerryError) -> [ProbedName] {
+    let document = try JSONValue.read(bytes, what: "probe \(name)")
+    try checkSchema(document, is: "edgeferry.probe/1", what: "probe \(name)")
+    return try (document["names"] ?? []).decoded([ProbedName].self, what: "probe \(name)")
   }
 
   /// The accounts as they are: from a file, or read now as far as the plan names what they have.

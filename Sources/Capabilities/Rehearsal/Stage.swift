@@ -38,6 +38,8 @@ final class Stage: @unchecked Sendable {
   private(set) var judge: Judge
   var step: Step?
   private var waitingFor = ""
+  /// What the runs exited with.
+  var exits: Set<Int32> = []
   private(set) var story: [Line]?
   private(set) var rival: (distribution: String, comment: String)?
 

@@ -102,28 +102,24 @@ extension Context {
     // A run that undoes itself writes where its rollback plan says, too.
     var steps = plan
     steps.steps += options.rollback?.steps ?? []
-    let clients = try await clients(for: steps)
-    let zones = try await zoneEditors(for: steps)
-    var world = World(
-      clock: clock, windows: settings.windows, zones: zones,
-      names: try zones != nil || steps.looksAtDNS ? liveNames() : nil,
-      serving: try steps.looksAtEdges ? servingProbe() : nil
-    ) { account throws(FerryError) in
-      guard let client = clients[account] else {
-        throw FerryError(
-          "other-account", exit: .blocked, what: "could not use account \(account)",
-          why: "no credentials at hand belong to it", next: "see edgeferry.yaml")
-      }
-      return client
-    }
-    if arguments.runCommands {
-      world.tools = LiveTools(
-        folder: workspace.path, environment: environment.merging(try toolEndpoints()) { $1 })
-    }
     let progress = Progress(terminal, plan, site: site)
-    let outcome = try await Runner.run(plan, store: store, world: world, options: options) {
-      event in
-      progress.show(event)
+    var outcome: RunOutcome
+    do throws(FerryError) {
+      let world = try await world(of: steps, runsCommands: arguments.runCommands)
+      outcome = try await Runner.run(plan, store: store, world: world, options: options) {
+        event in
+        progress.show(event)
+      }
+      // Every other end of a run is in the journal as what it is.
+      if let error = outcome.error, Self.stateCodes.contains(error.code.rawValue),
+        let later = postponed(error)
+      {
+        outcome.error = later
+        outcome.exit = later.exit
+      }
+    } catch {
+      progress.end()
+      outcome = try await waiting(on: error, plan, store: store, options)
     }
     progress.end()
     if self.options.output == .json {
@@ -138,6 +134,68 @@ extension Context {
           : Terminal.text(progress.unrepeated(error), colour: terminal.colour), to: STDERR_FILENO)
     }
     return outcome.exit
+  }
+
+  /// Everything that a run may ask or change, with the accounts proven.
+  private func world(of steps: Plan, runsCommands: Bool) async throws(FerryError) -> World {
+    let clients = try await clients(for: steps)
+    let zones = try await zoneEditors(for: steps)
+    var world = World(
+      clock: clock, windows: settings.windows, zones: zones,
+      names: try zones != nil || steps.looksAtDNS ? liveNames() : nil,
+      serving: try steps.looksAtEdges ? servingProbe() : nil
+    ) { account throws(FerryError) in
+      guard let client = clients[account] else {
+        throw FerryError(
+          "other-account", exit: .blocked, what: "could not use account \(account)",
+          why: "no credentials at hand belong to it", next: "see edgeferry.yaml")
+      }
+      return client
+    }
+    if runsCommands {
+      world.tools = LiveTools(
+        folder: workspace.path, environment: environment.merging(try toolEndpoints()) { $1 })
+    }
+    return world
+  }
+}
+
+/// AWS that cannot be reached says nothing of an approved plan: "not yet", and the same command goes on.
+extension Context {
+  /// What a command does on its way to an approved plan.
+  /// - Parameter isApproved: whether the command itself says so; another one may need a person first.
+  func patiently(
+    isApproved: Bool, _ body: () async throws(FerryError) -> ExitCode
+  ) async throws(FerryError) -> ExitCode {
+    do throws(FerryError) {
+      return try await body()
+    } catch {
+      guard isApproved, let later = postponed(error) else { throw error }
+      throw later
+    }
+  }
+
+  private static let stateCodes = ["journal-write", "state-read"]
+  /// nil for an error that is an answer.
+  private func postponed(_ error: FerryError) -> FerryError? {
+    guard error.exit == .failed else { return nil }
+    let isOfBucket = S3Place.isOne(statePath) && Self.stateCodes.contains(error.code.rawValue)
+    guard Runner.isTransient(error) || (isOfBucket && error.service == nil) else { return nil }
+    var out = error
+    out.exit = .notYet
+    out.next = "run the same command again: it goes on once there is an answer"
+    return out
+  }
+
+  /// How a plan stands whose run could not begin, or could not go on with its state.
+  private func waiting(
+    on error: FerryError, _ plan: Plan, store: any StateStore, _ options: RunOptions
+  ) async throws(FerryError) -> RunOutcome {
+    guard let later = postponed(error) else { throw error }
+    // Where the state itself cannot be read nothing is known of the plan.
+    guard let records = try? await store.records(plan: plan.digest) else { throw later }
+    return RunOutcome(
+      waitingOn: later, StatusReport(plan, RunState(records), path: options.path))
   }
 }
 

@@ -87,8 +87,14 @@ struct RunArguments: ParsableArguments, Sendable {
   var runCommands = false
   @Option(
     name: .customLong("accept-rehearsal"),
-    help: "Run it although its last rehearsal broke a rule: that report's digest, sha256:….")
-  var acceptRehearsal: String?
+    help:
+      "Run it although a rehearsal broke a rule: that report's digest, sha256:…, once for each such report."
+  )
+  var acceptRehearsal: [String] = []
+  /// For the journal.
+  var acceptedRehearsals: String? {
+    acceptRehearsal.isEmpty ? nil : acceptRehearsal.joined(separator: ", ")
+  }
 }
 
 struct ApplyCommand: FerryCommand {
@@ -109,15 +115,18 @@ struct ApplyCommand: FerryCommand {
     try refuseRollback(plan)
     let signers = try context.signers(of: plan, at: path)
     let store = try context.stateStore()
-    try await context.checkRehearsal(
-      of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
-    var approval = try await context.approve(
-      plan, for: "apply", given: arguments.approve, name: plan.name, signers: signers,
-      recorded: false, store: store)
-    if let report = arguments.acceptRehearsal { approval?.reference = report }
-    return try await context.execute(
-      plan, store: store, named: argument.plan, mode: .apply, arguments: arguments,
-      approval: approval)
+    return try await context.patiently(isApproved: arguments.approve != nil) {
+      () async throws(FerryError) in
+      try await context.checkRehearsal(
+        of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
+      var approval = try await context.approve(
+        plan, for: "apply", given: arguments.approve, name: plan.name, signers: signers,
+        recorded: false, store: store)
+      if let reports = arguments.acceptedRehearsals { approval?.reference = reports }
+      return try await context.execute(
+        plan, store: store, named: argument.plan, mode: .apply, arguments: arguments,
+        approval: approval)
+    }
   }
   private func refuseRollback(_ plan: Plan) throws(FerryError) {
     guard plan.rollbackOf != nil else { return }
@@ -145,15 +154,18 @@ struct AdvanceCommand: FerryCommand {
     let (plan, path) = try context.plan(argument.plan)
     let signers = try context.signers(of: plan, at: path)
     let store = try context.stateStore()
-    try await context.checkRehearsal(
-      of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
-    var approval = try await context.approve(
-      plan, for: "advance", given: arguments.approve, name: plan.name, signers: signers,
-      recorded: true, store: store)
-    if let report = arguments.acceptRehearsal { approval?.reference = report }
-    return try await context.execute(
-      plan, store: store, named: argument.plan, mode: .advance, arguments: arguments,
-      approval: approval)
+    // The approval may be in the state that cannot be reached.
+    return try await context.patiently(isApproved: true) { () async throws(FerryError) in
+      try await context.checkRehearsal(
+        of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
+      var approval = try await context.approve(
+        plan, for: "advance", given: arguments.approve, name: plan.name, signers: signers,
+        recorded: true, store: store)
+      if let reports = arguments.acceptedRehearsals { approval?.reference = reports }
+      return try await context.execute(
+        plan, store: store, named: argument.plan, mode: .advance, arguments: arguments,
+        approval: approval)
+    }
   }
 }
 
@@ -190,6 +202,14 @@ struct RollbackCommand: FerryCommand {
           why: "the rollback plan beside it belongs to another plan", next: "plan again")
       }
     }
+    return try await context.patiently(isApproved: approve != nil) { () async throws(FerryError) in
+      try await takeBack(plan, with: rollback, at: rollbackPath, context)
+    }
+  }
+
+  private func takeBack(
+    _ plan: Plan, with rollback: Plan, at rollbackPath: String, _ context: Context
+  ) async throws(FerryError) -> FerryCore.ExitCode {
     let store = try context.stateStore()
     var undoOnly: Set<String>?
     if let to {
@@ -225,7 +245,7 @@ struct RollbackCommand: FerryCommand {
     arguments.runCommands = runCommands
     arguments.maxWait = maxWait
     arguments.until = nil
-    arguments.acceptRehearsal = nil
+    arguments.acceptRehearsal = []
     arguments.approve = approve
     return try await context.execute(
       rollback, store: store, named: argument.plan, mode: .apply, arguments: arguments,

@@ -5,40 +5,51 @@ import Foundation
 
 /// What a rehearsal leaves behind for whoever applies the plan.
 extension Context {
-  package func keepRehearsal(of plan: Plan, digest: String, broken: Int, seeds: Int)
-    async throws(FerryError)
-  {
+  /// - Parameter faults: those that could happen; nil for every one there is.
+  package func keepRehearsal(
+    of plan: Plan, digest: String, broken: Int, seeds: Int, firstSeed: UInt64, faults: [String]?
+  ) async throws(FerryError) {
     var body = Record.Body()
     body.reference = digest
     body.broken = broken
     body.seeds = seeds
+    body.firstSeed = Int64(clamping: firstSeed)
+    body.faults = faults ?? [Record.Body.everyFault]
     body.by = NSUserName()
     try await stateStore().append(.rehearsed, plan: plan.digest, at: clock.now, body: body)
   }
 
-  /// - Throws: `rehearsal-broke-rules` (4) for a plan whose last rehearsal broke a rule, unless its report is named;
-  ///   `not-rehearsed` (4) where the settings ask for a rehearsal and there was none.
+  /// A report of broken rules stands until it is named, or until a rehearsal with at least its faults and seeds.
+  ///
+  /// - Throws: `rehearsal-broke-rules` (4) for a plan with such a report; `not-rehearsed` (4) where the settings ask
+  ///   for a rehearsal and there was none with every fault.
   func checkRehearsal(
-    of plan: Plan, named path: String, accepted: String?, store: any StateStore
+    of plan: Plan, named path: String, accepted: [String], store: any StateStore
   ) async throws(FerryError) {
-    let last = RunState(try await store.records(plan: plan.digest)).rehearsal
+    let rehearsals = RunState(try await store.records(plan: plan.digest)).rehearsals
     func refusal(_ code: FerryError.Code, _ why: String, next: String) -> FerryError {
       FerryError(
         code, exit: .blocked, what: "could not run plan \(plan.name)", why: why, next: next)
     }
-    guard let last, let digest = last.reference else {
-      guard settings.requiresRehearsal else { return }
-      throw refusal(
-        "not-rehearsed", "the settings want it rehearsed first (rehearsal: required)",
-        next: "edgeferry rehearse \(shellWord(path))")
+    let standing = rehearsals.filter {
+      ($0.broken ?? 0) > 0 && $0.reference.map(accepted.contains) != true
     }
-    let broken = last.broken ?? 0
-    guard broken > 0, accepted != digest else { return }
+    if let it = standing.last {
+      let faults = it.faults ?? [Record.Body.everyFault]
+      let again =
+        "edgeferry rehearse \(shellWord(path)) --seeds \(it.seeds ?? 0) --faults \(faults.isEmpty ? "none" : shellWord(faults.joined(separator: ",")))"
+        + (it.firstSeed.map { $0 == 1 ? "" : " --seed \($0)" } ?? "")
+      throw refusal(
+        "rehearsal-broke-rules",
+        "a rehearsal of it broke a rule in \(it.broken ?? 0) of \(it.seeds ?? 0) seeds, and none with its faults and seeds has held since",
+        next:
+          "see `\(again)`; to run it all the same, add "
+          + standing.map { "--accept-rehearsal \($0.reference ?? "")" }.joined(separator: " "))
+    }
+    guard settings.requiresRehearsal, !rehearsals.contains(where: \.hasEveryFault) else { return }
     throw refusal(
-      "rehearsal-broke-rules",
-      "its last rehearsal broke a rule in \(broken) of \(last.seeds ?? broken) seeds",
-      next:
-        "see `edgeferry rehearse \(shellWord(path))`; to run it all the same, add --accept-rehearsal \(digest)"
-    )
+      "not-rehearsed",
+      "the settings want it rehearsed first, with all faults (rehearsal: required)",
+      next: "edgeferry rehearse \(shellWord(path))")
   }
 }

@@ -35,6 +35,26 @@ enum CredentialReaders {
     if let failure { throw failure }
   }
 
+  /// What a container's agent and an instance's metadata service answer, token, role and keys alike.
+  static func metadata(_ bytes: [UInt8]) throws(FerryError) {
+    var world = FileWorld(bytes: bytes)
+    world.environment = ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/keys"]
+    let plain = world
+    world.environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = "/token"
+    let tokened = world
+    let instance = try InstanceMetadata([:], profile: [:])
+    let failure = blocking { () async throws(FerryError) in
+      if let container = ContainerCredentials(tokened.environment) {
+        _ = try? await container.load(tokened)
+        let keys = try await container.load(plain)
+        _ = Freshness(expiration: keys.expiration, tried: plain.clock.now, got: plain.clock.now)
+          .need(at: plain.clock.now)
+      }
+      _ = try await instance.load(plain)
+    }
+    if let failure { throw failure }
+  }
+
   /// Runs to its end on this thread: nothing in it waits for anything.
   private static func blocking(
     _ body: @escaping @Sendable () async throws(FerryError) -> Void
@@ -67,7 +87,7 @@ private struct FileWorld: CredentialWorld {
     func sleep(seconds: Double) async throws(FerryError) {}
   }
   var bytes: [UInt8]
-  var environment: [String: String] { ["HOME": "/home/me"] }
+  var environment = ["HOME": "/home/me"]
   var clock: any FerryClock { StandingClock() }
   func file(_ path: String) -> [UInt8]? { bytes }
   func replace(_ path: String, with bytes: [UInt8]) throws(FerryError) {}

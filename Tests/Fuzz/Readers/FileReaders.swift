@@ -7,6 +7,7 @@ import Foundation
 @testable import FerryRun
 @testable import FerryZones
 @testable import Migration
+@testable import Rehearsal
 @testable import Sweeps
 
 enum FileReaders {
@@ -71,6 +72,37 @@ enum FileReaders {
       text(bytes), .init(name: "k.", algorithm: "hmac-sha256", secretFile: "k"), file: "k")
     _ = try NamesFile.read(
       bytes, named: "names.csv", target: DomainName("d111111abcdef8.cloudfront.net"))
+  }
+  /// What `rehearse --probe` is given.
+  static func probe(_ bytes: [UInt8]) throws(FerryError) {
+    let probes = try RehearseCommand.probes(bytes, named: "probe.json")
+    let population = Population.usual.fitted(to: probes)
+    _ = FerryJSON.document(population)
+    _ = FerryJSON.document(probes)
+  }
+  /// The policy of a bucket or a key, as its service gives it, and what a move makes of it.
+  static func policy(_ bytes: [UInt8]) throws(FerryError) {
+    let policy = try JSONValue.read(bytes, what: "policy")
+    let (old, new) = (
+      "arn:aws:cloudfront::111111111111:distribution/E1",
+      "arn:aws:cloudfront::222222222222:distribution/E2"
+    )
+    let grants = Grants(
+      source: "111111111111", target: "222222222222",
+      successors: [old: new, "E1OAI": "E2OAI"], identities: ["0123abcd": "E1OAI"])
+    for service in [PolicyStatements.Service.bucket, .key] {
+      guard
+        let edit = grants.edit(
+          policy, service: service, resource: "r", region: "us-east-1", part: "p")
+      else { continue }
+      var statements = edit.statements
+      let added = try? PolicyDocument.edited(policy, by: statements)
+      statements.remove = edit.old
+      statements.add += edit.rest
+      guard let after = try? PolicyDocument.edited(added, by: statements) else { continue }
+      precondition(
+        PolicyDocument.holds(edit.statements, in: after), "what a policy was given is not in it")
+    }
   }
   /// Words of a command line and of files: names, times, spans, addresses, windows.
   static func texts(_ bytes: [UInt8]) throws(FerryError) {

@@ -10,6 +10,7 @@ public enum FuzzReader: String, CaseIterable, Sendable {
   case xml, plan, inventory, settings, map, ledger, state, signatures, key
   case dns, tsig, http, answer, profiles, cache
   case tfstate, tfplan, template, hcl, lists, texts
+  case probe, policy, metadata, reply
 
   /// - Throws: what the reader says of the input; nothing else leaves it.
   public func read(_ bytes: [UInt8]) throws(FerryError) {
@@ -35,6 +36,10 @@ public enum FuzzReader: String, CaseIterable, Sendable {
     case .hcl: try CodeReaders.hcl(bytes)
     case .lists: try FileReaders.lists(bytes)
     case .texts: try FileReaders.texts(bytes)
+    case .probe: try FileReaders.probe(bytes)
+    case .policy: try FileReaders.policy(bytes)
+    case .metadata: try CredentialReaders.metadata(bytes)
+    case .reply: try WireReaders.reply(bytes)
     }
   }
 

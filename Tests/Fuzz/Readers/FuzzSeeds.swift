@@ -153,6 +153,26 @@ public enum FuzzSeeds {
         "UTC\nMon..Fri 23:30-00:30\n2026-12-18/2026-12-18", "arn:aws:iam::1:role/r",
         "\u{202E}\u{1B}[2J",
       ]
+    case .probe:
+      [
+        #"{"schema":"edgeferry.probe/1","at":"2026-11-24T10:00:00Z","names":[{"name":"www.example.com.","zone":"example.com.","servers":[{"name":"ns1.example.com.","address":"192.0.2.1:53","authoritative":true,"rcode":"NOERROR","answers":[{"name":"www.example.com.","type":"CNAME","ttl":60,"data":["d1.cloudfront.net."]}],"soaSerial":1,"rttMilliseconds":1.5,"verdict":"ok"}],"chain":[{"name":"www.example.com.","zone":"example.com.","type":"CNAME","ttl":60,"target":"d1.cloudfront.net."}],"negativeTTL":60,"dnssec":{"state":"insecure","earliestExpiration":null},"because":["x"],"recursives":[{"address":"192.0.2.53:53","rcode":"NOERROR","answers":[{"name":"www.example.com.","type":"CNAME","ttl":60,"data":["d1.cloudfront.net."]}],"remainingTTL":30,"clamp":"floor 60","habits":["fixed-ttl"],"verdict":"ok"}],"verdict":"ok"}]}"#
+      ]
+    case .policy:
+      [
+        #"{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow","Principal":{"Service":"cloudfront.amazonaws.com"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*","Condition":{"StringEquals":{"AWS:SourceArn":"arn:aws:cloudfront::111111111111:distribution/E1"}}},{"Sid":"b","Effect":"Allow","Principal":{"AWS":["arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1OAI","*"]},"Action":["s3:GetObject"],"Resource":"*"}]}"#,
+        #"{"Statement":{"Effect":"Allow","Principal":{"CanonicalUser":["0123abcd"]},"Action":"kms:Decrypt","Resource":"*","Condition":{"ArnLike":{"AWS:SourceArn":["arn:aws:cloudfront::111111111111:distribution/*"]},"StringEquals":{"AWS:SourceAccount":"111111111111"}}}}"#,
+      ]
+    case .metadata:
+      [
+        #"{"Code":"Success","LastUpdated":"2026-11-24T09:00:00Z","Type":"AWS-HMAC","AccessKeyId":"A","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-24T15:00:00Z"}"#,
+        #"{"RoleArn":"r","AccessKeyId":"A","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-24T09:59:00+00:00"}"#,
+        "role-of-this-instance\nand another",
+      ]
+    case .reply:
+      [
+        "HTTP/1.1 200 OK\r\nDate: Tue, 24 Nov 2026 10:00:00 GMT\r\nETag: \"E1\"\r\nSet-Cookie: a\r\nset-cookie: b\r\nx-amz-retry-after: 50\r\nContent-Type: application/dns-message\r\nAge: 5\r\nX-Empty:\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/2 403\r\nx-amzn-errortype: Throttling:http://x\r\nx-amz-bucket-region: eu-west-1\r\nx-amzn-requestid: r\r\n\r\n",
+      ]
     case .dns, .tsig: []
     }
   }

@@ -2,6 +2,7 @@ import FerryCloudFront
 import FerryCore
 import Foundation
 
+@testable import FerryAWS
 @testable import FerryDNS
 @testable import FerryHTTP
 @testable import Lab
@@ -53,6 +54,34 @@ enum WireReaders {
     var answer = WireAnswer()
     answer.headers = head.request.headers.map { WireAnswer.Header($0.key, $0.value) }
     _ = answer.bytes(isHead: false, keepsAlive: head.keepsAlive)
+  }
+
+  /// The head of an answer line by line, as libcurl hands it on, and what is made of its headers.
+  static func reply(_ bytes: [UInt8]) throws(FerryError) {
+    let transfer = Transfer(
+      HTTPRequest(url: "https://x.example/"), goesDirect: true, bodyBytesMax: 0)
+    for line in bytes.split(separator: 0x0A, omittingEmptySubsequences: false) {
+      Array(line).withUnsafeBytes(transfer.read)
+    }
+    for status in [200, 301, 400, 503] {
+      let answer = transfer.response(status)
+      precondition(
+        answer.headers.count <= 256 && answer.earlier.values.allSatisfy { $0.count <= 64 })
+      let response = ServiceResponse(status: status, headers: answer.headers, body: [])
+      _ = ServiceFailure(response)
+      _ = try? accepted(response, operation: "Get")
+      let date = answer.headers["date"]
+      _ = date.flatMap(ClockSkew.httpDate)
+      var skew = ClockSkew()
+      _ = skew.learn(
+        code: "RequestTimeTooSkewed", isSuccess: status < 300, date: date,
+        middle: Date(timeIntervalSince1970: 1_795_514_400))
+      let after = RetryPolicy.retryAfter(answer.headers["x-amz-retry-after"])
+      if let seconds = after { precondition(seconds.isFinite && seconds >= 0) }
+      if let query = asked, let sent = SentQuery(query, id: 0x1234, edns: true, letters: nil) {
+        _ = DNSOverHTTPS.judge(answer, to: sent, milliseconds: 1)
+      }
+    }
   }
 
   /// What a service answered: XML, JSON, or neither.
