@@ -103,7 +103,8 @@ public struct RehearseCommand: FerryCommand {
     var images: [String: String] = [:]
     var isBegun = false
     if let store = try context.existingStateStore() {
-      isBegun = RunState(try await store.records(plan: plan.digest)).isStarted
+      let state = RunState(try await store.records(plan: plan.digest))
+      isBegun = state.steps.values.contains(where: \.hadEffect)
       for step in plan.steps + (rollback?.steps ?? []) {
         let digests: [String]
         switch step.action {
