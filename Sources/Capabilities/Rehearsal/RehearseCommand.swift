@@ -104,7 +104,7 @@ public struct RehearseCommand: FerryCommand {
     var isBegun = false
     if let store = try context.existingStateStore() {
       let state = RunState(try await store.records(plan: plan.digest))
-      isBegun = state.steps.values.contains(where: \.hadEffect)
+      isBegun = state.steps.values.contains { $0.writes > 0 }
       for step in plan.steps + (rollback?.steps ?? []) {
         let digests: [String]
         switch step.action {
