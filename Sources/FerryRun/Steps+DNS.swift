@@ -122,7 +122,7 @@ extension Runner {
     _ step: Step, _ editor: any ZoneEditor, _ changes: [RecordChange], change: String
   ) async throws(FerryError) {
     do throws(Stop) {
-      unresolvedSince = unresolvedSince ?? world.clock.now
+      unresolvedSince = world.clock.now
       let limit = ClockReading(world.clock)
       var pause = 1.0
       while true {

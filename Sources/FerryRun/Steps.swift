@@ -150,7 +150,7 @@ extension Runner {
       isCreate(step.action)
       ? !operation.hasPrefix("Create")
       : ["Get", "List", "Describe"].contains { operation.hasPrefix($0) }
-    if isLater || !Self.isThrottled(error) { unresolvedSince = unresolvedSince ?? world.clock.now }
+    if isLater || !Self.isThrottled(error) { unresolvedSince = world.clock.now }
     tell(.resolving(step: step, because: error.why))
     return Double(attempt)
   }

@@ -255,6 +255,53 @@ struct MoveRunTests {
     #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
     #expect(calls.next() == 4)
   }
+  @Test func `a create whose answer is lost long after an earlier life meant it is made once`()
+    async throws
+  {
+    let world = try await MoveWorld(inventory: MoveScene.simple())
+    let path = MoveWorld.temporary()
+    defer { MoveWorld.remove(path) }
+    let store = try world.store(path)
+    let down = ServiceResponse(
+      status: 503, headers: ["content-type": "text/xml"],
+      body: Array(
+        "<ErrorResponse><Error><Code>ServiceUnavailable</Code></Error></ErrorResponse>".utf8))
+    let first = try await world.run(store, polling: 60) { request in
+      request.operation == "CreateCachePolicy" ? down : nil
+    }
+    #expect(first.exit == .notYet, "\(String(describing: first.error))")
+    world.clock.base.advance(seconds: 200)
+    // It lands and answers 503, and for a while lists show what was there before.
+    let (model, clock) = (world.model, world.clock)
+    let before = model.with { $0 }
+    let landed = Landing()
+    let outcome = try await world.run(store, polling: 60) { request in
+      switch request.operation {
+      case "CreateCachePolicy":
+        guard landed.at == nil else { return nil }
+        landed.at = clock.now
+        _ = model.with {
+          $0.handle(request, account: MoveWorld.target, callerARN: "", now: clock.now)
+        }
+        return down
+      case "ListCachePolicies":
+        guard let at = landed.at, clock.now < at + 15 else { return nil }
+        var then = before
+        return then.handle(request, account: MoveWorld.target, callerARN: "", now: clock.now)
+      default: return nil
+      }
+    }
+    #expect(landed.at != nil)
+    #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
+  }
+  private final class Landing: @unchecked Sendable {
+    private let lock = NSLock()
+    private var date: Date?
+    var at: Date? {
+      get { lock.withLock { date } }
+      set { lock.withLock { date = newValue } }
+    }
+  }
   private final class Count: @unchecked Sendable {
     private let lock = NSLock()
     private var count = 0
