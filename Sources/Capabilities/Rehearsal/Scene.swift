@@ -73,8 +73,8 @@ struct Scene: Sendable {
     self.images = plan.observed.images.merging(images) { _, given in given }
     windows = terms.windows
     start = plan.createdAt
-    // A lab is asked five times a second; a world whose deployments take hours need not be asked more often than
-    // settings have it unless told.
+    // Settings for a lab ask five times a second; a world whose deployments take minutes to hours need not be asked more
+    // often than AWS is.
     deployedPollSeconds = max(terms.deployedPollSeconds, 20)
     authoritativePollSeconds = max(terms.cutover.authoritativePollSeconds, 10)
     rounds = terms.cutover.rounds
