@@ -2,7 +2,7 @@
 ///
 /// String fields may hold a reference `${step.field:-otherwise}` to an output of an earlier step of the
 /// same run: `id` and `domainName` of what it created.
-public enum Action: Equatable, Sendable {
+public indirect enum Action: Equatable, Sendable {
   /// `cloudfront.updateConfig`: changes the named fields of a distribution's config, and no other.
   case updateConfig(distribution: String, set: [ConfigEdit])
   /// `cloudfront.setEnabled`

@@ -11,15 +11,19 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
     return mixed ^ (mixed >> 31)
   }
 
-  private static let capitals = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-  private static let small = Array("abcdefghijklmnopqrstuvwxyz0123456789")
+  private static let capitals = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".utf8)
+  private static let small = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
   private static let mixed = Array(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
+  private static let hex = Array("0123456789abcdef".utf8)
 
-  private mutating func text(_ count: Int, of alphabet: [Character]) -> String {
-    var out = ""
-    for _ in 0..<count { out.append(alphabet[Int(next() % UInt64(alphabet.count))]) }
-    return out
+  private mutating func text(_ count: Int, of alphabet: [UInt8]) -> String {
+    String(unsafeUninitializedCapacity: count) { out in
+      for place in 0..<count {
+        out.initializeElement(at: place, to: alphabet[Int(next() % UInt64(alphabet.count))])
+      }
+      return count
+    }
   }
   /// A distribution id or a version, such as `E2QWRUHAPOMQZL`.
   mutating func capitalID() -> String { "E" + text(13, of: Self.capitals) }
@@ -28,7 +32,6 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
   mutating func accessKeyID(prefix: String) -> String { prefix + text(16, of: Self.capitals) }
   mutating func secret(_ count: Int = 40) -> String { text(count, of: Self.mixed) }
   mutating func uuid() -> String {
-    let hex = Array("0123456789abcdef")
-    return [8, 4, 4, 4, 12].map { text($0, of: hex) }.joined(separator: "-")
+    [8, 4, 4, 4, 12].map { text($0, of: Self.hex) }.joined(separator: "-")
   }
 }

@@ -17,7 +17,8 @@ extension Runner {
       "the 5xx rate of \(staging) to be no more than \(ErrorRateGate.points(gate.server.maxIncrease)) points above that of \(primary), and its 4xx rate no more than \(ErrorRateGate.points(gate.client.maxIncrease))"
     let now = world.clock.now
     var since = now - Double(check.windowSeconds ?? 600)
-    let earlier = earlier(than: step).filter { $0.sharesPart(with: step) }
+    let earlier = earlier(than: step).map { plan.steps[$0] }
+      .filter { $0.sharesPart(with: step) }
       .compactMap { state.steps[$0.id] }.filter(\.hadEffect)
     if let done = earlier.compactMap(\.finishedAt).max() { since = max(since, done) }
     for id in [staging, primary] {

@@ -83,6 +83,9 @@ extension Runner {
         holds: value == wanted, what: describe(check, id),
         lastSeen: value.isEmpty ? "(empty)" : value)
     case .deployed:
+      guard status == "Deployed" else {
+        return Look(holds: false, what: describe(check, id), lastSeen: status)
+      }
       // A policy has no status of its own: its primary turns InProgress after it, so one look right
       // after the write would prove nothing.
       let own = (try target(step.action))?.id == id
@@ -99,7 +102,7 @@ extension Runner {
       }
       let early =
         !own && written.map { world.clock.now < $0 + options.policyLagSeconds } ?? false
-      var holds = status == "Deployed" && !early
+      var holds = !early
       if holds, let writer, let config { holds = config.holds(try resolve(writer.action.edits)) }
       // A promote names no fields: what shows the state before it proves nothing, either.
       if holds, let config { holds = !lags(behind: id, shows: digest(of: config)) }
@@ -140,10 +143,11 @@ extension Runner {
       holds: (held == nil) == isReleased, what: describe(check, id),
       lastSeen: held.map { "\($0.logicalID) \($0.status)" } ?? "not in it")
   }
-  /// The places of changes that were made before a step of the same parts, in order.
+  /// The places of changes that were made before a step that observes, of the same parts, in order.
   private func applied(before step: Step) -> [Int] {
-    let index = places[step.id] ?? plan.steps.endIndex
-    return changes(before: index).filter { state.steps[plan.steps[$0].id]?.appliedAt != nil }
+    guard let place = index.places[step.id] else { return [] }
+    return index.changes(beforeObserving: place)
+      .filter { state.steps[plan.steps[$0].id]?.appliedAt != nil }
   }
   /// No point at all is no proof: CloudWatch may be behind, or have nothing for an id that it never saw.
   private func lookAtRequests(_ check: Step.Check, step: Step) async throws(Stop) -> Look {

@@ -3,11 +3,15 @@ import FerryCore
 /// References to what earlier steps make, in the records that later ones write and look for, and in what they ask.
 extension Step {
   var hasRecordReferences: Bool {
-    let values =
-      (action.dns?.changes ?? []).flatMap { [$0.from, $0.to] }
-      + checks.flatMap { ($0.records ?? []).map(\.value) } + (expects.records ?? []).map(\.value)
-    return values.contains { $0?.hasReference ?? false }
-      || checks.contains { ($0.at ?? "").hasReference || ($0.url ?? "").hasReference }
+    func refers(_ records: [RecordState]?) -> Bool {
+      records?.contains { $0.value?.hasReference ?? false } ?? false
+    }
+    return action.dns?.changes.contains {
+      ($0.from?.hasReference ?? false) || ($0.to?.hasReference ?? false)
+    } ?? false || refers(expects.records)
+      || checks.contains {
+        refers($0.records) || ($0.at?.hasReference ?? false) || ($0.url?.hasReference ?? false)
+      }
   }
   func resolvingRecords(_ resolve: (String) throws(Runner.Stop) -> String) throws(Runner.Stop)
     -> Step

@@ -54,6 +54,8 @@ public struct RunOptions: Sendable {
   /// What the run takes everything back with, when a step of the plan asks for that.
   public var rollback: Plan?
   public var owner = LeaseOwner.current
+  /// The plan's, where many runs of it share one; nil to make it.
+  public var index: PlanIndex?
   /// The plan as the operator named it, for the commands that are shown.
   public var path: String
   public init(path: String) { self.path = path }
@@ -90,12 +92,9 @@ public actor Runner {
   let began: ClockReading
   /// `knownValues` as of the last output of a step.
   private var known: KnownValues?
-  let places: [String: Int]
-  /// Steps whose records hold references to what earlier steps make, by their place.
-  private let referring: Set<Int>
-  /// Steps that change something, by their place.
-  private let writing: [Int]
-  private var changesBefore: [Int: [Int]] = [:]
+  let index: PlanIndex
+  /// `effectSequence` of each step, by its place.
+  private var effects: [Int64]
   private var digested: (config: XElement, digest: String)?
   /// The journal as last read, and how far.
   private var seen: RunState
@@ -138,10 +137,8 @@ public actor Runner {
     self.lease = lease
     self.tell = tell
     began = ClockReading(world.clock)
-    places = Dictionary(
-      plan.steps.indices.map { (plan.steps[$0].id, $0) }, uniquingKeysWith: { first, _ in first })
-    referring = Set(plan.steps.indices.filter { plan.steps[$0].hasRecordReferences })
-    writing = plan.steps.indices.filter { plan.steps[$0].action != .observe }
+    index = options.index.flatMap { $0.digest == plan.digest ? $0 : nil } ?? PlanIndex(plan)
+    effects = plan.steps.indices.map { state.steps[plan.steps[$0].id]?.effectSequence ?? 0 }
   }
   /// `configDigest`, which one step asks for several times of one config.
   func digest(of config: XElement) -> String {
@@ -169,19 +166,17 @@ public actor Runner {
     let lease = try await store.acquireLease(
       plan: plan.rollbackOf ?? plan.digest, owner: options.owner, now: world.clock.now)
     var original: RunState?
-    let records: (records: [Record], place: JournalPlace)
+    let begun: (state: RunState, place: JournalPlace)
     do throws(FerryError) {
-      if let digest = plan.rollbackOf {
-        original = RunState(try await store.records(plan: digest))
-      }
-      records = try await store.records(plan: plan.digest, after: JournalPlace())
+      if let digest = plan.rollbackOf { original = try await store.runState(plan: digest).state }
+      begun = try await store.runState(plan: plan.digest)
     } catch {
       await store.release(lease)
       throw error
     }
     return try await Runner(
-      plan: plan, store: store, world: world, options: options, state: RunState(records.records),
-      readUpTo: records.place, original: original, lease: lease, tell: tell
+      plan: plan, store: store, world: world, options: options, state: begun.state,
+      readUpTo: begun.place, original: original, lease: lease, tell: tell
     ).run()
   }
   private func run() async throws(FerryError) -> RunOutcome {
@@ -220,7 +215,7 @@ public actor Runner {
     }
     for index in plan.steps.indices {
       if isDone(index) {
-        try await markUndone(index)
+        if plan.rollbackOf != nil { try await markUndone(index) }
         continue
       }
       let step = plan.steps[index]
@@ -254,7 +249,7 @@ public actor Runner {
         }
         tell(.began(step: step, number: index + 1, of: plan.steps.count))
         try await perform(
-          referring.contains(index) ? step.resolvingRecords(resolve) : step, at: index)
+          self.index.referring.contains(index) ? step.resolvingRecords(resolve) : step, at: index)
       } catch {
         guard error.isFailedCheck, step.onFailure == .rollBack else {
           let outcome = try await end(error, step: step)
@@ -281,7 +276,7 @@ public actor Runner {
   var knownValues: KnownValues {
     if let known { return known }
     var resolved = plan
-    for index in referring {
+    for index in index.referring {
       // What later steps make is not known yet, and nothing of theirs is in DNS.
       if let it = try? plan.steps[index].resolvingRecords(resolve) { resolved.steps[index] = it }
     }
@@ -290,16 +285,9 @@ public actor Runner {
     return values
   }
 
-  /// The places of the steps before one that change something of the same parts.
-  func changes(before index: Int) -> [Int] {
-    if let known = changesBefore[index] { return known }
-    let all = writing.filter { $0 < index && plan.steps[$0].sharesPart(with: plan.steps[index]) }
-    changesBefore[index] = all
-    return all
-  }
-  /// Those before a step in the plan.
-  func earlier(than step: Step) -> ArraySlice<Step> {
-    plan.steps[..<(places[step.id] ?? plan.steps.endIndex)]
+  /// The places of those before a step in the plan.
+  func earlier(than step: Step) -> Range<Int> {
+    0..<(index.places[step.id] ?? plan.steps.endIndex)
   }
 
   /// A step that undoes or watches others counts as done only if that was after the last effect of those.
@@ -315,14 +303,9 @@ public actor Runner {
       guard let effect = original?.steps[undoes], effect.hadEffect else { return nil }
       return effect.effectSequence
     }
-    guard plan.steps[index].action == .observe, plan.rollbackOf == nil else { return nil }
-    var last: Int64?
+    guard plan.rollbackOf == nil else { return nil }
     // What other parts do says nothing of this one.
-    for place in changes(before: index) {
-      guard let effect = state.steps[plan.steps[place].id]?.effectSequence else { continue }
-      last = max(last ?? effect, effect)
-    }
-    return last
+    return self.index.changes(beforeObserving: index).map { effects[$0] }.max()
   }
 
   func end(_ stop: Stop, step: Step?) async throws(FerryError) -> RunOutcome {
@@ -359,9 +342,13 @@ public actor Runner {
     }
     let record = try await store.append(
       kind, plan: plan.digest, step: step, at: reading.at, body: body, images: images, lease: lease)
-    let outputs = step.map { state.steps[$0]?.outputs ?? [:] }
     state.add(record)
-    if let step, state.steps[step]?.outputs != outputs { known = nil }
+    guard let step, [.intended, .applied].contains(kind) else { return }
+    if let place = index.places[step] {
+      effects[place] = state.steps[step]?.effectSequence ?? 0
+      // What it puts out may have become another.
+      known = nil
+    }
   }
   func journal(
     _ kind: Record.Kind, step: Step, reason: String? = nil, until: Date? = nil

@@ -62,15 +62,18 @@ public struct StatusReport: Codable, Equatable, Sendable {
     self.plan = plan.name
     digest = plan.digest
     debts = plan.debts.filter { Self.isOwed($0, plan, run) }
-    steps = plan.steps.map { step in
-      let it = run.steps[step.id] ?? .init()
+    // By their places: a copy of every step is what this would cost.
+    steps = plan.steps.indices.map { place in
+      let id = plan.steps[place].id
+      guard let it = run.steps[id] else { return StepStatus(id: id, state: .pending, writes: 0) }
+      let action = plan.steps[place].action
       return StepStatus(
-        id: step.id, state: it.phase, startedAt: it.startedAt, finishedAt: it.finishedAt,
+        id: id, state: it.phase, startedAt: it.startedAt, finishedAt: it.finishedAt,
         writes: it.writes,
-        observedChangeAt: step.action.dns != nil || step.action == .observe
-          ? it.changedAt : it.appliedAt)
+        observedChangeAt: action.dns != nil || action == .observe ? it.changedAt : it.appliedAt)
     }
-    let open = plan.steps.first { run.steps[$0.id]?.isDone != true }
+    let open = plan.steps.indices.first { run.steps[plan.steps[$0].id]?.isDone != true }
+      .map { plan.steps[$0] }
     step = open.map { StepReference(id: $0.id, title: $0.title) }
     let resume =
       plan.rollbackOf == nil

@@ -30,8 +30,8 @@ extension Runner {
   }
   /// What was proven right before may not hold any more: a run may have waited since for a window or an approval.
   private func proveAgain(_ step: Step) async throws(Stop) {
-    let before = earlier(than: step).filter { $0.sharesPart(with: step) }
-    guard let watch = before.last, watch.action == .observe else { return }
+    let before = earlier(than: step).last { plan.steps[$0].sharesPart(with: step) }
+    guard let watch = before.map({ plan.steps[$0] }), watch.action == .observe else { return }
     let since = world.clock.now
     for check in watch.checks { try await untilHolds(check, step: watch, since: since) }
     if state.steps[watch.id]?.isDone != true { try await journal(.verified, step: watch) }

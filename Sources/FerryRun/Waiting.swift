@@ -153,8 +153,8 @@ extension Runner {
     var elapsed = gone(own)
     // An observe step may wait from the change that an earlier one made.
     if wait.from == "last-authoritative-change", own.changedAt == nil,
-      let index = plan.steps.firstIndex(where: { $0.id == step.id }),
-      let earlier = plan.steps[..<index].reversed().lazy.compactMap({ self.state.steps[$0.id] })
+      let earlier = earlier(than: step).reversed().lazy
+        .compactMap({ self.state.steps[self.plan.steps[$0].id] })
         .first(where: { $0.changedAt != nil }), let changed = earlier.changedAt
     {
       start = changed
@@ -178,10 +178,13 @@ extension Runner {
     let own = state.steps[step.id]
     guard step.parts != nil else { return own }
     let before = earlier(than: step)
-    let done =
-      before.filter { $0.sharesPart(with: step) }.compactMap { state.steps[$0.id] }
-      .map { max($0.effectSequence, $0.verifiedSequence) }.max() ?? 0
-    return (before.filter(like).compactMap { state.steps[$0.id] } + [own].compactMap { $0 })
+    var done: Int64 = 0
+    for place in before where plan.steps[place].sharesPart(with: step) {
+      guard let it = state.steps[plan.steps[place].id] else { continue }
+      done = max(done, it.effectSequence, it.verifiedSequence)
+    }
+    let alike = before.filter { like(plan.steps[$0]) }.compactMap { state.steps[plan.steps[$0].id] }
+    return (alike + [own].compactMap { $0 })
       .filter { $0.appliedAt != nil && $0.effectSequence > done }
       .min { $0.effectSequence < $1.effectSequence } ?? own
   }

@@ -31,6 +31,14 @@ struct SeedResult: Sendable {
 struct Play: Sendable {
   let scene: Scene
   let hazards: [Hazard]
+  private let index: PlanIndex
+  private let rollbackIndex: PlanIndex?
+  init(scene: Scene, hazards: [Hazard]) {
+    self.scene = scene
+    self.hazards = hazards
+    index = PlanIndex(scene.plan)
+    rollbackIndex = scene.rollback.map { PlanIndex($0) }
+  }
   /// A run that has not ended by then never does.
   static let longest = 60 * 86_400.0
   private static let livesMax = 4000
@@ -226,6 +234,7 @@ struct Play: Sendable {
     options.rounds = scene.rounds
     options.tickSeconds = 600
     options.sendsRedacted = true
+    options.index = isRollback ? rollbackIndex : index
     options.rollback = isRollback ? nil : scene.rollback
     options.owner = LeaseOwner(name: "rehearsal", host: "rehearsal", pid: 0)
     let world = stage.world()

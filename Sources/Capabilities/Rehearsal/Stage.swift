@@ -25,7 +25,7 @@ final class Stage: @unchecked Sendable {
   var fate: Fate
   private let memory = DistributionMemory()
   /// Answers to GetDistribution since the last write, by account and path: polls are most of all calls.
-  private var answers: [String: (status: String, answer: ServiceResponse)] = [:]
+  private var answers: [AccountID: [String: (status: String, answer: ServiceResponse)]] = [:]
   /// Of buckets and keys.
   private var policies: [String: JSONValue] = [:]
   /// What the last write changed, for reads that lag.
@@ -276,21 +276,22 @@ final class Stage: @unchecked Sendable {
         }
         countRequests(of: Set(values.map { String(decoding: $0, as: UTF8.self) }))
       }
-      let arn = "arn:aws:iam::\(account):user/rehearsal"
+      func arn() -> String { "arn:aws:iam::\(account):user/rehearsal" }
       if !isWrite, var earlier, fate.isStale(now - earlier.at) {
-        return earlier.model.handle(request, account: account, callerARN: arn, now: date)
+        return earlier.model.handle(request, account: account, callerARN: arn(), now: date)
       }
       if isWrite { settle() }
-      let place =
-        isWrite ? nil : polled(request).map { (key: "\(account) \(request.path)", status: $0) }
-      if let place, let known = answers[place.key], known.status == place.status {
+      let status = isWrite ? nil : polled(request)
+      if let status, let known = answers[account]?[request.path], known.status == status {
         try after(request.operation, isWrite: false)
         return known.answer
       }
       // A copy of what only reads touch would make each of them copy it.
       let was = isWrite ? model : nil
-      let answer = model.handle(request, account: account, callerARN: arn, now: date)
-      if let place, answer.status == 200 { answers[place.key] = (place.status, answer) }
+      let answer = model.handle(request, account: account, callerARN: arn(), now: date)
+      if let status, answer.status == 200 {
+        answers[account, default: [:]][request.path] = (status, answer)
+      }
       if isWrite { answers = [:] }
       if let entry = model.log.last, entry.effective, let was { wrote(entry, was, account) }
       model.clearLog()

@@ -7,6 +7,8 @@ import Foundation
 public final class MemoryState: StateStore, @unchecked Sendable {
   private struct Content {
     var records: [String: [Record]] = [:]
+    /// What the first so many of a plan's records add up to.
+    var runStates: [String: (state: RunState, count: Int)] = [:]
     var images: [String: String]
     var plans: [String: Plan] = [:]
     var ledgers: [String: Ledger] = [:]
@@ -48,6 +50,20 @@ public final class MemoryState: StateStore, @unchecked Sendable {
   }
   public func records(plan: String) async throws(FerryError) -> [Record] {
     lock.withLock { content.records[plan] ?? [] }
+  }
+  /// Every life of a run asks for it, and most of the journal is as the one before left it.
+  public func runState(plan: String) async throws(FerryError) -> (
+    state: RunState, place: JournalPlace
+  ) {
+    lock.withLock {
+      let records = content.records[plan] ?? []
+      var (state, count) = content.runStates.removeValue(forKey: plan) ?? (RunState([]), 0)
+      for record in records[count...] { state.add(record) }
+      content.runStates[plan] = (state, records.count)
+      var place = JournalPlace()
+      place.count = records.count
+      return (state, place)
+    }
   }
 
   public func saveImages(_ images: [String: String]) async throws(FerryError) {

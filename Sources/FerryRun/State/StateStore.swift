@@ -16,6 +16,8 @@ public protocol StateStore: Sendable {
   func append(_ draft: RecordDraft, under lease: Lease?) async throws(FerryError) -> Record
   /// A plan's records, oldest first, the hash chain checked.
   func records(plan: String) async throws(FerryError) -> [Record]
+  /// What they add up to, and the place of the last of them.
+  func runState(plan: String) async throws(FerryError) -> (state: RunState, place: JournalPlace)
   /// The digests of the plans that have a journal, in no order that means anything.
   func journals() async throws(FerryError) -> [String]
   /// Those after a place that was read and proved before, and the place of the last of them.
@@ -127,6 +129,12 @@ public struct Ledger: Equatable, Sendable {
 extension StateStore {
   /// For stores that remember every plan.
   public func journals() async throws(FerryError) -> [String] { try await plans().map(\.digest) }
+  public func runState(plan: String) async throws(FerryError) -> (
+    state: RunState, place: JournalPlace
+  ) {
+    let (records, place) = try await records(plan: plan, after: JournalPlace())
+    return (RunState(records), place)
+  }
   /// For stores that read a journal as a whole.
   public func records(plan: String, after place: JournalPlace) async throws(FerryError) -> (
     records: [Record], place: JournalPlace
