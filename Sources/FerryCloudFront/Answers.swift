@@ -31,7 +31,7 @@ extension ServiceFailure {
   ///   an address behind `:`.
   public init?(_ response: ServiceResponse) {
     let id = response.headers["x-amzn-requestid"] ?? response.headers["x-amz-request-id"] ?? ""
-    if let root = try? XMLReader.read(response.body) {
+    if let root = response.document ?? (try? XMLReader.read(response.body)) {
       let error = root.first("Error") ?? root.at("Errors/Error") ?? root
       guard let code = error.text(at: "Code"), !code.isEmpty else { return nil }
       self.init(

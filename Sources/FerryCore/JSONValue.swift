@@ -252,10 +252,24 @@ public enum Timestamp {
     let days = Int((Double(seconds) / 86_400).rounded(.down))
     seconds -= days * 86_400
     let (year, month, day) = civil(days)
-    func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-    let years = String(repeating: "0", count: max(0, 4 - "\(year)".count)) + "\(year)"
-    return
-      "\(years)-\(two(month))-\(two(day))T\(two(seconds / 3600)):\(two(seconds / 60 % 60)):\(two(seconds % 60))Z"
+    let numbers = [
+      year / 100, year % 100, month, day, seconds / 3600, seconds / 60 % 60, seconds % 60,
+    ]
+    let marks = Array("  --T::".utf8)
+    return String(unsafeUninitializedCapacity: 20) { out in
+      var count = 0
+      func put(_ byte: UInt8) {
+        out.initializeElement(at: count, to: byte)
+        count += 1
+      }
+      for (place, number) in numbers.enumerated() {
+        if place > 1 { put(marks[place]) }
+        put(UInt8(ascii: "0") + UInt8(number / 10))
+        put(UInt8(ascii: "0") + UInt8(number % 10))
+      }
+      put(UInt8(ascii: "Z"))
+      return count
+    }
   }
   public static func read(_ text: String) -> Date? {
     let style = Date.ISO8601FormatStyle(includingFractionalSeconds: false)

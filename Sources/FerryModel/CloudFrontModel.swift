@@ -295,6 +295,7 @@ public struct CloudFrontModel: Sendable {
 
   /// The versions in `If-Match`, checked against what they must be.
   func ifMatch(_ call: Call, _ wanted: [String]) throws(Refusal) {
+    if wanted.count == 1, call.request.headers["if-match"] == wanted[0] { return }
     let given = (call.request.headers["if-match"] ?? "").split(separator: ",")
       .map { $0.trimmingPrefix { $0 == " " } }
       .map { String($0.reversed().drop { $0 == " " }.reversed()) }
@@ -415,7 +416,7 @@ struct Refusal: Error {
       ])
     return ServiceResponse(
       status: status, headers: ["content-type": "text/xml", "x-amzn-requestid": requestID],
-      body: CloudFrontModel.document(root))
+      document: root)
   }
 }
 

@@ -65,7 +65,10 @@ public enum EdgeAnswer: Equatable, Sendable {
 extension CloudFrontModel {
   /// The certificate for a name that a client asks for in its handshake.
   public func edgeCertificate(serverName: String?, pop: Int, now: Date) -> EdgeCertificate {
-    guard let serverName, let owner = owner(of: serverName, pop: pop, now: now) else {
+    Self.certificate(of: serverName.flatMap { owner(of: $0, pop: pop, now: now) })
+  }
+  private static func certificate(of owner: Owner?) -> EdgeCertificate {
+    guard let owner else {
       return EdgeCertificate(names: [EdgeCertificate.ownName], account: nil)
     }
     // One certificate a distribution; it covers one label of a wildcard alias, as certificates do.
@@ -81,9 +84,24 @@ extension CloudFrontModel {
   ///   - pop: 0..<pops.
   ///   - random: 0..<1, decides by weight.
   public func edge(_ request: EdgeRequest, pop: Int, now: Date, random: Double) -> EdgeAnswer {
+    edge(
+      request, owner(of: request.host, pop: pop, now: now), pop: pop, now: now, random: random)
+  }
+  /// A handshake for a name and a request for its root, as browsers do it: the certificate, and the answer if that is taken.
+  public func visit(_ host: String, pop: Int, now: Date, random: Double) -> (
+    certificate: EdgeCertificate, answer: EdgeAnswer
+  ) {
+    let owner = owner(of: host, pop: pop, now: now)
+    let certificate = Self.certificate(of: owner)
+    let request = EdgeRequest(host: host, certificate: certificate)
+    return (certificate, edge(request, owner, pop: pop, now: now, random: random))
+  }
+  private func edge(
+    _ request: EdgeRequest, _ owner: Owner?, pop: Int, now: Date, random: Double
+  ) -> EdgeAnswer {
     let host = Self.name(request.host)
     guard !host.isEmpty else { return .refused(status: 400, why: "The Host header is missing.") }
-    guard let owner = owner(of: host, pop: pop, now: now) else {
+    guard let owner else {
       return .refused(
         status: 403, why: "No distribution of this lab answers to this name at this edge.")
     }

@@ -45,7 +45,11 @@ extension CloudFrontModel {
   }
   /// `Deployed` or `InProgress`; nil where there is no such distribution.
   public func status(of id: String, now: Date) -> String? {
-    owner(of: id).flatMap { accounts[$0]?.distributions[id] }.map { status($0, now: now) }
+    owner(of: id).flatMap { status(of: id, account: $0, now: now) }
+  }
+  /// nil where that account has none.
+  public func status(of id: String, account: AccountID, now: Date) -> String? {
+    accounts[account]?.distributions[id].map { status($0, now: now) }
   }
   /// The account that has a distribution.
   public func owner(of id: String) -> AccountID? {

@@ -25,17 +25,16 @@ struct Route: Sendable {
   /// The row that a request asks for and the id in its path; nil for what the model does not serve.
   static func matching(_ request: ServiceRequest) -> (route: Route, id: String)? {
     var parts = request.path.split(separator: "/").map { percentDecoded(String($0)) }
-    let rows: [Route]
+    let rows: Table
     switch request.service.signingName {
-    case "cloudfront-keyvaluestore": rows = keys
+    case "cloudfront-keyvaluestore": rows = keyRows
     case let service:
       let isZones = service == "route53"
       guard parts.first == (isZones ? "2013-04-01" : "2020-05-31") else { return nil }
       parts.removeFirst()
-      rows = isZones ? zones : table
+      rows = isZones ? zoneRows : cloudFrontRows
     }
-    for route in rows
-    where route.method == request.method && route.path.count == parts.count {
+    for route in rows[request.method, parts.count] {
       guard zip(route.path, parts).allSatisfy({ $0 == "{}" || $0 == $1 }) else { continue }
       if let query = route.query {
         let found = request.query.first { $0.name == query.name }
@@ -48,6 +47,26 @@ struct Route: Sendable {
 
   /// - Source: botocore 1.43.11 service model, CloudFront API 2020-05-31, `http` of each operation.
   static let table: [Route] = read(text) + EntityKind.all.flatMap(\.routes)
+  private static let cloudFrontRows = Table(table)
+  private static let zoneRows = Table(zones)
+  private static let keyRows = Table(keys)
+
+  /// Rows by method and length of the path, in their order.
+  private struct Table: Sendable {
+    private var rows: [String: [[Route]]] = [:]
+    init(_ all: [Route]) {
+      for route in all {
+        var byLength = rows[route.method] ?? []
+        while byLength.count <= route.path.count { byLength.append([]) }
+        byLength[route.path.count].append(route)
+        rows[route.method] = byLength
+      }
+    }
+    subscript(_ method: String, _ length: Int) -> [Route] {
+      guard let byLength = rows[method], byLength.indices.contains(length) else { return [] }
+      return byLength[length]
+    }
+  }
   /// - Source: botocore 1.43.11 service model, Route 53 2013-04-01, `http` of each operation.
   static let zones: [Route] = read(
     """

@@ -90,12 +90,15 @@ public actor Runner {
   var unresolvedSince: Date?
   /// Both clocks when the run began.
   let began: ClockReading
-  /// `knownValues` as of the last output of a step.
+  /// `knownValues` and what references stand for, as of the last output of a step.
   private var known: KnownValues?
+  var resolved: [String: String] = [:]
   let index: PlanIndex
   /// `effectSequence` of each step, by its place.
   private var effects: [Int64]
   private var digested: (config: XElement, digest: String)?
+  /// The digests of the configs that this run has saved.
+  private var kept: Set<String> = []
   /// The journal as last read, and how far.
   private var seen: RunState
   private var readUpTo: JournalPlace
@@ -146,6 +149,11 @@ public actor Runner {
     let digest = config.configDigest
     digested = (config, digest)
     return digest
+  }
+
+  /// A config by its digest, to be saved; nothing where this run has done so.
+  func toKeep(_ config: XElement, _ digest: String) -> [String: String] {
+    kept.contains(digest) ? [:] : [digest: config.xml]
   }
 
   /// Runs to the end, or to where it has to stop; the outcome says which.
@@ -343,11 +351,13 @@ public actor Runner {
     let record = try await store.append(
       kind, plan: plan.digest, step: step, at: reading.at, body: body, images: images, lease: lease)
     state.add(record)
+    kept.formUnion(images.keys)
     guard let step, [.intended, .applied].contains(kind) else { return }
     if let place = index.places[step] {
       effects[place] = state.steps[step]?.effectSequence ?? 0
       // What it puts out may have become another.
       known = nil
+      resolved = [:]
     }
   }
   func journal(

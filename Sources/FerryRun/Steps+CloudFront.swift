@@ -284,7 +284,7 @@ extension Runner {
     if let config {
       let digest = digest(of: config)
       body.image = digest
-      images[digest] = config.xml
+      images = toKeep(config, digest)
     }
     try await calling { () async throws(FerryError) in
       // The image as just read is the one that can be sent back; a redacted one of the plan is replaced.

@@ -209,7 +209,12 @@ extension Runner {
   }
   func resolve(_ text: String) throws(Stop) -> String {
     guard text.hasReference else { return text }
-    return try stopping { () throws(FerryError) in try state.resolved(text, original: original) }
+    if let known = resolved[text] { return known }
+    let out = try stopping { () throws(FerryError) in
+      try state.resolved(text, original: original)
+    }
+    resolved[text] = out
+    return out
   }
   func resolve(_ edits: [ConfigEdit]) throws(Stop) -> [ConfigEdit] {
     var out: [ConfigEdit] = []
@@ -254,8 +259,8 @@ extension Runner {
   package static func isTransient(_ error: FerryError) -> Bool {
     error.code == .noAnswer || error.code == .unreadableAnswer
       || isThrottled(error)
-      || ServiceFailure.transientCodes.union(ServiceFailure.outageCodes).contains(
-        error.service?.code ?? "")
+      || ServiceFailure.transientCodes.contains(error.service?.code ?? "")
+      || ServiceFailure.outageCodes.contains(error.service?.code ?? "")
       || (error.service?.status ?? 0) >= 500
   }
   static func isThrottled(_ error: FerryError) -> Bool {
@@ -288,7 +293,7 @@ extension Runner {
     if let config = effect.readBack {
       let digest = digest(of: config)
       body.readBack = digest
-      images[digest] = config.xml
+      images = toKeep(config, digest)
     }
     try await calling { () async throws(FerryError) in
       try await append(.applied, step: step.id, body: body, images: images)

@@ -58,6 +58,8 @@ struct Fate: Sendable {
   ///
   /// - Source: reference facts on CloudFront, section 1: mostly three to five minutes, at times many more.
   let propagationSeconds: Double
+  /// Those that every call is asked about.
+  private let kills, throttles, errs, dropsBefore, dropsAfter, lags: Bool
   private let share: Double
   private var random: SplitMix64
   /// Calls of this run until it is killed.
@@ -77,6 +79,12 @@ struct Fate: Sendable {
     let usual = slow < 0.9 ? 60 + slow * 300 : 400 + (slow - 0.9) * 8000
     propagationSeconds = chosen.contains(.stuck) ? 3600 + slow * 18_000 : usual
     self.hazards = chosen
+    kills = chosen.contains(.kill)
+    throttles = chosen.contains(.throttle)
+    errs = chosen.contains(.error)
+    dropsBefore = chosen.contains(.dropBefore)
+    dropsAfter = chosen.contains(.dropAfter)
+    lags = chosen.contains(.staleRead)
     share = 0.02 + Self.unit(&random) * 0.18
     life = 3 + Int(Self.unit(&random) * 120)
     if chosen.contains(.expired) {
@@ -114,7 +122,7 @@ struct Fate: Sendable {
     case rival
   }
   mutating func before(isWrite: Bool, at: Double) -> Before {
-    if hazards.contains(.kill), deaths < 8 {
+    if kills, deaths < 8 {
       life -= 1
       if life <= 0 {
         died()
@@ -126,22 +134,22 @@ struct Fate: Sendable {
       rivalAfter = left > 1 ? left - 1 : nil
       if left <= 1 { return .rival }
     }
-    if hazards.contains(.throttle), unit() < share {
+    if throttles, unit() < share {
       return .refused(status: 400, code: "Throttling")
     }
-    if hazards.contains(.error), unit() < share {
+    if errs, unit() < share {
       return .refused(status: 503, code: "ServiceUnavailable")
     }
-    if hazards.contains(.dropBefore), unit() < share { return .lost }
+    if dropsBefore, unit() < share { return .lost }
     return .goesOn
   }
   enum After: Equatable { case goesOn, killed, lost }
   mutating func after(isWrite: Bool) -> After {
-    if hazards.contains(.kill), isWrite, deaths < 8, unit() < 0.15 {
+    if kills, isWrite, deaths < 8, unit() < 0.15 {
       died()
       return .killed
     }
-    return hazards.contains(.dropAfter) && unit() < share ? .lost : .goesOn
+    return dropsAfter && unit() < share ? .lost : .goesOn
   }
   private mutating func died() {
     deaths += 1
@@ -149,6 +157,6 @@ struct Fate: Sendable {
   }
   /// Whether this read shows what was before a write so many seconds ago.
   mutating func isStale(_ seconds: Double) -> Bool {
-    hazards.contains(.staleRead) && seconds < 20 && unit() < 0.5
+    lags && seconds < 20 && unit() < 0.5
   }
 }

@@ -103,22 +103,26 @@ enum Rehearsal {
     told: @escaping @Sendable (Int) -> Void = { _ in }
   ) async -> RehearsalReport {
     let lanes = max(1, min(seeds, ProcessInfo.processInfo.activeProcessorCount))
+    let plays = (0..<lanes).map { lane in
+      Play(scene: lane == 0 ? scene : (try? scene.detached()) ?? scene, hazards: hazards)
+    }
     var results: [SeedResult] = []
-    await withTaskGroup(of: [SeedResult].self) { group in
-      for lane in 0..<lanes {
-        group.addTask {
-          let own = lane == 0 ? scene : (try? scene.detached()) ?? scene
-          let play = Play(scene: own, hazards: hazards)
-          var out: [SeedResult] = []
-          for index in stride(from: lane, to: seeds, by: lanes) {
-            if Task.isCancelled { break }
-            out.append(await play.run(firstSeed &+ UInt64(index)))
-            if lane == 0 { told(min(seeds, index + lanes)) }
-          }
-          return out
-        }
+    await withTaskGroup(of: (lane: Int, result: SeedResult).self) { group in
+      var begun = 0
+      // Whichever lane is free takes the next seed: some take ten times as long as others.
+      func begin(_ lane: Int) {
+        guard begun < seeds, !Task.isCancelled else { return }
+        let seed = firstSeed &+ UInt64(begun)
+        begun += 1
+        let play = plays[lane]
+        group.addTask { (lane, await play.run(seed)) }
       }
-      for await some in group { results += some }
+      for lane in plays.indices { begin(lane) }
+      for await done in group {
+        results.append(done.result)
+        told(results.count)
+        begin(done.lane)
+      }
     }
     results.sort { $0.seed < $1.seed }
     return RehearsalReport(scene, results: results, firstSeed: firstSeed, faults: hazards)

@@ -281,7 +281,7 @@ final class Stage: @unchecked Sendable {
         return earlier.model.handle(request, account: account, callerARN: arn(), now: date)
       }
       if isWrite { settle() }
-      let status = isWrite ? nil : polled(request)
+      let status = isWrite ? nil : polled(request, account)
       if let status, let known = answers[account]?[request.path], known.status == status {
         try after(request.operation, isWrite: false)
         return known.answer
@@ -300,12 +300,12 @@ final class Stage: @unchecked Sendable {
     }
   }
   /// The status of the distribution that is asked for; nil for another request.
-  private func polled(_ request: ServiceRequest) -> String? {
-    guard request.operation == "GetDistribution" else { return nil }
-    let id = request.path.utf8.lastIndex(of: UInt8(ascii: "/")).map {
-      request.path[$0...].dropFirst()
-    }
-    return id.flatMap { model.status(of: String($0), now: date) }
+  private func polled(_ request: ServiceRequest, _ account: AccountID) -> String? {
+    guard request.operation == "GetDistribution",
+      let slash = request.path.utf8.lastIndex(of: UInt8(ascii: "/"))
+    else { return nil }
+    return model.status(
+      of: String(request.path[slash...].dropFirst()), account: account, now: date)
   }
   /// What CloudWatch knows: each distribution that answers gets so many requests a minute, its staging twin its share.
   ///

@@ -66,10 +66,9 @@ struct Viewers: Sendable {
   private static func answer(_ host: String, pop: Int, _ model: CloudFrontModel, _ now: Date)
     -> String?
   {
-    let certificate = model.edgeCertificate(serverName: host, pop: pop, now: now)
+    let (certificate, answer) = model.visit(host, pop: pop, now: now, random: 0.999)
     guard certificate.names.contains(where: { covers($0, host) }) else { return nil }
-    let request = EdgeRequest(host: host, certificate: certificate)
-    switch model.edge(request, pop: pop, now: now, random: 0.999) {
+    switch answer {
     case .served(let by, _), .redirect(_, let by): return by
     case .refused: return nil
     }
