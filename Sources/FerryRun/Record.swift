@@ -60,6 +60,9 @@ public struct Record: Codable, Equatable, Sendable {
     /// is taken for granted, all faults from seed 1 on.
     public var faults: [String]?
     public var firstSeed: Int64?
+    /// The digests of the inventory and of the probe that it was given; nil for none.
+    public var inventory: String?
+    public var probe: String?
     /// When the last authoritative server had the change, rounded up to a second.
     public var changedAt: Date?
     /// How long ago that was when it was written down.
@@ -93,7 +96,12 @@ extension Record.Body {
   /// Of a rehearsal: whether every fault there was could happen in it.
   public var hasEveryFault: Bool { faults?.contains(Self.everyFault) ?? true }
   /// Of a rehearsal: whether it was no narrower than an earlier one, so that it takes that one's place.
+  ///
+  /// Of the accounts as they are now it may be for any other; a file may say anything.
   func covers(_ earlier: Record.Body) -> Bool {
+    guard inventory == nil || inventory == earlier.inventory,
+      earlier.probe == nil || earlier.probe == probe
+    else { return false }
     guard
       hasEveryFault
         || (!earlier.hasEveryFault && Set(faults ?? []).isSuperset(of: earlier.faults ?? []))

@@ -51,6 +51,9 @@ struct RehearseEndToEndTests {
       #expect(taken.code == 0, "\(taken.talk)")
       let there = try await run("rehearse", "tidy", "--seeds", "8", "--from", "world.json")
       #expect(there.code == 0 && there.json["endings"] == report.json["endings"], "\(there.talk)")
+      let world = try Data(contentsOf: ferry.folder.appendingPathComponent("world.json"))
+      #expect(there.json["inventory"]?.string == Digest.tagged(Array(world)))
+      #expect(report.json["inventory"] == nil && there.json["probe"] == nil)
 
       let story = try await ferry("rehearse", "tidy", "--seed", "3", "--trace", extra: extra)
       #expect(story.code == 0, "\(story.talk)")
@@ -162,6 +165,16 @@ struct RehearseEndToEndTests {
           #expect(still.code == 4 && still.error["code"] == "rehearsal-broke-rules", "\(weaker)")
         }
       }
+      // A world from a file may be any.
+      try ferry.write(
+        "{\"schema\":\"edgeferry.inventory/1\",\"accounts\":[]}", to: "empty.json")
+      #expect(
+        try await ferry(
+          "rehearse", "flip", "--seeds", "12", "--faults", "throttle,kill", "--inventory",
+          "empty.json"
+        ).code == 0)
+      let elsewhere = try await ferry("advance", "flip", "--approve", digest, "--output", "json")
+      #expect(elsewhere.error["code"] == "rehearsal-broke-rules", "\(elsewhere.talk)")
       let wider = try await ferry(
         "rehearse", "flip", "--seeds", "12", "--faults", "throttle,kill")
       #expect(wider.code == 0, "\(wider.out)")

@@ -42,6 +42,24 @@ struct RehearsedTests {
     #expect(Self.left([broken, later]) == (isCovered ? [later] : [broken, later]))
   }
 
+  /// The accounts as they are now say more than a file; what a probe has shown stays so.
+  @Test(
+    arguments: [
+      (nil, nil, nil, nil, true), ("a", nil, nil, nil, true), ("a", nil, "a", nil, true),
+      ("a", nil, "b", nil, false), (nil, nil, "a", nil, false), (nil, "p", nil, nil, false),
+      (nil, "p", nil, "p", true), (nil, "p", nil, "q", false), (nil, nil, nil, "p", true),
+    ] as [(String?, String?, String?, String?, Bool)])
+  func `broken rules stand until their world was rehearsed again`(
+    _ inventory: String?, _ probe: String?, _ later: String?, _ laterProbe: String?,
+    _ isCovered: Bool
+  ) {
+    var broken = Self.rehearsal(["kill"], 12, broken: 1)
+    (broken.inventory, broken.probe) = (inventory, probe)
+    var held = Self.rehearsal(["all"], 12)
+    (held.inventory, held.probe) = (later, laterProbe)
+    #expect(Self.left([broken, held]) == (isCovered ? [held] : [broken, held]))
+  }
+
   @Test func `what was rehearsed before faults were written down counts as all from seed 1 on`() {
     let broken = Self.rehearsal(nil, from: nil, 200, broken: 3)
     let held = Self.rehearsal(nil, from: nil, 200)

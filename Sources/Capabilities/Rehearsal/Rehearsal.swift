@@ -53,6 +53,9 @@ struct RehearsalReport: Codable, Equatable, Sendable {
   /// Those seconds weighed by the share of clients that did.
   var clientSeconds: Spread
   var rollbackSeconds: [Rollback]
+  /// The digests of the inventory and of the probe that it was given; nil for none.
+  var inventory: String?
+  var probe: String?
   /// The resolvers that were asked, with their share of all clients.
   var population: Population
   var notes: [String]
@@ -82,6 +85,8 @@ struct RehearsalReport: Codable, Equatable, Sendable {
       let spread = Spread(seconds)
       return Rollback(step: step.id, p50: spread.p50, max: spread.max, seeds: seconds.count)
     }
+    inventory = scene.sources.inventory
+    probe = scene.sources.probe
     population = scene.population
     notes = scene.notes
     if scene.plan.steps.contains(where: { $0.action.dns != nil }), scene.hosts.count == 24 {

@@ -78,7 +78,8 @@ public struct RehearseCommand: FerryCommand {
     try await context.keepRehearsal(
       of: plan, digest: report.digest, broken: Set(report.violations.map(\.seed)).count,
       seeds: seeds, firstSeed: seed ?? 1,
-      faults: hazards.count == Hazard.allCases.count ? nil : hazards.map(\.rawValue))
+      faults: hazards.count == Hazard.allCases.count ? nil : hazards.map(\.rawValue),
+      inventory: report.inventory, probe: report.probe)
     if global.output == .json {
       try context.answer(FerryJSON.document(report))
     } else {
@@ -125,10 +126,19 @@ public struct RehearseCommand: FerryCommand {
     terms.manualZones = Set(
       context.settings.zones.filter { $0.provider == .manual }.map(\.name))
     if let probe {
-      terms.probes = try Self.probes(Files.read(probe, what: "probe"), named: probe)
+      let bytes = try Files.read(probe, what: "probe")
+      terms.probes = try Self.probes(bytes, named: probe)
+      terms.probeDigest = Digest.tagged(bytes)
     }
     let isItsOwn = rollback?.rollbackOf == plan.digest
-    let world = try await world(plan, context)
+    let world: JSONValue?
+    if let inventory {
+      let bytes = try Files.read(inventory, what: "inventory")
+      world = try JSONValue.read(bytes, what: "inventory \(inventory)")
+      terms.inventoryDigest = Digest.tagged(bytes)
+    } else {
+      world = try await self.world(plan, context)
+    }
     var scene = try Scene(
       plan, rollback: isItsOwn ? rollback : nil, inventory: world, images: images, terms: terms)
     if !isItsOwn {
@@ -155,12 +165,8 @@ public struct RehearseCommand: FerryCommand {
     return try (document["names"] ?? []).decoded([ProbedName].self, what: "probe \(name)")
   }
 
-  /// The accounts as they are: from a file, or read now as far as the plan names what they have.
+  /// The accounts as they are now, as far as the plan names what they have.
   private func world(_ plan: Plan, _ context: Context) async throws(FerryError) -> JSONValue? {
-    if let inventory {
-      return try JSONValue.read(
-        Files.read(inventory, what: "inventory"), what: "inventory \(inventory)")
-    }
     let (distributions, policies) = (Scene.touched(plan), Scene.policies(plan))
     guard !distributions.isEmpty || !policies.isEmpty else { return nil }
     let clients = try await context.clients(for: plan)

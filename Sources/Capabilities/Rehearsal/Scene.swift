@@ -32,6 +32,8 @@ struct Scene: Sendable {
   var markers: [String: String] = [:]
   /// What a rehearsal takes for granted.
   var notes: [String] = []
+  /// The digests of the files that were given.
+  var sources: (inventory: String?, probe: String?)
   private var serversByZone: [DomainName: [Server]] = [:]
   private let given: Given
   private struct Given: Sendable {
@@ -49,6 +51,9 @@ struct Scene: Sendable {
     var deployedPollSeconds = 20.0
     var manualZones: Set<DomainName> = []
     var probes: [ProbedName] = []
+    /// The digests of the files that the inventory and the probes were read from; nil where there was none.
+    var inventoryDigest: String?
+    var probeDigest: String?
   }
 
   /// - Parameters:
@@ -71,6 +76,7 @@ struct Scene: Sendable {
     self.rollback = back
     self.notes = notes
     self.images = plan.observed.images.merging(images) { _, given in given }
+    sources = (terms.inventoryDigest, terms.probeDigest)
     windows = terms.windows
     start = plan.createdAt
     // Settings for a lab ask five times a second; a world whose deployments take minutes to hours need not be asked more

@@ -5,11 +5,16 @@ import Foundation
 
 /// What a rehearsal leaves behind for whoever applies the plan.
 extension Context {
-  /// - Parameter faults: those that could happen; nil for every one there is.
+  /// - Parameters:
+  ///   - faults: those that could happen; nil for every one there is.
+  ///   - inventory, probe: the digests of the files that the worlds were made from.
   package func keepRehearsal(
-    of plan: Plan, digest: String, broken: Int, seeds: Int, firstSeed: UInt64, faults: [String]?
+    of plan: Plan, digest: String, broken: Int, seeds: Int, firstSeed: UInt64, faults: [String]?,
+    inventory: String?, probe: String?
   ) async throws(FerryError) {
     var body = Record.Body()
+    body.inventory = inventory
+    body.probe = probe
     body.reference = digest
     body.broken = broken
     body.seeds = seeds
@@ -19,7 +24,8 @@ extension Context {
     try await stateStore().append(.rehearsed, plan: plan.digest, at: clock.now, body: body)
   }
 
-  /// A report of broken rules stands until it is named, or until a rehearsal with at least its faults and seeds.
+  /// A report of broken rules stands until it is named, or until a rehearsal of its world with at least its faults
+  /// and seeds.
   ///
   /// - Throws: `rehearsal-broke-rules` (4) for a plan with such a report; `not-rehearsed` (4) where the settings ask
   ///   for a rehearsal and there was none with every fault.
@@ -39,9 +45,13 @@ extension Context {
       let again =
         "edgeferry rehearse \(shellWord(path)) --seeds \(it.seeds ?? 0) --faults \(faults.isEmpty ? "none" : shellWord(faults.joined(separator: ",")))"
         + (it.firstSeed.map { $0 == 1 ? "" : " --seed \($0)" } ?? "")
+        + (it.inventory == nil ? "" : " --inventory FILE") + (it.probe == nil ? "" : " --probe FILE")
+      let files =
+        [("inventory", it.inventory), ("probe", it.probe)]
+        .compactMap { name, digest in digest.map { ", its \(name) was \($0)" } }.joined()
       throw refusal(
         "rehearsal-broke-rules",
-        "a rehearsal of it broke a rule in \(it.broken ?? 0) of \(it.seeds ?? 0) seeds, and none with its faults and seeds has held since",
+        "a rehearsal of it broke a rule in \(it.broken ?? 0) of \(it.seeds ?? 0) seeds\(files), and none of that world with its faults and seeds has held since",
         next:
           "see `\(again)`; to run it all the same, add "
           + standing.map { "--accept-rehearsal \($0.reference ?? "")" }.joined(separator: " "))
