@@ -153,6 +153,42 @@ struct SharedStateTests {
     await bucket.stop()
   }
 
+  @Test func `a run whose bucket goes away in the middle waits and goes on once it is back`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    let bucket = try await Bucket(ferry, "--away", "4")
+    let lab = try await RunningLab(ferry, ["--sample", "--propagation", "0.1s"])
+    var variables = lab.variables()
+    variables["AWS_ENDPOINT_URL_S3"] = bucket.url
+    variables["EDGEFERRY_STATE"] = Self.state
+    variables["AWS_MAX_ATTEMPTS"] = "1"
+    let digest = try await Self.plan(ferry, variables, finding: Self.findings)
+    var interrupted = 0
+    var begun = 0
+    for _ in 0..<60 {
+      bucket.process.signal(SIGUSR1)
+      let answer = try await ferry(
+        "apply", "some", "--approve", digest, "--output", "json", extra: variables)
+      if answer.code == 0 { break }
+      interrupted += 1
+      #expect(answer.code == 3, "\(answer.out) \(answer.talk)")
+      #expect(
+        ["state-read", "journal-write"].contains(answer.error["code"]?.string), "\(answer.talk)")
+      if try await !ProcessKillTests.written(ferry, lab).byResource.isEmpty { begun += 1 }
+    }
+    let effects = try await ProcessKillTests.written(ferry, lab).byResource
+    #expect(effects.count == 5 && effects.values.allSatisfy { $0 == 1 }, "\(effects)")
+    #expect(interrupted > 2 && begun > 1, "\(interrupted) and \(begun)")
+    bucket.process.signal(SIGUSR1)
+    let check = try await ferry("state", "check", extra: variables)
+    #expect(check.code == 0, "\(check.talk)")
+    print("shared state: away \(interrupted) times, \(begun) of them after a write")
+    await lab.stop()
+    await bucket.stop()
+  }
+
   @Test func `of operators that start at once one runs the plan and the others are told who`()
     async throws
   {

@@ -45,7 +45,8 @@ extension Context {
       let again =
         "edgeferry rehearse \(shellWord(path)) --seeds \(it.seeds ?? 0) --faults \(faults.isEmpty ? "none" : shellWord(faults.joined(separator: ",")))"
         + (it.firstSeed.map { $0 == 1 ? "" : " --seed \($0)" } ?? "")
-        + (it.inventory == nil ? "" : " --inventory FILE") + (it.probe == nil ? "" : " --probe FILE")
+        + (it.inventory == nil ? "" : " --inventory FILE")
+        + (it.probe == nil ? "" : " --probe FILE")
       let files =
         [("inventory", it.inventory), ("probe", it.probe)]
         .compactMap { name, digest in digest.map { ", its \(name) was \($0)" } }.joined()

@@ -2,14 +2,16 @@
 
 GetObject, PutObject (If-None-Match: *, If-Match) and ListObjectsV2, path-style, for one bucket. Each write is
 checked and made under one lock. Faults: --conflict, --slow and --lose are percentages of writes that are answered
-409 ConditionalRequestConflict or 503 SlowDown without effect, or take effect and get no answer.
-Prints its URL. Usage: s3_server.py BUCKET [--conflict N] [--slow N] [--lose N] [--seed N]
+409 ConditionalRequestConflict or 503 SlowDown without effect, or take effect and get no answer. After SIGUSR1 it takes
+--away writes and then answers nothing any more, until the next one; each time six writes more.
+Prints its URL. Usage: s3_server.py BUCKET [--conflict N] [--slow N] [--lose N] [--seed N] [--away N]
 Source: Amazon S3 User Guide, "How to prevent object overwrites with conditional writes".
 """
 
 import argparse
 import hashlib
 import random
+import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -17,13 +19,22 @@ from xml.sax.saxutils import escape
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("bucket")
-for name in ("conflict", "slow", "lose", "seed"):
+for name in ("conflict", "slow", "lose", "seed", "away"):
     arguments.add_argument("--" + name, type=int, default=0)
 options = arguments.parse_args()
 
 lock = threading.Lock()
 objects = {}
 chance = random.Random(options.seed)
+stay = {"limit": options.away, "left": float("inf")}
+
+
+def come_back(*_):
+    stay["left"] = stay["limit"]
+    stay["limit"] += 6
+
+
+signal.signal(signal.SIGUSR1, come_back)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -40,6 +51,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def is_away(self):
+        if stay["left"] > 0:
+            return False
+        self.close_connection = True
+        return True
+
     def refuse(self, status, code):
         self.answer(status, f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode())
 
@@ -55,6 +72,8 @@ class Handler(BaseHTTPRequestHandler):
         return unquote(parts[1]) if len(parts) > 1 else ""
 
     def do_GET(self):
+        if self.is_away():
+            return
         key = self.place()
         if key is None:
             return
@@ -82,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_PUT(self):
         key = self.place()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if key is None:
+        if key is None or self.is_away():
             return
         if self.headers.get("x-amz-content-sha256") != hashlib.sha256(body).hexdigest():
             return self.refuse(400, "XAmzContentSHA256Mismatch")
@@ -104,6 +123,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self.refuse(412, "PreconditionFailed")
             etag = '"' + hashlib.md5(body).hexdigest() + '"'
             objects[key] = (body, etag)
+            stay["left"] -= 1
         if draw < options.lose:
             self.close_connection = True
             return
