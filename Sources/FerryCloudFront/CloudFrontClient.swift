@@ -153,8 +153,7 @@ public struct CloudFrontClient: Sendable {
   {
     let operation = "ListConflictingAliases"
     var out: [ConflictingAlias] = []
-    var marker: String?
-    repeat {
+    try await eachPage(of: operation) { marker throws(FerryError) in
       var query: [ServiceRequest.QueryItem] = [
         .init("DistributionId", distribution), .init("Alias", alias),
       ]
@@ -168,13 +167,22 @@ public struct CloudFrontClient: Sendable {
             alias: it.text(at: "Alias") ?? "", distribution: it.text(at: "DistributionId") ?? "",
             account: it.text(at: "AccountId") ?? ""))
       }
-      let next = root.text(at: "NextMarker").flatMap { $0.isEmpty ? nil : $0 }
+      return root
+    }
+    return out
+  }
+  /// Asks page by page, from nil on, as long as an answer names another one.
+  private func eachPage(
+    of operation: String, _ ask: (_ marker: String?) async throws(FerryError) -> XElement
+  ) async throws(FerryError) {
+    var marker: String?
+    repeat {
+      let next = try await ask(marker).text(at: "NextMarker").flatMap { $0.isEmpty ? nil : $0 }
       if let next, next == marker {
         throw Self.unreadable(operation, "the next page's marker is this page's own")
       }
       marker = next
     } while marker != nil
-    return out
   }
 
   /// The same as CloudFront's newer list has it, which knows distribution tenants too.
@@ -185,8 +193,7 @@ public struct CloudFrontClient: Sendable {
   {
     let operation = "ListDomainConflicts"
     var out: [ConflictingAlias] = []
-    var marker: String?
-    repeat {
+    try await eachPage(of: operation) { marker throws(FerryError) in
       var members = [
         XElement("Domain", text: name),
         XElement(
@@ -207,12 +214,8 @@ public struct CloudFrontClient: Sendable {
             alias: it.text(at: "Domain") ?? "", distribution: it.text(at: "ResourceId") ?? "",
             account: it.text(at: "AccountId") ?? ""))
       }
-      let next = root.text(at: "NextMarker").flatMap { $0.isEmpty ? nil : $0 }
-      if let next, next == marker {
-        throw Self.unreadable(operation, "the next page's marker is this page's own")
-      }
-      marker = next
-    } while marker != nil
+      return root
+    }
     return out
   }
 

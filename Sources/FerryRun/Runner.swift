@@ -31,7 +31,7 @@ public struct World: Sendable {
 }
 
 public struct RunOptions: Sendable {
-  public enum Mode: Sendable { case apply, advance }
+  public enum Mode: String, Sendable { case apply, advance }
   public var mode = Mode.apply
   /// Stop before this step.
   public var until: String?

@@ -95,6 +95,25 @@ struct RunArguments: ParsableArguments, Sendable {
   var acceptedRehearsals: String? {
     acceptRehearsal.isEmpty ? nil : acceptRehearsal.joined(separator: ", ")
   }
+
+  /// - Parameter isApproved: whether the command itself says so; another one may need a person first.
+  fileprivate func run(
+    _ plan: Plan, at path: String, named name: String, _ mode: RunOptions.Mode, isApproved: Bool,
+    _ context: Context
+  ) async throws(FerryError) -> FerryCore.ExitCode {
+    let signers = try context.signers(of: plan, at: path)
+    let store = try context.stateStore()
+    return try await context.patiently(isApproved: isApproved) { () async throws(FerryError) in
+      try await context.checkRehearsal(
+        of: plan, named: name, accepted: acceptRehearsal, store: store)
+      var approval = try await context.approve(
+        plan, for: mode.rawValue, given: approve, name: plan.name, signers: signers,
+        recorded: mode == .advance, store: store)
+      if let reports = acceptedRehearsals { approval?.reference = reports }
+      return try await context.execute(
+        plan, store: store, named: name, mode: mode, arguments: self, approval: approval)
+    }
+  }
 }
 
 struct ApplyCommand: FerryCommand {
@@ -113,20 +132,8 @@ struct ApplyCommand: FerryCommand {
     try formats(.text, .json)
     let (plan, path) = try context.plan(argument.plan)
     try refuseRollback(plan)
-    let signers = try context.signers(of: plan, at: path)
-    let store = try context.stateStore()
-    return try await context.patiently(isApproved: arguments.approve != nil) {
-      () async throws(FerryError) in
-      try await context.checkRehearsal(
-        of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
-      var approval = try await context.approve(
-        plan, for: "apply", given: arguments.approve, name: plan.name, signers: signers,
-        recorded: false, store: store)
-      if let reports = arguments.acceptedRehearsals { approval?.reference = reports }
-      return try await context.execute(
-        plan, store: store, named: argument.plan, mode: .apply, arguments: arguments,
-        approval: approval)
-    }
+    return try await arguments.run(
+      plan, at: path, named: argument.plan, .apply, isApproved: arguments.approve != nil, context)
   }
   private func refuseRollback(_ plan: Plan) throws(FerryError) {
     guard plan.rollbackOf != nil else { return }
@@ -152,20 +159,9 @@ struct AdvanceCommand: FerryCommand {
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
     try formats(.text, .json)
     let (plan, path) = try context.plan(argument.plan)
-    let signers = try context.signers(of: plan, at: path)
-    let store = try context.stateStore()
     // The approval may be in the state that cannot be reached.
-    return try await context.patiently(isApproved: true) { () async throws(FerryError) in
-      try await context.checkRehearsal(
-        of: plan, named: argument.plan, accepted: arguments.acceptRehearsal, store: store)
-      var approval = try await context.approve(
-        plan, for: "advance", given: arguments.approve, name: plan.name, signers: signers,
-        recorded: true, store: store)
-      if let reports = arguments.acceptedRehearsals { approval?.reference = reports }
-      return try await context.execute(
-        plan, store: store, named: argument.plan, mode: .advance, arguments: arguments,
-        approval: approval)
-    }
+    return try await arguments.run(
+      plan, at: path, named: argument.plan, .advance, isApproved: true, context)
   }
 }
 
