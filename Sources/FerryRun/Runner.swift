@@ -96,7 +96,8 @@ public actor Runner {
   let index: PlanIndex
   /// `effectSequence` of each step, by its place.
   private var effects: [Int64]
-  private var digested: (config: XElement, digest: String)?
+  /// Of the configs last seen, the newest last.
+  private var digested: [(config: XElement, digest: String)] = []
   /// The digests of the configs that this run has saved.
   private var kept: Set<String> = []
   /// The journal as last read, and how far.
@@ -143,11 +144,12 @@ public actor Runner {
     index = options.index.flatMap { $0.digest == plan.digest ? $0 : nil } ?? PlanIndex(plan)
     effects = plan.steps.indices.map { state.steps[plan.steps[$0].id]?.effectSequence ?? 0 }
   }
-  /// `configDigest`, which one step asks for several times of one config.
+  /// `configDigest`, which steps ask for several times of one config.
   func digest(of config: XElement) -> String {
-    if let (known, digest) = digested, known == config { return digest }
+    if let known = digested.last(where: { $0.config == config }) { return known.digest }
     let digest = config.configDigest
-    digested = (config, digest)
+    if digested.count == 6 { digested.removeFirst() }
+    digested.append((config, digest))
     return digest
   }
 

@@ -27,8 +27,8 @@ struct Viewers: Sendable {
     var failing = 0.0
     var because: String?
     var isCompliant = false
-    /// The distributions that answer somebody.
-    var served: Set<String> = []
+    /// The distributions that answer somebody, each once.
+    var served: [String] = []
   }
   /// nil when it has to be looked anew.
   private var look: Look?
@@ -246,7 +246,8 @@ struct Viewers: Sendable {
         if caches[cache].kind.isCompliant { look.isCompliant = true }
       }
       look.failing = max(look.failing, failingHere)
-      if isServed { look.served.formUnion(answers[index].compactMap { $0 }) }
+      guard isServed else { continue }
+      for case let id? in answers[index] where !look.served.contains(id) { look.served.append(id) }
     }
     return look
   }
