@@ -81,7 +81,7 @@ public actor Runner {
   let tell: @Sendable (RunEvent) -> Void
   var state: RunState
   /// The run that a rollback takes back.
-  var original: RunState?
+  var original: RunState? { didSet { forgetOutputs() } }
   var lease: Lease
   var waited = 0.0
   /// A 412 just met: the step, the version that was sent, what was said, and when.
@@ -143,6 +143,11 @@ public actor Runner {
     began = ClockReading(world.clock)
     index = options.index.flatMap { $0.digest == plan.digest ? $0 : nil } ?? PlanIndex(plan)
     effects = plan.steps.indices.map { state.steps[plan.steps[$0].id]?.effectSequence ?? 0 }
+  }
+  /// What a step puts out may have become another.
+  private func forgetOutputs() {
+    known = nil
+    resolved = [:]
   }
   /// `configDigest`, which steps ask for several times of one config.
   func digest(of config: XElement) -> String {
@@ -357,9 +362,7 @@ public actor Runner {
     guard let step, [.intended, .applied].contains(kind) else { return }
     if let place = index.places[step] {
       effects[place] = state.steps[step]?.effectSequence ?? 0
-      // What it puts out may have become another.
-      known = nil
-      resolved = [:]
+      forgetOutputs()
     }
   }
   func journal(
