@@ -2,13 +2,14 @@ import FerryCore
 import Foundation
 
 /// What answers to GetDistribution were read as: an answer of the same bytes is not read again.
-public final class DistributionMemory: @unchecked Sendable {
-  private let lock = NSLock()
-  private var last: [String: (answer: ServiceResponse, value: CloudFrontClient.Distribution)] = [:]
+public final class DistributionMemory: Sendable {
+  private let last = Locked<
+    [String: (answer: ServiceResponse, value: CloudFrontClient.Distribution)]
+  >([:])
   public init() {}
 
   func read(_ answer: ServiceResponse, of id: String) -> CloudFrontClient.Distribution? {
-    lock.withLock {
+    last.withLock { last in
       guard let known = last[id], known.answer.headers["etag"] == answer.headers["etag"],
         known.answer.hasBody(of: answer)
       else { return nil }
@@ -18,6 +19,6 @@ public final class DistributionMemory: @unchecked Sendable {
   func keep(
     _ value: CloudFrontClient.Distribution, from answer: ServiceResponse, of id: String
   ) {
-    lock.withLock { last[id] = (answer, value) }
+    last.withLock { $0[id] = (answer, value) }
   }
 }

@@ -1,6 +1,5 @@
 import FerryCore
 import Foundation
-import Synchronization
 
 /// The objects of one bucket: whole reads, conditional writes and lists, path-style, wherever the bucket is.
 ///
@@ -29,12 +28,12 @@ public final class ObjectClient: Sendable {
 
   public let bucket: String
   private let transport: any ServiceTransport
-  private let region: Mutex<String>
+  private let region: Locked<String>
   /// - Parameter region: where the bucket is looked for first; S3 says where it is.
   public init(_ transport: any ServiceTransport, bucket: String, region: String) {
     self.transport = transport
     self.bucket = bucket
-    self.region = Mutex(region)
+    self.region = Locked(region)
   }
 
   /// nil when there is none of that key.

@@ -2,28 +2,12 @@ import FerryCore
 import Foundation
 
 /// One model shared by whoever asks it: the lab's connections, or the clients of a test.
-///
-/// A heap pthread mutex, because `Synchronization.Mutex` gives false races under the thread
-/// sanitizer.
-public final class SharedModel: @unchecked Sendable {
-  private var model: CloudFrontModel
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-
-  public init(_ model: CloudFrontModel) {
-    self.model = model
-    mutex = .allocate(capacity: 1)
-    mutex.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(mutex, nil)
-  }
-  deinit {
-    pthread_mutex_destroy(mutex)
-    mutex.deallocate()
-  }
+public final class SharedModel: Sendable {
+  private let model: Locked<CloudFrontModel>
+  public init(_ model: CloudFrontModel) { self.model = Locked(model) }
   /// Reads or changes the model; nobody else does meanwhile.
   public func with<T, E>(_ body: (inout CloudFrontModel) throws(E) -> T) throws(E) -> T {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return try body(&model)
+    try model.withLock(body)
   }
 }
 
