@@ -61,14 +61,15 @@ release: setup ## the optimised binary, Swift's runtime linked in
 
 # First what is pure, then the built binary: the first kind computes, the second waits and starts servers. Only so many at a
 # time, or those with a deadline of real time starve.
-CODECOV := .build/debug/codecov/default.profdata
+PROFILES := $(CURDIR)/.build/profiles
+PROFILED := LLVM_PROFILE_FILE='$(PROFILES)/%m.%p.profraw'
+TEST := $(SWIFT) test --skip-build --disable-xctest
 test: setup-test build ## every test, with the coverage of our own sources
-	EDGEFERRY_PYTHON="$(PYTHON)" SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 \
-	  $(SWIFT) test --skip-build --enable-code-coverage --skip EndToEndTests
-	@cp $(CODECOV) .build/pure.profdata
-	PATH="$$PATH:$(CURDIR)/$(VENV)/bin" EDGEFERRY_PYTHON="$(PYTHON)" SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=10 \
-	  $(SWIFT) test --skip-build --enable-code-coverage --filter EndToEndTests
-	@python3 Tests/Support/coverage.py .build/debug .build/pure.profdata $(CODECOV)
+	@rm -rf $(PROFILES)
+	$(PROFILED) EDGEFERRY_PYTHON="$(PYTHON)" SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 $(TEST) --skip EndToEndTests
+	PATH="$$PATH:$(CURDIR)/$(VENV)/bin" $(PROFILED) EDGEFERRY_PYTHON="$(PYTHON)" \
+	  SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=10 $(TEST) --filter EndToEndTests
+	@python3 Tests/Support/coverage.py .build/debug $(PROFILES)
 
 # XCTest's own start leaks. Of the binary's tests those that talk DNS, TLS, HTTP and SQL: it is several times as slow so.
 SANITIZED := AuditEndToEndTests|BadInputTests|CredentialTests|EdgeEndToEndTests|HostileTests|LabDNSTests|MigrateZoneTests|ProbeTests|RehearseEndToEndTests|SharedStateTests|SigningEndToEndTests|UpdateZoneTests|ZoneApplyTests
@@ -78,7 +79,7 @@ sanitize: setup-test ## the tests under AddressSanitizer (leaks too) and ThreadS
 	  for part in '--skip EndToEndTests|KillTests' '--filter EndToEndTests\.($(SANITIZED))'; do \
 	    LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Support/lsan.supp:print_suppressions=0 EDGEFERRY_PYTHON="$(PYTHON)" \
 	    SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 \
-	    $(SWIFT) test --skip-build --disable-xctest --sanitize=$$kind --scratch-path .build-$$kind $$part || exit 1; \
+	    $(TEST) --sanitize=$$kind --scratch-path .build-$$kind $$part || exit 1; \
 	  done; done
 
 FUZZ_SECONDS ?= 60
