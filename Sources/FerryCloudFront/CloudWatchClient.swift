@@ -3,6 +3,10 @@ import Foundation
 
 /// What CloudFront counted, as CloudWatch tells it; a minute or more behind.
 public struct CloudWatchClient: Sendable {
+  /// How far it may be behind.
+  ///
+  /// - Source: reference facts on CloudFront, section 9: 5 to 10 minutes; unconfirmed.
+  public static let delaySeconds = 600.0
   public var transport: any ServiceTransport
   public init(_ transport: any ServiceTransport) { self.transport = transport }
 
@@ -98,6 +102,8 @@ public struct CloudWatchClient: Sendable {
       form["\(metric).Dimensions.member.2.Value"] = "Global"
     }
     var out = [[Count]](repeating: [], count: asked.count)
+    // Of each series the last page's: one that says PartialData goes on, or ends as what it is.
+    var statuses = [String?](repeating: nil, count: asked.count)
     var token: String?
     repeat {
       form["NextToken"] = token
@@ -107,6 +113,7 @@ public struct CloudWatchClient: Sendable {
       for series in result?.first("MetricDataResults")?.all("member") ?? [] {
         let index = Int(series.text(at: "Id")?.dropFirst() ?? "") ?? -1
         guard asked.indices.contains(index) else { continue }
+        statuses[index] = series.text(at: "StatusCode") ?? ""
         let times = series.first("Timestamps")?.all("member").map(\.text) ?? []
         let values = series.first("Values")?.all("member").map(\.text) ?? []
         guard times.count == values.count else {
@@ -127,6 +134,13 @@ public struct CloudWatchClient: Sendable {
       }
       token = next
     } while token != nil
+    // An answer without numbers says "no request" only where it is whole.
+    for (it, status) in zip(asked, statuses) where status != "Complete" {
+      throw CloudFrontClient.unreadable(
+        "GetMetricData",
+        "\(it.metric.name) of \(it.id) is \(status.map { $0.isEmpty ? "without a status" : $0 } ?? "missing")"
+      )
+    }
     var byID: [String: [[Count]]] = [:]
     for (index, id) in ids.enumerated() {
       let from = index * metrics.count

@@ -42,6 +42,12 @@ public enum Digest {
     return String(decoding: out, as: UTF8.self)
   }
   /// `sha256:` and 64 hexadecimal digits, the form of every digest that a person sees.
+  /// Whether it is written as `tagged` writes one.
+  public static func isTagged(_ text: String) -> Bool {
+    let digits = text.utf8.dropFirst(7)
+    return text.hasPrefix("sha256:") && digits.count == 64
+      && digits.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+  }
   public static func tagged(_ text: String) -> String { tagged(Array(text.utf8)) }
   public static func tagged(_ bytes: [UInt8]) -> String { "sha256:" + hex(sha256(bytes)) }
 }

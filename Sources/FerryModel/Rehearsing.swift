@@ -72,6 +72,10 @@ extension CloudFrontModel {
     let weight = policy.config.text(at: "TrafficConfig/SingleWeightConfig/Weight")
     return (staging, weight.flatMap(Double.init) ?? 0.1)
   }
+  /// The config of every continuous deployment policy of an account, by id.
+  public func policyConfigs(of account: AccountID) -> [String: XElement] {
+    accounts[account]?.policies.mapValues(\.config) ?? [:]
+  }
   /// Every distribution of an account, by id.
   public func distributions(of account: AccountID) -> [ModelDistribution] {
     guard let it = accounts[account] else { return [] }

@@ -55,12 +55,12 @@ extension ByHand {
       ]
     case .createPolicy(let image, _):
       return [
-        "# config.json: the saved image \(safe(image)), see edgeferry state show",
+        "# config.json: the saved image \(safe(image)), in `edgeferry state export`",
         "aws cloudfront create-continuous-deployment-policy --continuous-deployment-policy-config file://config.json",
       ]
     case .createDistribution(let image, _, let reference, _):
       return [
-        "# config.json: the saved image \(safe(image)) with CallerReference \(safe(reference)), see edgeferry state show",
+        "# config.json: the saved image \(safe(image)) with CallerReference \(safe(reference)), in `edgeferry state export`",
         "aws cloudfront create-distribution --distribution-config file://config.json",
       ] + deployed
     case .create(let draft): return created(draft)
@@ -79,7 +79,7 @@ extension ByHand {
       ] + deployed
     case .restoreConfig(let id, let image, let members):
       return get("get-distribution-config", id, "DistributionConfig") + [
-        "# in config.json take \(members.map { safe($0) }.joined(separator: ", ")) from the saved image \(safe(image)), see edgeferry state show",
+        "# in config.json take \(members.map { safe($0) }.joined(separator: ", ")) from the saved image \(safe(image)), in `edgeferry state export`",
         "aws cloudfront update-distribution --id \(known(id)) --if-match ETAG --distribution-config file://config.json",
       ] + deployed
     case .editStatements(let edit): return statements(edit)

@@ -4,7 +4,7 @@ import FerryCore
 extension ByHand {
   static func created(_ draft: ResourceDraft) -> [String] {
     let name = known(draft.name)
-    let image = "# config.json: the saved image \(safe(draft.image)), see edgeferry state show"
+    let image = "# config.json: the saved image \(safe(draft.image)), in `edgeferry state export`"
     let edits = draft.set.map { "\(safe($0.path)) to \(known($0.to ?? ""))" }
     let edit = edits.isEmpty ? [] : ["# in config.json set " + edits.joined(separator: " and ")]
     switch draft.kind {

@@ -97,7 +97,10 @@ public struct AuditLog: Codable, Equatable, Sendable {
       }
       let body = record.body
       switch record.kind {
-      case .approved, .rehearsed, .held, .released, .gate, .undone, .rolledBack: break
+      case .approved:
+        // With a command of its own it is a run's: one before that never said how it ended, since it was killed.
+        if body.action != nil { isRunning = false }
+      case .rehearsed, .held, .released, .gate, .undone, .rolledBack: break
       case .stopped, .finished:
         // A run that found nothing to do ends without having begun anything.
         if !isRunning { add(.runBegan) { $0.step = nil } }
@@ -130,6 +133,9 @@ public struct AuditLog: Codable, Equatable, Sendable {
           $0.resource = body.resource
           $0.before = body.image
         }
+      // A step that only watches has nothing that was written.
+      case .applied where body.action == nil && body.resource == nil && body.alreadyHeld == nil:
+        break
       case .applied:
         add(body.alreadyHeld == true ? .alreadySo : .written) {
           $0.action = body.action

@@ -16,7 +16,8 @@ extension Runner {
     let what =
       "the 5xx rate of \(staging) to be no more than \(ErrorRateGate.points(gate.server.maxIncrease)) points above that of \(primary), and its 4xx rate no more than \(ErrorRateGate.points(gate.client.maxIncrease))"
     let now = world.clock.now
-    var since = now - Double(check.windowSeconds ?? 600)
+    let length = Double(check.windowSeconds ?? 600) + CloudWatchClient.delaySeconds
+    var since = Date.distantPast
     let earlier = earlier(than: step).map { plan.steps[$0] }
       .filter { $0.sharesPart(with: step) }
       .compactMap { state.steps[$0.id] }.filter(\.hadEffect)
@@ -33,23 +34,42 @@ extension Runner {
         since = max(since, changed + Double(PlanBuilder.deployTypicalSeconds))
       }
     }
-    let begin = since
+    // One window is enough for a look, and a run may look for a day: then what it has seen since it began to wait has to
+    // agree, or a lucky ten minutes would do.
+    let own = state.steps[step.id]
+    let begin = max(since, now - length)
+    let whole = max(since, own?.blockedAt ?? min(now, own?.appliedAt ?? now) - length)
     guard begin + 1 <= now else {
       return Look(
         holds: false, what: what,
-        lastSeen: "staging 0 requests, since nothing before \(Timestamp.text(begin)) counts")
+        lastSeen:
+          "nothing before \(Timestamp.text(begin)) counts, when the last change was everywhere")
     }
     let metrics = CloudWatchClient(client.transport)
-    let it = try await transient(step, absent: "") { () async throws(FerryError) in
-      try await metrics.errorCounts(of: [staging, primary], from: begin, to: now)
+    var says = ""
+    for from in whole < begin ? [whole, begin] : [begin] {
+      let it = try await transient(step, absent: "") { () async throws(FerryError) in
+        try await metrics.errorCounts(of: [staging, primary], from: from, to: now)
+      }
+      guard case .found(let counts) = it else {
+        return Look(holds: false, what: what, lastSeen: it.text)
+      }
+      let silent = [staging, primary].filter { counts[$0] == nil }
+      guard silent.isEmpty else {
+        return Look(
+          holds: false, what: what,
+          lastSeen:
+            "CloudWatch has no requests of \(silent.joined(separator: " and ")) since \(Timestamp.text(from)), and may be \(Int(CloudWatchClient.delaySeconds / 60)) minutes behind; that is not enough traffic to judge"
+        )
+      }
+      let judged = gate.judge(
+        staging: counts[staging] ?? .init(), primary: counts[primary] ?? .init())
+      says = "since \(Timestamp.text(from)) \(judged.says)"
+      guard judged.verdict == .within else {
+        return Look(
+          holds: false, what: what, lastSeen: says, isBad: judged.verdict == .worse)
+      }
     }
-    guard case .found(let counts) = it else {
-      return Look(holds: false, what: what, lastSeen: it.text)
-    }
-    let judged = gate.judge(
-      staging: counts[staging] ?? .init(), primary: counts[primary] ?? .init())
-    return Look(
-      holds: judged.verdict == .within, what: what, lastSeen: judged.says,
-      isBad: judged.verdict == .worse)
+    return Look(holds: true, what: what, lastSeen: says)
   }
 }

@@ -153,14 +153,19 @@ extension Runner {
   private func lookAtRequests(_ check: Step.Check, step: Step) async throws(Stop) -> Look {
     let id = try resolve(check.distribution ?? "")
     let quiet = Double(max(check.quietSeconds ?? 0, 60))
-    let now = world.clock.now
-    let begin = now - quiet - Self.metricDelaySeconds
+    let reading = ClockReading(world.clock)
+    let began = beganToWait(step) { $0.checks.contains { $0.type == .idle } }
+    let since = began?.appliedAt ?? reading.at
+    // What surely went by since then, and the time that it makes: a clock that was set asks about another span.
+    let sure = began.flatMap { it in it.mark.map { it.waited + reading.seconds(since: $0) } } ?? 0
+    let span = [reading.at, since + sure].sorted()
+    let begin = span[0] - quiet - CloudWatchClient.delaySeconds
     // No finer than is worth it: what comes a period early counts as well.
     let period = quiet > 86_400 ? 3600 : quiet >= 3 * 3600 ? 300 : 60
     let metrics = CloudWatchClient(try client(step).transport)
     let what = "\(id) to have no request for \(Int(quiet)) s"
     let it = try await transient(step, absent: "") { () async throws(FerryError) in
-      try await metrics.requests(of: [id], from: begin, to: now, periodSeconds: period)
+      try await metrics.requests(of: [id], from: begin, to: span[1], periodSeconds: period)
     }
     guard case .found(let counts) = it else {
       return Look(holds: false, what: what, lastSeen: it.text)
@@ -172,23 +177,17 @@ extension Runner {
       return Look(
         holds: false, what: what,
         lastSeen:
-          "\(Int(sum)) requests, the last of them at \(Timestamp.text(last?.at ?? now))")
+          "\(Int(sum)) requests, the last of them at \(Timestamp.text(last?.at ?? reading.at))")
     }
     // The run has watched that long itself, so the empty answer covers the whole span.
-    let since = beganToWait(step) { $0.checks.contains { $0.type == .idle } }?.appliedAt ?? now
-    let watched = now.timeIntervalSince(since)
-    guard watched >= quiet + Self.metricDelaySeconds else {
+    let watched = min(reading.at.timeIntervalSince(since), sure)
+    guard watched >= quiet + CloudWatchClient.delaySeconds else {
       return Look(
         holds: false, what: what,
         lastSeen: "none since \(Timestamp.text(since)), which is not long enough yet")
     }
     return Look(holds: true, what: what, lastSeen: "no request")
   }
-  /// How far CloudWatch may be behind.
-  ///
-  /// - Source: reference facts on CloudFront, section 9: 5 to 10 minutes; unconfirmed.
-  static let metricDelaySeconds = 600.0
-
   enum Found<T: Sendable>: Sendable {
     case found(T)
     case gone

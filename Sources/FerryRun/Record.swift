@@ -124,6 +124,9 @@ public struct RunState: Equatable, Sendable {
     public var appliedAt: Date?
     /// When the last write was meant.
     var intendedAt: Date?
+    /// When a run last ended here as blocked: a person has to do something, and what was seen before is over.
+    var blockedAt: Date?
+    var undoneAt: Date?
     public var writes = 0
     public var outputs: [String: String] = [:]
     /// Whether the run changed the world here, or may have: what a rollback has to take back.
@@ -194,8 +197,11 @@ public struct RunState: Equatable, Sendable {
         verifiedSequence = record.sequence
       case .undone:
         phase = .undone
+        undoneAt = record.at
         hadEffect = false
-      case .stopped: if record.body.exit == ExitCode.failed.rawValue { phase = .failed }
+      case .stopped:
+        if record.body.exit == ExitCode.failed.rawValue { phase = .failed }
+        if record.body.exit == ExitCode.blocked.rawValue { blockedAt = record.at }
       case .approved, .rehearsed, .armed, .undoing, .held, .released, .gate, .finished, .rolledBack:
         break
       }
@@ -223,7 +229,7 @@ public struct RunState: Equatable, Sendable {
   /// Digests that we ourselves read back, by resource.
   public var ownDigests: [String: Set<String>] = [:]
   public var lastReadBack: [String: String] = [:]
-  /// When any step was last applied.
+  /// When any step was last applied, or taken back.
   private(set) var appliedAt: Date?
 
   public init(_ records: [Record]) {
@@ -259,7 +265,9 @@ public struct RunState: Equatable, Sendable {
         lastReadBack[resource] = digest
       }
     case .verified, .skipped: isStarted = true
-    case .undone: isFinished = false
+    case .undone:
+      isFinished = false
+      appliedAt = max(appliedAt ?? record.at, record.at)
     case .stopped:
       stop = record.body
       stoppedStep = record.step

@@ -78,12 +78,16 @@ public actor Runner {
   let store: any StateStore
   let world: World
   let options: RunOptions
-  let tell: @Sendable (RunEvent) -> Void
+  let listener: @Sendable (RunEvent) -> Void
   var state: RunState
   /// The run that a rollback takes back.
   var original: RunState? { didSet { forgetOutputs() } }
   var lease: Lease
   var waited = 0.0
+  /// What it waits for at the moment.
+  private(set) var waitsFor = ""
+  /// Steps whose effect stays, of a rollback.
+  private var lasting: [String] = []
   /// A 412 just met: the step, the version that was sent, what was said, and when.
   var refused: (step: String, etag: String, error: FerryError, at: Date)?
   /// Since when the step at work has a write whose outcome is unknown; reads may lag behind it.
@@ -139,7 +143,7 @@ public actor Runner {
     self.readUpTo = readUpTo
     self.original = original
     self.lease = lease
-    self.tell = tell
+    listener = tell
     began = ClockReading(world.clock)
     index = options.index.flatMap { $0.digest == plan.digest ? $0 : nil } ?? PlanIndex(plan)
     effects = plan.steps.indices.map { state.steps[plan.steps[$0].id]?.effectSequence ?? 0 }
@@ -158,6 +162,16 @@ public actor Runner {
     return digest
   }
 
+  func tell(_ event: RunEvent) {
+    switch event {
+    case .waiting(_, let what, _, _, let lastSeen):
+      waitsFor = what + (lastSeen.isEmpty ? "" : "; last seen: \(lastSeen)")
+    case .resolving(_, let because): waitsFor = because
+    case .began: waitsFor = ""
+    default: break
+    }
+    listener(event)
+  }
   /// A config by its digest, to be saved; nothing where this run has done so.
   func toKeep(_ config: XElement, _ digest: String) -> [String: String] {
     kept.contains(digest) ? [:] : [digest: config.xml]
@@ -257,6 +271,7 @@ public actor Runner {
             continue
           }
           if let unless = step.unless, original?.steps[unless]?.hadEffect == true {
+            lasting.append(undoes)
             try await journal(.skipped, step: step, reason: "\(unless) cannot be taken back")
             tell(.skipped(step: step, because: "\(unless) cannot be taken back"))
             continue
@@ -283,7 +298,10 @@ public actor Runner {
         try await store.append(.rolledBack, plan: of, at: world.clock.now, lease: lease)
       }
     }
-    let report = StatusReport(plan, state, path: options.path)
+    var report = StatusReport(plan, state, path: options.path)
+    if !lasting.isEmpty {
+      report.reason = "not taken back, since it cannot be: \(lasting.joined(separator: ", "))"
+    }
     return RunOutcome(report: report, exit: .done, error: nil)
   }
 

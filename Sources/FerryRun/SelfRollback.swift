@@ -69,7 +69,7 @@ extension Runner {
     inner.undoOnly = nil
     inner.maxWaitSeconds = options.maxWaitSeconds.map { max(0, $0 - waited) }
     let back = try await Runner.run(
-      rollback, store: store, world: world, options: inner, tell: tell)
+      rollback, store: store, world: world, options: inner, tell: listener)
     // It may have taken longer than our own lease lasts.
     lease = try await store.acquireLease(
       plan: plan.digest, owner: options.owner, now: world.clock.now)

@@ -80,9 +80,15 @@ public struct StatusReport: Codable, Equatable, Sendable {
       ? "edgeferry apply \(path) --approve \(plan.digest)"
       : "edgeferry rollback \(path) --approve \(plan.digest)"
     next = resume
-    if run.isRolledBack {
+    if run.isRolledBack, run.stop == nil {
       state = .rolledBack
-      reason = run.undoing
+      let lasting = plan.steps.filter {
+        $0.action != .observe && run.steps[$0.id]?.hadEffect == true
+      }
+      reason =
+        [run.undoing, lasting.isEmpty ? nil : "not taken back: " + Self.titles(lasting)]
+        .compactMap { $0 }.joined(separator: "; ")
+      if reason == "" { reason = nil }
       next = nil
     } else if run.isFinished {
       state = .done
@@ -100,7 +106,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
       case .blocked, .denied, .usage: state = .blocked
       case .stale:
         state = .stale
-        next = "edgeferry \(plan.capability) plan --name \(plan.name)"
+        // How it was planned, with which arguments, nothing says.
+        next = "edgeferry show \(path)"
       case .failed: state = .failed
       default: state = .running
       }
@@ -114,6 +121,11 @@ public struct StatusReport: Codable, Equatable, Sendable {
     }
   }
 
+  /// What steps do, for a sentence.
+  static func titles(_ steps: [Step]) -> String {
+    steps.prefix(8).map { "\($0.title) (\($0.id))" }.joined(separator: "; ")
+      + (steps.count > 8 ? " and \(steps.count - 8) more" : "")
+  }
   /// A debt that is a step of the plan is owed from the first effect on until that step is done; any other
   /// one from the end of the plan on.
   private static func isOwed(_ debt: String, _ plan: Plan, _ run: RunState) -> Bool {

@@ -76,9 +76,16 @@ extension Runner {
   /// - Parameter digest: nil for what is not there.
   func lags(behind id: String, shows digest: String?) -> Bool {
     guard appliedLately else { return false }
+    // What was taken back meanwhile may be shown for a while yet.
+    let isUndone = state.steps.values.contains { it in
+      guard it.phase == .undone, let at = it.undoneAt, it.resource == id else { return false }
+      return world.clock.now.timeIntervalSince(at) < Self.readBackSeconds
+        && digest == it.readBack
+    }
+    if isUndone, digest != nil { return true }
     // Of a rollback the run that it takes back is as much its own.
     func wrote(_ it: RunState.StepState) -> Bool {
-      it.writes > 0 && (it.resource == id || it.outputs["id"] == id)
+      it.writes > 0 && it.phase != .undone && (it.resource == id || it.outputs["id"] == id)
     }
     let ours = state.steps.values.filter(wrote) + (original?.steps.values.filter(wrote) ?? [])
     guard let last = ours.max(by: { $0.effectSequence < $1.effectSequence }),
@@ -134,6 +141,24 @@ extension Runner {
       })
   }
 
+  /// Whether a goal that holds already holds in what was planned against, but for the step's own edits.
+  func isExpected(_ step: Step, _ effect: Effect) async throws(Stop) -> Bool {
+    let shape: String
+    switch step.action {
+    case .updateConfig, .setEnabled: shape = "DistributionConfig"
+    case .updatePolicy: shape = "ContinuousDeploymentPolicyConfig"
+    default: return true
+    }
+    guard let found = effect.readBack, let planned = step.expects.configDigest else { return true }
+    let digest = digest(of: found)
+    let own = [
+      planned, state.lastReadBack[effect.resource], original?.lastReadBack[effect.resource],
+    ]
+    if own.contains(digest) { return true }
+    guard let before = try await image(planned) else { return true }
+    return before.edited(try resolve(step.action.edits), shape: shape).configDigest == digest
+  }
+
   /// - Throws: stale, unless the config is what was planned against or what we ourselves read back last.
   func unmoved(_ step: Step, _ id: String, _ found: XElement, planned: String?)
     async throws(Stop)
@@ -170,9 +195,11 @@ extension Runner {
     }
   }
 
-  /// Whether it is what the undone step deleted: a list that lags may still show it.
+  /// Whether it is what the undone step deleted: a list that lags may still show it. A delete of which nobody knows
+  /// whether it landed did not, once reads can lag no longer.
   func isDeleted(_ id: String, before step: Step) -> Bool {
-    step.undoes.flatMap { original?.steps[$0] }.map { $0.hadEffect && $0.resource == id } ?? false
+    guard let it = step.undoes.flatMap({ original?.steps[$0] }) else { return false }
+    return it.hadEffect && it.resource == id && (!it.isUnresolved || mayLag)
   }
 
   /// Looks for what an earlier attempt of a create made.
@@ -201,6 +228,15 @@ extension Runner {
       } while marker != nil
       return .absent
     case .createDistribution(_, _, let reference, _):
+      // What a delete that was lost left there.
+      if lost(before: step) != nil, !mayLag,
+        let id = step.undoes.flatMap({ original?.steps[$0]?.resource }),
+        let it = try await call(
+          step, absent: "NoSuchDistribution",
+          { () async throws(FerryError) in try await client.distribution(id) })
+      {
+        return .goal(Self.created(it))
+      }
       // Only an attempt that may have landed is worth a read of every distribution.
       guard isUnresolved(step) else { return .absent }
       var marker: String?

@@ -23,8 +23,8 @@ extension Runner {
 
   func apply(_ step: Step, zone: DomainName, _ changes: [RecordChange]) async throws(Stop) {
     let editor = try editor(zone)
-    // A run that ended between intent and result leaves the outcome of its write unknown.
-    unresolvedSince = intended(step)
+    beginResolving(step)
+    let others = state.steps[step.id]?.phase == .intended ? nil : unresolvedSince
     var attempt = 0
     while true {
       attempt += 1
@@ -35,7 +35,11 @@ extension Runner {
       }
       switch try await read(step, editor, changes) {
       case .goal:
-        let ours = unresolvedSince != nil
+        let ours = unresolvedSince != nil && unresolvedSince != others
+        if !ours, try await mayStillLand(step) {
+          attempt -= 1
+          continue
+        }
         try await record(
           Effect(resource: Self.resource(changes)), step: step, writes: ours ? 1 : 0,
           alreadyHeld: !ours)

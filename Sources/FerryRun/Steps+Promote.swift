@@ -13,6 +13,13 @@ extension Runner {
     let client = try client(step)
     let from = try await there(step, staging, client)
     let to = try await there(step, id, client)
+    // What was promoted is promoted, whatever somebody did to staging since.
+    if isAfterWrite || state.steps[step.id]?.phase == .intended,
+      let planned = step.expects.staging?.configDigest, let saved = try await image(planned),
+      Promote.isDone(to.config, from: saved)
+    {
+      return .goal(Effect(resource: id, readBack: to.config))
+    }
     // First the staging distribution: a primary that equals another one was not promoted from what was planned.
     try await unmoved(step, staging, from.config, planned: step.expects.staging?.configDigest)
     if Promote.isDone(to.config, from: from.config) {
@@ -33,8 +40,30 @@ extension Runner {
     let before = earlier(than: step).last { plan.steps[$0].sharesPart(with: step) }
     guard let watch = before.map({ plan.steps[$0] }), watch.action == .observe else { return }
     let since = world.clock.now
-    for check in watch.checks { try await untilHolds(check, step: watch, since: since) }
-    if state.steps[watch.id]?.isDone != true { try await journal(.verified, step: watch) }
+    for check in watch.checks { try await untilHolds(check, step: watch, since: since, for: step) }
+  }
+  /// A source that was proven idle may have been asked since: before what takes it out of service that is looked at anew.
+  ///
+  /// - Returns: false where it had to be waited for.
+  func isIdle(before step: Step) async throws(Stop) -> Bool {
+    guard plan.rollbackOf == nil else { return true }
+    let watch = earlier(than: step).last { place in
+      plan.steps[place].sharesPart(with: step)
+        && plan.steps[place].checks.contains { check in
+          guard check.type == .idle else { return false }
+          return switch step.action {
+          case .setEnabled(let id, _, false): id == check.distribution
+          case .editStatements(let edit): !edit.remove.isEmpty
+          default: false
+          }
+        }
+    }
+    guard let watch = watch.map({ plan.steps[$0] }) else { return true }
+    let (since, before) = (world.clock.now, waited)
+    for check in watch.checks where check.type == .idle {
+      try await untilHolds(check, step: watch, since: since, for: step)
+    }
+    return waited == before
   }
   func sendPromote(_ step: Step, _ id: String, staging: String, config: XElement, etag: String)
     async throws(Stop) -> Effect

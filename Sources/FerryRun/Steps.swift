@@ -49,22 +49,36 @@ extension Runner {
       return try await apply(step, zone: zone, changes)
     }
     let began = world.clock.now
-    // A run that ended between intent and result leaves the outcome of its write unknown.
-    unresolvedSince = intended(step)
+    beginResolving(step)
     var attempt = 0
     while true {
       attempt += 1
       try await keepLease()
       let reading = try await read(step)
-      if case .goal(let effect) = reading {
+      // What is to be made again may not be gone.
+      if case .absent = reading, try await mayStillLand(step) {
+        attempt -= 1
+        continue
+      }
+      if case .goal(var effect) = reading {
         // With an intent on disk the goal is our own doing: the answer was lost, not the write.
         let ours = state.steps[step.id]?.phase == .intended
-        if ours { try await checkNothingElse(step, effect) }
+        if !ours, try await mayStillLand(step) {
+          attempt -= 1
+          continue
+        }
+        if ours {
+          try await checkNothingElse(step, effect)
+        } else if try await !isExpected(step, effect) {
+          // Nothing is to be written here; but what somebody else made of the rest is not the run's own.
+          effect.readBack = nil
+        }
         try await record(effect, step: step, writes: ours ? 1 : 0, alreadyHeld: !ours)
         tell(ours ? .applied(step: step, writes: 1) : .alreadyHeld(step: step))
         return
       }
-      guard try await mayWrite(step) else {
+      // What either waited for may have changed what was read.
+      guard try await mayWrite(step), try await isIdle(before: step) else {
         attempt -= 1
         continue
       }
@@ -154,10 +168,25 @@ extension Runner {
     tell(.resolving(step: step, because: error.why))
     return Double(attempt)
   }
-  /// Since when a write of an earlier life is unresolved: from its intent on, or lives that are short would wait for ever.
-  func intended(_ step: Step) -> Date? {
-    guard let own = state.steps[step.id], own.phase == .intended else { return nil }
-    return min(own.intendedAt ?? world.clock.now, world.clock.now)
+  /// A run that ended between intent and result leaves the outcome of its write unknown, whether it is this plan's or
+  /// the one's that is taken back: from its intent on, or lives that are short would wait for ever.
+  func beginResolving(_ step: Step) {
+    let now = world.clock.now
+    let own = state.steps[step.id].flatMap { $0.phase == .intended ? $0.intendedAt ?? now : nil }
+    unresolvedSince = [own, lost(before: step)].compactMap { $0 }.max().map { min($0, now) }
+  }
+  /// When the write was meant that a step takes back, where nobody knows whether it landed.
+  func lost(before step: Step) -> Date? {
+    guard let it = step.undoes.flatMap({ original?.steps[$0] }), it.isUnresolved else { return nil }
+    return it.intendedAt
+  }
+  /// Whether what a rollback finds may be the state before the very write that it is to take back, so that it has to be
+  /// read again.
+  func mayStillLand(_ step: Step) async throws(Stop) -> Bool {
+    guard mayLag, lost(before: step) != nil else { return false }
+    tell(.resolving(step: step, because: "what is taken back may have landed and not be read yet"))
+    try await sleep(Self.lagPauseSeconds)
+    return true
   }
   /// Whether reads may still lag behind a write of ours whose answer was lost.
   var mayLag: Bool {
@@ -274,10 +303,16 @@ extension Runner {
     notYet("there is no usable answer (\(error.what): \(error.why))", until: nil)
   }
   func stale(_ step: Step, _ why: String, _ causes: [String]) -> Stop {
+    let it = state.steps[step.id]
+    let hasWritten = it?.phase == .intended || it?.writes ?? 0 > 0
     let error = FerryError(
       .stale, exit: .stale,
       what: "could not \(step.title.prefix(1).lowercased() + step.title.dropFirst())", why: why,
-      next: "plan again and review the difference; nothing was written by this step",
+      next: !hasWritten
+        ? "plan again and review the difference; nothing was written by this step"
+        : "review the difference: this step's own write may have landed"
+          + (plan.rollbackOf == nil
+            ? "; take it back with `edgeferry rollback \(options.path)`" : ""),
       causes: causes)
     return Stop(exit: .stale, reason: ([why] + causes).joined(separator: "; "), error: error)
   }

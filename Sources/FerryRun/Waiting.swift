@@ -22,7 +22,9 @@ extension Runner {
   func sleep(_ seconds: Double) async throws(Stop) {
     if let most = options.maxWaitSeconds, waited + seconds > most {
       throw notYet(
-        "the longest wait asked for (\(Int(most)) s) is over", until: world.clock.now + seconds)
+        "the longest wait asked for (\(Int(most)) s) is over"
+          + (waitsFor.isEmpty ? "" : "; it waits for \(waitsFor)"), until: world.clock.now + seconds
+      )
     }
     var left = seconds
     while left > 0 {
@@ -89,25 +91,29 @@ extension Runner {
     }
   }
 
-  func untilHolds(_ check: Step.Check, step: Step, since: Date) async throws(Stop) {
+  /// - Parameter waiting: the step that waits, where it is not the one that has the check.
+  func untilHolds(
+    _ check: Step.Check, step: Step, since: Date, for waiting: Step? = nil
+  ) async throws(Stop) {
+    let waiting = waiting ?? step
     let limit = since + Double(check.limitSeconds ?? 5400)
     var failures = 0
     while true {
       let seen = try await look(check, step: step, since: since)
       if seen.holds { return }
       if seen.isStale {
-        throw stale(step, "\(seen.what) was expected; found \(seen.lastSeen)", [])
+        throw stale(waiting, "\(seen.what) was expected; found \(seen.lastSeen)", [])
       }
       let reason = "waiting for \(seen.what); last seen: \(seen.lastSeen)"
       failures = seen.isBad ? failures + 1 : 0
       if seen.isBad {
-        guard failures < Self.failuresMax else { throw failedForGood(step, seen) }
-        tell(.resolving(step: step, because: reason))
+        guard failures < Self.failuresMax else { throw failedForGood(waiting, seen) }
+        tell(.resolving(step: waiting, because: reason))
         try await sleep(options.authoritativePollSeconds)
         continue
       }
       try await again(
-        step, reason, what: seen.what, since: since, limit: limit,
+        waiting, reason, what: seen.what, since: since, limit: limit,
         limitSeconds: check.limitSeconds ?? 5400, lastSeen: seen.lastSeen,
         poll: poll(check, waited: world.clock.now.timeIntervalSince(since)))
     }

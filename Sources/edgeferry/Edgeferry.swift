@@ -34,7 +34,7 @@ struct Edgeferry: RootCommand {
     discussion: """
       Everything is a plan first: computed from live observation, approved by its digest, applied step \
       by step with verified waits, and reversible by a rollback plan written before the first write. \
-      Commands only read unless they are apply, advance or rollback.
+      Commands only read unless they are apply, advance, rollback or sweep run --apply.
 
       Exit codes: edgeferry help exit-codes. An executable edgeferry-NAME on PATH is edgeferry NAME.
       """,

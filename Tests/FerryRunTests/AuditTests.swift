@@ -17,6 +17,27 @@ struct AuditTests {
   }
   private func events(_ log: AuditLog) -> [AuditLog.Event] { log.entries.map(\.event) }
 
+  @Test func `a run that was killed did not end, and the next one begins by itself`() {
+    let log = AuditLog(
+      place: "p",
+      journals: [
+        (
+          "sha256:p", nil,
+          [
+            record(1, .approved, at: 1) { $0.action = "apply" },
+            record(2, .intended, at: 2, step: "a"),
+            record(3, .approved, at: 3) { $0.action = "apply" },
+            record(4, .applied, at: 4, step: "a") { $0.resource = "E1" },
+            record(5, .applied, at: 5, step: "b"), record(6, .finished, at: 6),
+          ]
+        )
+      ])
+    #expect(
+      events(log) == [
+        .approved, .runBegan, .writeIntended, .approved, .runBegan, .written, .runEnded,
+      ])
+  }
+
   @Test func `a run is told from its approval to its end, with what it wrote`() {
     let records = [
       record(1, .approved, at: 1) {

@@ -264,6 +264,82 @@ struct MoveMethodTests {
     #expect(disabled >= last + 60 && disabled <= last + 60 + 600 + 200)
   }
 
+  @Test func `a source that is asked again before it is disabled has to be idle anew`() async throws
+  {
+    let world = try await MoveWorld(inventory: MoveScene.simple())
+    let path = MoveWorld.temporary()
+    defer { MoveWorld.remove(path) }
+    let store = try world.store(path)
+    #expect(try await world.run(store, until: "disable-source-eprimary").exit == .notYet)
+    let proven = try RunState(store.records(plan: world.pair.plan.digest))
+    #expect(proven.steps["await-idle-eprimary"]?.isDone == true)
+    world.clock.base.advance(seconds: 60 * 3600)
+    let last = world.clock.now
+    world.model.with { $0.countRequest(by: "EPRIMARY", now: last) }
+    #expect(try await world.run(store, polling: 20).exit == .done)
+    let state = try RunState(store.records(plan: world.pair.plan.digest))
+    let disabled = try #require(state.steps["disable-source-eprimary"]?.appliedAt)
+    #expect(disabled >= last + 60 && disabled <= last + 60 + 600 + 200)
+  }
+
+  @Test func `a clock that is set forward makes no source idle`() async throws {
+    let world = try await MoveWorld(inventory: MoveScene.simple())
+    let path = MoveWorld.temporary()
+    defer { MoveWorld.remove(path) }
+    let store = try world.store(path)
+    #expect(try await world.run(store, until: "await-idle-eprimary").exit == .notYet)
+    let clock = world.clock.base
+    let began = clock.passedSeconds
+    let isSet = Locked<Bool>(false)
+    let outcome = try await world.run(
+      store, polling: 20,
+      answer: { request in
+        guard request.operation == "GetMetricData" || request.service.signingName == "monitoring",
+          isSet.withLock({ it in
+            defer { it = true }
+            return !it
+          })
+        else { return nil }
+        clock.jump(seconds: 25 * 3600)
+        return nil
+      })
+    #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
+    #expect(clock.passedSeconds - began >= 660)
+  }
+
+  @Test func `an answer of CloudWatch that is not whole is no answer`() async throws {
+    let world = try await MoveWorld(inventory: MoveScene.simple())
+    let path = MoveWorld.temporary()
+    defer { MoveWorld.remove(path) }
+    let store = try world.store(path)
+    #expect(try await world.run(store, until: "await-idle-eprimary").exit == .notYet)
+    let clock = world.clock
+    let well = clock.now + 3000
+    let asked = Locked<Int>(0)
+    let outcome = try await world.run(
+      store, polling: 20,
+      answer: { request in
+        guard request.service.signingName == "monitoring", clock.now < well else { return nil }
+        let number = asked.withLock { count in
+          count += 1
+          return count
+        }
+        let member =
+          number % 2 == 0
+          ? ""
+          : "<member><Id>q0</Id><Label>Requests</Label><StatusCode>InternalError</StatusCode></member>"
+        return ServiceResponse(
+          status: 200,
+          body: Array(
+            "<GetMetricDataResponse><GetMetricDataResult><MetricDataResults>\(member)</MetricDataResults></GetMetricDataResult></GetMetricDataResponse>"
+              .utf8))
+      })
+    #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
+    #expect(asked.withLock { $0 } > 2)
+    let state = try RunState(store.records(plan: world.pair.plan.digest))
+    #expect(try #require(state.steps["await-idle-eprimary"]?.finishedAt) >= well)
+  }
+
   @Test func `without any request the source is still watched for the span and CloudWatch's delay`()
     async throws
   {

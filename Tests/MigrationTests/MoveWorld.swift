@@ -92,7 +92,7 @@ struct MoveWorld {
     var input = MigrationInput(
       planning: PlanningInput(
         capability: "migrate", name: "move", accounts: accounts, createdAt: clock.now,
-        start: clock.now, tool: "edgeferry test", endpoint: nil, inventoryDigest: "sha256:0",
+        start: clock.now, tool: "edgeferry test", endpoint: nil, inventoryDigest: Digest.tagged([]),
         acceptedRisks: []),
       closure: closure.account, managed: Set(closure.managed.map(\.id)), target: scene,
       quotas: quotas, map: carrier.map, distributions: ids, aliases: nil, names: names,

@@ -175,6 +175,44 @@ struct RunTests {
     #expect(try await world.config(world.primary).text(at: "Comment") == "shop")
   }
 
+  @Test func `one lucky window does not outweigh what was seen since the run began to wait`()
+    async throws
+  {
+    let world = try await World()
+    world.clock.advance(seconds: 61)
+    #expect(try await world.run(world.made.plan).exit == .notYet)
+    world.viewers(5000, errors: 5, at: world.primary)
+    world.viewers(600, errors: 9, at: world.staging)
+    world.clock.advance(seconds: 61)
+    #expect(try await world.run(world.made.plan).exit == .notYet)
+    // The window, and what CloudWatch may be behind, are over.
+    world.clock.advance(seconds: 1400)
+    world.viewers(5000, errors: 5, at: world.primary)
+    world.viewers(600, at: world.staging)
+    world.clock.advance(seconds: 61)
+    let lucky = try await world.run(world.made.plan)
+    #expect(lucky.exit == .notYet)
+    #expect(lucky.report.reason?.contains("staging 1200 requests") == true)
+    world.viewers(20_000, errors: 20, at: world.primary)
+    world.viewers(4000, at: world.staging)
+    let done = try await world.advance(world.made.plan)
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+  }
+
+  @Test func `after a run that was blocked only what came since then counts`() async throws {
+    let world = try await World()
+    world.clock.advance(seconds: 61)
+    world.viewers(5000, at: world.primary)
+    world.viewers(600, errors: 60, at: world.staging)
+    #expect(try await world.run(world.made.plan).exit == .blocked)
+    world.clock.advance(seconds: 1400)
+    world.viewers(5000, at: world.primary)
+    world.viewers(600, at: world.staging)
+    world.clock.advance(seconds: 61)
+    let done = try await world.advance(world.made.plan)
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+  }
+
   @Test func `a proof that is gone when the window opens at last promotes nothing`() async throws {
     let world = try await World()
     world.clock.advance(seconds: 61)
@@ -286,7 +324,7 @@ struct RunTests {
     let early = try await world.advance(world.made.plan, rounds: 6)
     #expect(early.exit == .notYet)
     #expect(early.report.step?.id == "prove-staging-\(world.staging)")
-    #expect(early.report.reason?.contains("staging 0 requests") == true)
+    #expect(early.report.reason?.contains("no requests of \(world.staging)") == true)
     world.viewers(5000, at: world.primary)
     world.viewers(400, at: world.staging)
     let done = try await world.advance(world.made.plan)

@@ -72,6 +72,83 @@ struct RehearsalTests {
     #expect(one.rollbackSeconds[0].p50 > 0 && one.violations == [])
   }
 
+  @Test func `a goal that was not reached is seen, whatever the step does`() throws {
+    let scene = try Self.removal()
+    let id = try #require(scene.touched.first)
+    let account = try #require(scene.owner(of: id, in: scene.model))
+    let other = try #require(
+      scene.model.distributions(of: account).first {
+        $0.id != id && $0.config.text(at: "Comment") != nil
+      })
+    let policy = try #require(scene.model.policyConfigs(of: account).keys.sorted().first)
+    let actions: [(Action, String)] = [
+      (
+        .updateConfig(
+          distribution: id, set: [ConfigEdit(path: "Comment", from: nil, to: "never")]),
+        "\(id) is not configured as planned"
+      ),
+      (
+        .updatePolicy(policy: policy, set: [ConfigEdit(path: "Enabled", from: nil, to: "maybe")]),
+        "\(policy) is not configured as planned"
+      ),
+      (.promote(distribution: id, staging: other.id), "\(id) has not what \(other.id) has"),
+      (.moveAlias(alias: "x.example.com", from: other.id, to: id), "x.example.com is not at \(id)"),
+      (.deletePolicy(policy: policy), "\(policy) is there still"),
+    ]
+    for (action, says) in actions {
+      var plan = scene.plan
+      plan.steps = [
+        Step(id: "s", title: "S", account: account, action: action, window: nil, checks: [])
+      ]
+      let file = Shared.package.appendingPathComponent("Tests/Fixtures/wiki-canary.inventory.json")
+      let one = try Scene(
+        plan, rollback: nil,
+        inventory: JSONValue.read(Array(Data(contentsOf: file)), what: "fixture"), images: [:],
+        terms: Scene.Terms())
+      #expect(Play(scene: one, hazards: []).missed(Stage(one, seed: 1, hazards: [])) == says)
+    }
+  }
+
+  @Test func `a policy and a statement that are not as they were are seen`() async throws {
+    let scene = try Self.removal()
+    let id = try #require(scene.touched.first)
+    let account = try #require(scene.owner(of: id, in: scene.model))
+    let stage = Stage(scene, seed: 1, hazards: [])
+    let before = Fingerprint(stage)
+    let policy = try #require(scene.model.policyConfigs(of: account).keys.sorted().first)
+    let client = try stage.world().client(account)
+    let old = try await client.policy(policy)
+    let weight = ConfigEdit(
+      path: "TrafficConfig/SingleWeightConfig/Weight", from: nil, to: "0.01")
+    _ = try await client.updatePolicy(
+      policy, config: old.config.edited([weight], shape: "ContinuousDeploymentPolicyConfig"),
+      ifMatch: old.etag)
+    #expect(
+      Fingerprint(stage).difference(from: before, isWhole: true)
+        == "policy \(policy) is not as it was"
+    )
+    let other = Stage(scene, seed: 1, hazards: [])
+    other.place(
+      PolicyStatements(.bucket, "assets", region: "us-east-1", remove: [["Sid": "one"]]))
+    #expect(
+      Fingerprint(other).difference(from: before, isWhole: true)?.contains("who may use") == true)
+  }
+
+  @Test func `a run that is killed may be taken back at once`() async throws {
+    let scene = try Self.removal()
+    var turned = 0
+    for seed in 1...40 as ClosedRange<UInt64> {
+      let result = await Play(scene: scene, hazards: seed % 2 == 0 ? [.kill] : [.kill, .staleRead])
+        .run(
+          seed, tellsStory: true)
+      #expect(result.violations == [], "\(seed)")
+      if result.story.contains(where: { $0.says.contains("take everything back at once") }) {
+        turned += 1
+      }
+    }
+    #expect(turned > 5)
+  }
+
   @Test func `a story ends when its run does`() async throws {
     let scene = try Self.removal()
     for seed in 1...12 as ClosedRange<UInt64> {

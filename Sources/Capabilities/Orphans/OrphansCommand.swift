@@ -43,7 +43,8 @@ public struct OrphansCommand: AsyncParsableCommand {
       abstract: "Find orphans, with evidence; only reads.")
     @OptionGroup var source: Source
     @Option(
-      name: .customLong("fail-on"), help: "Exit 2 on findings, gaps or quota=N% (comma-separated).")
+      name: .customLong("fail-on"),
+      help: "Exit 2 on findings, changes, gaps or quota=N% (comma-separated).")
     var failOn: String?
     @OptionGroup var global: GlobalOptions
 

@@ -13,12 +13,18 @@ struct CheckCommand: FerryCommand {
       "Say whether the staging distribution of a primary is fit to be promoted; only reads.",
     discussion: """
       Conflicts of fields, what both sides share, whether staging really gets requests, and its errors (5xx and 4xx) \
-      beside the primary's. Exit code 0 when it is ready, 4 when something speaks against it or could not be told, 77 \
+      beside the primary's. With --origin-path or --origin as if staging were pointed there first. Exit code 0 when it is ready, 4 when something speaks against it or could not be told, 77 \
       when it could not be told for want of a permission alone.
 
       Example: edgeferry promote check E1EXAMPLE
       """)
   @Argument(help: "The id of the primary distribution.") var primary: String
+  @Option(
+    name: .customLong("origin-path"),
+    help: "Judge staging as if it were pointed at this path of its origin.")
+  var originPath: String?
+  @Option(help: "Judge staging as if it were pointed at this origin: a public domain name.")
+  var origin: String?
   @Option(
     help:
       "Also say what code has to follow: `terraform show -json` of a saved plan, or a template of CloudFormation."
@@ -31,10 +37,16 @@ struct CheckCommand: FerryCommand {
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
     try formats(.text, .json)
     let code = try drift.map { (file: String) throws(FerryError) in try GivenCode.any(file) }
+    let side = try NewSide.of(path: originPath, domain: origin)
+    let words =
+      (originPath.map { " --origin-path \(shellWord($0))" } ?? "")
+      + (origin.map { " --origin \(shellWord($0))" } ?? "")
     let found = try await PromotionReader(context: context).read(primary, account: account)
     context.warnAboutGaps(found.unreached + found.closure.gaps)
     var report =
-      found.pair.map { PromotionReport($0) }
+      try found.pair.map { (pair: PromotionPair) throws(FerryError) in
+        PromotionReport(try pair.pointed(at: side), side: words)
+      }
       ?? PromotionReport(
         account: found.account, primary: primary, findings: found.missing,
         gaps: found.closure.gaps)

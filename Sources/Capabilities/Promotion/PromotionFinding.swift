@@ -49,7 +49,10 @@ enum PromotionRules {
   ]
   /// The severest first, in the order of the rules.
   static func judge(_ pair: PromotionPair) -> [PromotionFinding] {
-    sorted(all.flatMap { $0.findings(pair) })
+    let findings = all.flatMap { $0.findings(pair) }
+    guard pair.isPointedElsewhere else { return sorted(findings) }
+    let ofOldSide = ["error-rate-worse", "client-error-rate-worse", "probe-failed"]
+    return sorted(findings.filter { !ofOldSide.contains($0.code) })
   }
   static func sorted(_ findings: [PromotionFinding]) -> [PromotionFinding] {
     PromotionFinding.Weight.allCases.flatMap { weight in findings.filter { $0.weight == weight } }

@@ -14,6 +14,20 @@ struct PromotionPair: Sendable {
   var terms = PromotionTerms()
   var traffic: PromotionTraffic
   var probe: StagingProbe?
+  /// Whether staging is to be pointed at another side first: what it showed so far says nothing of that.
+  var isPointedElsewhere = false
+
+  /// With staging as it will be once it is pointed at the new side.
+  ///
+  /// - Throws: exit 4 for a side that it cannot be pointed at.
+  func pointed(at side: NewSide?) throws(FerryError) -> PromotionPair {
+    let edits = try side?.edits(staging) ?? []
+    guard !edits.isEmpty else { return self }
+    var out = self
+    out.staging.config = staging.config.edited(edits, shape: "DistributionConfig")
+    out.isPointedElsewhere = true
+    return out
+  }
 
   /// The primary as the promote leaves it.
   var promoted: XElement { Promote.config(of: primary.config, from: staging.config) }

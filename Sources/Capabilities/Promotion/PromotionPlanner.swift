@@ -32,9 +32,10 @@ struct PromotionPlanner {
 
   private mutating func plan() throws(FerryError) -> PlanPair? {
     let edits = try side?.edits(pair.staging) ?? []
-    staging = pair.staging.config.edited(edits, shape: "DistributionConfig")
+    let pointed = try pair.pointed(at: side)
+    staging = pointed.staging.config
     guard !Promote.isDone(pair.primary.config, from: staging) else { return nil }
-    try judge(isEdited: !edits.isEmpty)
+    try judge(pointed)
     _ = builder.image(pair.primary.config)
     _ = builder.image(pair.staging.config)
     point(edits)
@@ -45,16 +46,9 @@ struct PromotionPlanner {
     return builder.sealed()
   }
 
-  /// What speaks against it; of a staging distribution that is changed first, what it showed so far says nothing.
-  private mutating func judge(isEdited: Bool) throws(FerryError) {
-    var asPromoted = pair
-    asPromoted.staging.config = staging
-    var findings = PromotionRules.judge(asPromoted)
-    if isEdited {
-      findings.removeAll {
-        ["error-rate-worse", "client-error-rate-worse", "probe-failed"].contains($0.code)
-      }
-    }
+  /// What speaks against it.
+  private mutating func judge(_ pointed: PromotionPair) throws(FerryError) {
+    let findings = PromotionRules.judge(pointed)
     try Self.refuse(findings, pair.primary.id)
     for it in findings where it.weight == .risk { builder.risk(it.code, it.says) }
     for it in findings where it.code == "owned-by-live-stack" { builder.note(it.says) }

@@ -84,7 +84,8 @@ struct PromotionReader: Sendable {
     let changed = [link.primary, staging].compactMap {
       Timestamp.read($0.lastModified).map { $0 + Double(PlanBuilder.deployTypicalSeconds) }
     }
-    let since = ([now - Double(terms.windowSeconds)] + changed).max() ?? now
+    let window = now - Double(terms.windowSeconds) - CloudWatchClient.delaySeconds
+    let since = ([window] + changed).max() ?? now
     var pair = PromotionPair(
       account: found.account, primary: link.primary, staging: staging, policy: policy,
       resources: found.closure.account.resources, gaps: found.closure.gaps, readAt: now,

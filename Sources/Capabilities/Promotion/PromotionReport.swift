@@ -35,10 +35,11 @@ struct PromotionReport: Codable, Equatable, Sendable {
   /// What to do now.
   var next: String
 
-  init(_ pair: PromotionPair) {
+  /// - Parameter side: the words of a command line that staging is pointed at first; empty for none.
+  init(_ pair: PromotionPair, side: String = "") {
     self.init(
       account: pair.account, primary: pair.primary.id, findings: PromotionRules.judge(pair),
-      gaps: pair.gaps)
+      gaps: pair.gaps, side: side)
     policy = pair.policy.id
     staging = pair.staging.id
     traffic = pair.traffic
@@ -52,7 +53,8 @@ struct PromotionReport: Codable, Equatable, Sendable {
   }
   /// Of a primary without a pair to judge.
   init(
-    account: AccountID, primary: String, findings: [PromotionFinding], gaps: [Inventory.Gap]
+    account: AccountID, primary: String, findings: [PromotionFinding], gaps: [Inventory.Gap],
+    side: String = ""
   ) {
     complete = gaps.isEmpty
     self.account = account
@@ -62,7 +64,7 @@ struct PromotionReport: Codable, Equatable, Sendable {
     verdict = stops.isEmpty ? .ready : stops.allSatisfy(\.isUnknown) ? .unknown : .blocked
     differences = []
     self.gaps = gaps
-    next = Self.next(primary, self.findings)
+    next = Self.next(primary, self.findings, side: side)
   }
   /// Accounts that did not answer; the verdict is of one that did.
   mutating func add(_ unreached: [Inventory.Gap]) {
@@ -78,9 +80,11 @@ struct PromotionReport: Codable, Equatable, Sendable {
   }
 
   /// - Parameter findings: the severest first.
-  private static func next(_ primary: String, _ findings: [PromotionFinding]) -> String {
-    let check = "edgeferry promote check \(primary)"
-    let plan = "edgeferry promote plan \(primary)"
+  private static func next(
+    _ primary: String, _ findings: [PromotionFinding], side: String
+  ) -> String {
+    let check = "edgeferry promote check \(primary)\(side)"
+    let plan = "edgeferry promote plan \(primary)\(side)"
     let denied = Set(findings.compactMap(\.denied)).sorted()
     guard denied.isEmpty else {
       return
@@ -92,13 +96,13 @@ struct PromotionReport: Codable, Equatable, Sendable {
         return "attach a policy with a staging distribution to \(primary), then: \(check)"
       case "error-rate-worse", "client-error-rate-worse", "probe-failed":
         return
-          "mend what staging serves and ask again: \(check); or point it elsewhere: \(plan) --origin-path PATH"
+          "mend what staging serves and ask again: \(check); or point it elsewhere: edgeferry promote plan \(primary) --origin-path PATH"
       default: return "see to what is marked blocker, then: \(check)"
       }
     }
     if findings.contains(where: { $0.code == "nothing-to-promote" }) {
       return
-        "change the staging distribution, or point it at another side: \(plan) --origin-path PATH"
+        "change the staging distribution, or point it at another side: edgeferry promote plan \(primary) --origin-path PATH"
     }
     if findings.contains(where: { $0.weight == .pending }) {
       return "\(plan), whose run waits for what is pending; or ask again later: \(check)"

@@ -19,7 +19,7 @@ enum Hazard: String, CaseIterable, Codable, Sendable {
   var says: String {
     switch self {
     case .throttle: "a share of the calls is refused with Throttling"
-    case .error: "a share of the calls is answered with 500 or 503"
+    case .error: "a share of the calls is answered with 503"
     case .dropBefore: "connections break before the call has had its effect"
     case .dropAfter: "connections break after the call has had its effect"
     case .staleRead: "reads show the state before the last write for some seconds"

@@ -58,6 +58,10 @@ struct Judge: Sendable {
   /// By step: what it created last.
   private var ids: [String: String] = [:]
   var isRollback = false
+  /// Steps on the way back whose longest copies another step waits for, by their ids: it comes later, since users are back
+  /// before those have run out.
+  private let drains: [String: String]
+  private var undrained: [String: [Step]] = [:]
   private(set) var found: [(rule: Rule, at: Double, because: String)] = []
 
   init(_ scene: Scene) {
@@ -69,6 +73,16 @@ struct Judge: Sendable {
       }
     }
     self.created = created
+    drains = Self.drains(scene.rollback?.steps ?? [])
+  }
+  private static func drains(_ steps: [Step]) -> [String: String] {
+    func drains(_ step: Step) -> Bool { step.wait?.from == "last-authoritative-change" }
+    var out: [String: String] = [:]
+    for (place, step) in steps.enumerated() where step.action.dns != nil && drains(step) {
+      out[step.id] =
+        steps[place...].first { $0.action == .observe && $0.undoes != nil && drains($0) }?.id
+    }
+    return out
   }
 
   mutating func add(_ rule: Rule, at: Double, _ because: String) {
@@ -111,6 +125,24 @@ struct Judge: Sendable {
   mutating func verified(
     _ step: Step, _ caches: inout [ResolverCache], _ zones: ZoneTimeline, at: Double
   ) {
+    if isRollback, let drain = drains[step.id] {
+      undrained[drain, default: []].append(step)
+    } else {
+      judge(step, &caches, zones, at: at)
+    }
+    ended(step, &caches, zones, at: at)
+  }
+  /// A step is over, or was skipped since there was nothing to wait for.
+  mutating func ended(
+    _ step: Step, _ caches: inout [ResolverCache], _ zones: ZoneTimeline, at: Double
+  ) {
+    for it in undrained.removeValue(forKey: step.id) ?? [] {
+      judge(it, &caches, zones, at: at)
+    }
+  }
+  private mutating func judge(
+    _ step: Step, _ caches: inout [ResolverCache], _ zones: ZoneTimeline, at: Double
+  ) {
     guard step.wait?.from == "last-authoritative-change" else { return }
     for change in step.action.dns?.changes ?? [] {
       guard let from = change.from, from.data != change.to?.data else { continue }
@@ -151,9 +183,19 @@ struct Fingerprint: Equatable, Sendable {
   var configs: [String: String]
   /// By alias: the account that holds it.
   var aliases: [String: AccountID]
+  /// By policy: its config.
+  var policies: [String: String]
+  /// By bucket or key: who may what.
+  var statements: [String: Set<String>]
 
   init(_ stage: Stage) {
     records = stage.records
+    statements = stage.statements
+    // A promote that is taken back leaves its policy disabled: docs/decisions/0010.
+    let isPromote = stage.scene.plan.steps.contains {
+      if case .promote = $0.action { true } else { false }
+    }
+    policies = [:]
     let model = stage.model
     counts = [:]
     configs = [:]
@@ -167,6 +209,13 @@ struct Fingerprint: Equatable, Sendable {
           config.set("(one)", at: "ContinuousDeploymentPolicyId", shape: "DistributionConfig")
         }
         configs[it.id] = config.configDigest
+      }
+      for (id, config) in model.policyConfigs(of: account) {
+        var config = config
+        if isPromote {
+          config.set("(any)", at: "Enabled", shape: "ContinuousDeploymentPolicyConfig")
+        }
+        policies[id] = config.configDigest
       }
     }
   }
@@ -190,6 +239,13 @@ struct Fingerprint: Equatable, Sendable {
     }
     for (id, config) in configs.sorted(by: { $0.key < $1.key }) {
       if let was = before.configs[id], was != config { return "\(id) is not configured as it was" }
+    }
+    for (id, config) in policies.sorted(by: { $0.key < $1.key }) {
+      if let was = before.policies[id], was != config { return "policy \(id) is not as it was" }
+    }
+    let places = Set(statements.keys).union(before.statements.keys)
+    if let place = places.sorted().first(where: { statements[$0] != before.statements[$0] }) {
+      return "who may use \(place) is not as it was"
     }
     return nil
   }

@@ -66,8 +66,21 @@ struct Play: Sendable {
     if let place = turnBack(seed) {
       let steps = scene.plan.steps
       let next = place + 1 < steps.count ? steps[place + 1].id : nil
-      end = await drive(scene.plan, stage, until: next)
-      if end == (next == nil ? .done : .reached), scene.rollback != nil {
+      // In every other round over the steps a seed whose run is killed on the way turns back there: what was being written may land or not.
+      var killed: (world: Stage, told: Int)?
+      end = await drive(scene.plan, stage, until: next) {
+        let round = seed / UInt64(max(1, scene.plan.steps.count))
+        guard killed == nil, round % 2 == 0, scene.rollback != nil else { return }
+        killed = (stage.copy(), stage.story?.count ?? 0)
+      }
+      if let (branch, told) = killed {
+        branch.store.setClosed(false)
+        branch.clock.advance(seconds: 1 + branch.chance() * 30)
+        branch.tell("person", "decides to take everything back at once (in a copy of the world)")
+        _ = await takeBack(branch, before)
+        violations = broken(branch, seed)
+        stage.append(branch, since: told)
+      } else if end == (next == nil ? .done : .reached), scene.rollback != nil {
         let branch = stage.copy()
         let told = stage.story?.count ?? 0
         branch.tell("person", "decides to take everything back (in a copy of the world)")
@@ -190,15 +203,29 @@ struct Play: Sendable {
     }
   }
   /// The first of the plan's goals that does not hold; nil when all do.
-  private func missed(_ stage: Stage) -> String? {
+  func missed(_ stage: Stage) -> String? {
     var records: [RecordKey: RecordValue?] = [:]
     var enabled: [String: Bool] = [:]
     var gone: Set<String> = []
+    var edits: [String: [ConfigEdit]] = [:]
+    var promoted: [(primary: String, staging: String)] = []
+    var aliases: [String: String] = [:]
     for step in scene.plan.steps {
       for change in step.action.dns?.changes ?? [] { records[change.key] = .some(change.to) }
       switch step.action {
       case .setEnabled(let id, _, let to): enabled[id] = to
       case .deleteDistribution(let id), .deletePolicy(let id): gone.insert(id)
+      case .updateConfig(let id, let wanted), .updatePolicy(let id, let wanted):
+        edits[id, default: []].removeAll { edit in wanted.contains { $0.path == edit.path } }
+        edits[id, default: []] += wanted.filter { $0.to?.contains("${") != true }
+      case .promote(let id, let staging):
+        promoted.append((id, staging))
+        edits[id]?.removeAll { edit in
+          Promote.carried.contains { edit.path == $0 || edit.path.hasPrefix("\($0)/") }
+        }
+      case .moveAlias(let alias, let from, let to):
+        aliases[alias] = to
+        for id in [from, to] { edits[id]?.removeAll { $0.path.hasPrefix("Aliases") } }
       default: break
       }
     }
@@ -217,6 +244,22 @@ struct Play: Sendable {
         guard let config = stage.model.config(id, account: account) else { continue }
         if config.text(at: "Enabled") != "\(value)" { return "\(id) is not enabled as planned" }
       }
+      for (id, edits) in edits.sorted(by: { $0.key < $1.key }) where !gone.contains(id) {
+        guard let config = stage.model.config(id, account: account) else { continue }
+        if !config.holds(edits) { return "\(id) is not configured as planned" }
+      }
+      for (primary, staging) in promoted {
+        guard let to = stage.model.config(primary, account: account),
+          let from = stage.model.config(staging, account: account)
+        else { continue }
+        if !Promote.isDone(to, from: from) { return "\(primary) has not what \(staging) has" }
+      }
+      for (alias, id) in aliases.sorted(by: { $0.key < $1.key }) {
+        guard let config = stage.model.config(id, account: account) else { continue }
+        if !(config.at("Aliases/Items")?.children.map(\.text) ?? []).contains(alias) {
+          return "\(alias) is not at \(id)"
+        }
+      }
     }
     return nil
   }
@@ -224,7 +267,8 @@ struct Play: Sendable {
   // MARK: An operator
 
   private func drive(
-    _ plan: Plan, _ stage: Stage, until: String? = nil, isRollback: Bool = false
+    _ plan: Plan, _ stage: Stage, until: String? = nil, isRollback: Bool = false,
+    died: () -> Void = {}
   ) async -> End {
     stage.setRollback(isRollback)
     var options = RunOptions(path: plan.name)
@@ -250,6 +294,7 @@ struct Play: Sendable {
           stage.broke(.wrongEnd, "\(error.what): \(error.why)")
           return .stuck(error.why, error.exit)
         }
+        died()
         stage.store.setClosed(false)
         stage.clock.advance(seconds: 30 + stage.chance() * 570)
         stage.tell("person", "begins the run again")
@@ -266,7 +311,9 @@ struct Play: Sendable {
         waiting = (
           step, step == waiting.step ? waiting.times + 1 : 1, outcome.report.reason ?? ""
         )
-        await comeBack(stage, outcome, times: min(waiting.times, 6))
+        // Up to once an hour; once a day where nothing moves for days.
+        await comeBack(
+          stage, outcome, times: min(max(min(waiting.times, 6), waiting.times - 60), 144))
       case .blocked:
         guard let end = await unblock(plan, stage, outcome) else { continue }
         return end

@@ -92,6 +92,15 @@ struct RehearsalReport: Codable, Equatable, Sendable {
     if scene.plan.steps.contains(where: { $0.action.dns != nil }), scene.hosts.count == 24 {
       notes.append("viewers ask for 24 of the plan's names, which stand for all")
     }
+    let leftOut = Stage(scene, seed: firstSeed, hazards: [], tellsStory: false).leftOut
+    if !leftOut.isEmpty {
+      notes.append(
+        (leftOut.count == scene.hosts.count
+          ? "exposure was not measured: none of the names is served even now: "
+          : "not served even now, and left out of exposure: ")
+          + leftOut.prefix(8).joined(separator: ", ")
+          + (leftOut.count > 8 ? " and \(leftOut.count - 8) more" : ""))
+    }
     var document = JSONValue.of(self)
     if case .object(var members) = document {
       members["digest"] = nil

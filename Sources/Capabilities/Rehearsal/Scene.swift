@@ -127,7 +127,7 @@ struct Scene: Sendable {
       }
       serversByZone[zone] = servers.isEmpty ? nil : servers
     }
-    model.assumed = Self.assumed(plan, self.images)
+    model.assumed = Self.assumed(plan.steps + (back?.steps ?? []), self.images)
     self.model = model
     (hosts, foreign) = ([], [])
     hosts = Self.hosts(plan, records, model)
@@ -196,10 +196,10 @@ struct Scene: Sendable {
     }
     return out
   }
-  /// What a config that is created names and no step makes: the planner has seen it in the account.
-  private static func assumed(_ plan: Plan, _ images: [String: String]) -> Set<String> {
+  /// What a config that is created, or made again, names and no step makes: the planner has seen it in the account.
+  private static func assumed(_ steps: [Step], _ images: [String: String]) -> Set<String> {
     var out: Set<String> = []
-    for step in plan.steps {
+    for step in steps {
       let image: String
       switch step.action {
       case .createDistribution(let it, _, _, _): image = it

@@ -28,6 +28,8 @@ final class Stage: @unchecked Sendable {
   private var answers: [AccountID: [String: (status: String, answer: ServiceResponse)]] = [:]
   /// Of buckets and keys.
   private var policies: [String: JSONValue] = [:]
+  /// The names whose viewers get a broken answer before anything was done.
+  private(set) var leftOut: [String] = []
   /// What the last write changed, for reads that lag.
   private var earlier: (model: CloudFrontModel, at: Double)?
   var asked: (zone: DomainName, changes: [RecordChange], due: Double)?
@@ -68,9 +70,8 @@ final class Stage: @unchecked Sendable {
       fate.hazards.isEmpty
         ? "nothing goes wrong" : fate.hazards.map(\.rawValue).sorted().joined(separator: ", "))
     tell("viewers", "ask for \(scene.hosts.map(\.name).joined(separator: ", "))")
-    for host in viewers.dropBroken(&caches, zones, model) {
-      tell("viewers", "\(host.name) is not served even now, and is left out")
-    }
+    leftOut = viewers.dropBroken(&caches, zones, model).map(\.name)
+    for name in leftOut { tell("viewers", "\(name) is not served even now, and is left out") }
   }
 
   /// The same world at the same time, apart from now on.
@@ -95,6 +96,7 @@ final class Stage: @unchecked Sendable {
     waitingFor = it.waitingFor
     story = it.story
     rival = it.rival
+    leftOut = it.leftOut
   }
 
   func locked<T>(_ body: () throws(FerryError) -> T) throws(FerryError) -> T {
@@ -175,7 +177,9 @@ final class Stage: @unchecked Sendable {
           if rival == nil { judge.verified(it, model, now: date, at: now) }
         }
       case .alreadyHeld(let it): tell("run", "\(it.id): the goal holds already")
-      case .skipped(let it, let because): tell("run", "\(it.id) is skipped: \(because)")
+      case .skipped(let it, let because):
+        tell("run", "\(it.id) is skipped: \(because)")
+        judging { judge, caches in judge.ended(it, &caches, zones, at: now) }
       case .resolving(let it, let because): tell("run", "\(it.id): \(because)")
       case .rollingBack(let because): tell("run", "takes everything back: \(because)")
       case .ticket(let it, _): tell("run", "\(it.id): shows a person the change")
@@ -378,6 +382,12 @@ final class Stage: @unchecked Sendable {
       return ServiceResponse(status: 200, body: Array("{}".utf8))
     default: return nil
     }
+  }
+  /// What those policies say, by where they are; one without a statement is as good as none.
+  var statements: [String: Set<String>] {
+    lock.withLock { policies }.mapValues {
+      Set(PolicyDocument.statements($0).map(\.canonical))
+    }.filter { !$0.value.isEmpty }
   }
   /// Puts statements where they are to be when the plan begins.
   func place(_ edit: PolicyStatements) {

@@ -50,7 +50,11 @@ struct AuditCommand: FerryCommand {
     case .json: try context.answer(FerryJSON.document(log))
     case .ndjson:
       try context.answer(log.entries.map { JSONValue.of($0).canonical + "\n" }.joined())
-    default: try context.answer(Self.text(log))
+    default:
+      let isNarrow = plan != nil || since != nil
+      try context.answer(
+        log.entries.isEmpty && isNarrow
+          ? "nothing of that is in the journal\n" : Self.text(log))
     }
     return .done
   }
@@ -63,6 +67,11 @@ struct AuditCommand: FerryCommand {
     guard let plan else { return nil }
     var out: Set<String> = []
     if plan.hasPrefix("sha256:") {
+      guard Digest.isTagged(plan) else {
+        throw .badInput(
+          "bad-usage", what: "could not look for \(plan)", why: "it is no digest of a plan",
+          next: "a digest is sha256: and 64 hexadecimal digits, as `edgeferry show` prints it")
+      }
       out.insert(plan)
     } else {
       out = Set(known.values.filter { $0.name == plan }.map(\.digest))

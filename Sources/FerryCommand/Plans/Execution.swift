@@ -76,9 +76,11 @@ extension Context {
     return body
   }
 
+  /// - Parameter rollback: what a plan that may take itself back does that with, as it was cleared.
   func execute(
     _ plan: Plan, store: any StateStore, named path: String, mode: RunOptions.Mode,
-    arguments: RunArguments, approval: Record.Body?, undoOnly: Set<String>? = nil
+    arguments: RunArguments, approval: Record.Body?, rollback: Plan? = nil,
+    undoOnly: Set<String>? = nil
   ) async throws(FerryError) -> ExitCode {
     var options = runOptions(plan, named: path)
     options.approval = approval
@@ -87,9 +89,7 @@ extension Context {
     options.undoOnly = undoOnly
     options.authoritativePollSeconds = settings.cutover.authoritativePollSeconds
     options.rounds = settings.cutover.rounds
-    if plan.rollbackOf == nil, plan.steps.contains(where: { $0.onFailure == .rollBack }) {
-      options.rollback = rollbackPlan(of: try planPath(path))
-    }
+    options.rollback = rollback
     if let text = arguments.maxWait {
       guard let seconds = Settings.seconds(text) else {
         throw .badInput(

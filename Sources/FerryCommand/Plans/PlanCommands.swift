@@ -96,12 +96,27 @@ struct RunArguments: ParsableArguments, Sendable {
     acceptRehearsal.isEmpty ? nil : acceptRehearsal.joined(separator: ", ")
   }
 
+  /// What can be told of the options before anybody is asked for anything.
+  private func options(_ plan: Plan, named name: String) throws(FerryError) {
+    if let until, !plan.steps.contains(where: { $0.id == until }) {
+      throw .badInput(
+        "unknown-step", what: "could not stop before \(until)",
+        why: "the plan has no step of that id", next: "see `edgeferry show \(shellWord(name))`")
+    }
+    for digest in acceptRehearsal where !Digest.isTagged(digest) {
+      throw .badInput(
+        "bad-usage", what: "could not read --accept-rehearsal",
+        why: "\(digest.debugDescription) is no digest of a rehearsal's report",
+        next: "give what the refusal names: sha256: and 64 hexadecimal digits")
+    }
+  }
   /// - Parameter isApproved: whether the command itself says so; another one may need a person first.
   fileprivate func run(
     _ plan: Plan, at path: String, named name: String, _ mode: RunOptions.Mode, isApproved: Bool,
     _ context: Context
   ) async throws(FerryError) -> FerryCore.ExitCode {
-    let signers = try context.signers(of: plan, at: path)
+    try options(plan, named: name)
+    let (signers, rollback) = try context.cleared(plan, at: path)
     let store = try context.stateStore()
     return try await context.patiently(isApproved: isApproved) { () async throws(FerryError) in
       try await context.checkRehearsal(
@@ -111,7 +126,8 @@ struct RunArguments: ParsableArguments, Sendable {
         recorded: mode == .advance, store: store)
       if let reports = acceptedRehearsals { approval?.reference = reports }
       return try await context.execute(
-        plan, store: store, named: name, mode: mode, arguments: self, approval: approval)
+        plan, store: store, named: name, mode: mode, arguments: self, approval: approval,
+        rollback: rollback)
     }
   }
 }
@@ -140,7 +156,7 @@ struct ApplyCommand: FerryCommand {
     throw .badInput(
       "rollback-plan", what: "could not apply \(argument.plan)",
       why: "it is a rollback plan, which is run through the plan that it takes back",
-      next: "edgeferry rollback PLAN --approve \(plan.digest)")
+      next: "edgeferry rollback \(shellWord(argument.plan)) --approve \(plan.digest)")
   }
 }
 
@@ -233,7 +249,7 @@ struct RollbackCommand: FerryCommand {
       }
       return .done
     }
-    let signers = try context.signers(of: rollback, at: rollbackPath)
+    let signers = try context.cleared(rollback, at: rollbackPath).signers
     let approval = try await context.approve(
       rollback, for: "rollback", given: approve, name: rollback.name, signers: signers,
       recorded: false, store: store)
@@ -279,7 +295,13 @@ struct HoldCommand: FerryCommand {
   @OptionGroup var global: GlobalOptions
 
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    try formats(.text, .json)
     let (plan, path) = try context.plan(argument.plan)
+    guard !reason.allSatisfy(\.isWhitespace) else {
+      throw .badInput(
+        "bad-usage", what: "could not hold \(plan.name)", why: "--reason is empty",
+        next: "say why: whoever meets the hold reads it")
+    }
     var body = Record.Body()
     body.reason = reason
     body.by = NSUserName()
@@ -293,9 +315,9 @@ struct HoldCommand: FerryCommand {
         try await store.append(.held, plan: rollback.digest, at: context.clock.now, body: body)
       }
     }
-    try context.answer(
-      "held: no further write of \(plan.name) begins until `edgeferry release \(shellWord(argument.plan))`\n"
-    )
+    try await context.answer(
+      "held: no further write of \(plan.name) begins until `edgeferry release \(shellWord(argument.plan))`\n",
+      standing: plan, named: argument.plan, store)
     return .done
   }
 }
@@ -308,6 +330,7 @@ struct ReleaseCommand: FerryCommand {
   @OptionGroup var global: GlobalOptions
 
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    try formats(.text, .json)
     let (plan, path) = try context.plan(argument.plan)
     let store = try context.stateStore()
     var body = Record.Body()
@@ -318,7 +341,9 @@ struct ReleaseCommand: FerryCommand {
       try await store.append(.released, plan: digest, at: context.clock.now, body: body)
       released = true
     }
-    try context.answer(released ? "released\n" : "nothing to do: \(plan.name) is not held\n")
+    try await context.answer(
+      released ? "released\n" : "nothing to do: \(plan.name) is not held\n", standing: plan,
+      named: argument.plan, store)
     return .done
   }
 }
@@ -335,6 +360,7 @@ struct ApproveCommand: FerryCommand {
   @OptionGroup var global: GlobalOptions
 
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
+    try formats(.text, .json)
     let (plan, path) = try context.plan(argument.plan)
     var body = Record.Body()
     body.by = NSUserName()
@@ -350,19 +376,31 @@ struct ApproveCommand: FerryCommand {
           why: "neither the plan nor its rollback plan has a step of that id",
           next: "see `edgeferry show \(shellWord(argument.plan))`")
       }
+      guard owner.steps.contains(where: { $0.id == step && $0.gate != nil }) else {
+        throw .badInput(
+          "no-gate", what: "could not approve \(step)", why: "the step has no gate to pass",
+          next: "see `edgeferry show \(shellWord(argument.plan))`")
+      }
+      guard !reference.allSatisfy(\.isWhitespace) else {
+        throw .badInput(
+          "bad-usage", what: "could not approve \(step)", why: "--reference is empty",
+          next: "name the ticket or the person that approved it")
+      }
       body.reference = reference
       let store = try context.stateStore()
       try await store.savePlan(owner)
       try await store.append(
         .gate, plan: owner.digest, step: step, at: context.clock.now, body: body)
-      try context.answer("approved: step \(step)\n")
+      try await context.answer(
+        "approved: step \(step)\n", standing: plan, named: argument.plan, store)
     case (nil, nil, let digest?):
       try context.check(digest, is: plan)
       let store = try context.stateStore()
       try await store.savePlan(plan)
       try await store.append(
         .approved, plan: plan.digest, at: context.clock.now, body: body)
-      try context.answer("approved: \(plan.digest)\n")
+      try await context.answer(
+        "approved: \(plan.digest)\n", standing: plan, named: argument.plan, store)
     default:
       throw .badInput(
         "bad-usage", what: "could not approve",
@@ -374,6 +412,14 @@ struct ApproveCommand: FerryCommand {
 }
 
 extension Context {
+  /// What was done to a plan, in words, or in JSON how it stands now.
+  fileprivate func answer(
+    _ text: String, standing plan: Plan, named name: String, _ store: any StateStore
+  ) async throws(FerryError) {
+    guard options.output == .json else { return try answer(text) }
+    let state = RunState(try await store.records(plan: plan.digest))
+    try answer(FerryJSON.document(StatusReport(plan, state, path: shellWord(name))))
+  }
   /// What the settings say that a plan does not.
   package var site: Site {
     Site(windows: settings.windows, zones: settings.zones, resolvers: settings.resolvers ?? [])

@@ -21,7 +21,10 @@ extension Context {
     body.firstSeed = Int64(clamping: firstSeed)
     body.faults = faults ?? [Record.Body.everyFault]
     body.by = NSUserName()
-    try await stateStore().append(.rehearsed, plan: plan.digest, at: clock.now, body: body)
+    let store = try stateStore()
+    // By its name it is found in the audit log, whatever becomes of its file.
+    try await store.savePlan(plan)
+    try await store.append(.rehearsed, plan: plan.digest, at: clock.now, body: body)
   }
 
   /// A report of broken rules stands until it is named, or until a rehearsal of its world with at least its faults
@@ -32,6 +35,8 @@ extension Context {
   func checkRehearsal(
     of plan: Plan, named path: String, accepted: [String], store: any StateStore
   ) async throws(FerryError) {
+    // A rollback plan is rehearsed with the plan that it takes back.
+    guard plan.rollbackOf == nil else { return }
     let rehearsals = RunState(try await store.records(plan: plan.digest)).rehearsals
     func refusal(_ code: FerryError.Code, _ why: String, next: String) -> FerryError {
       FerryError(

@@ -39,20 +39,24 @@ extension Context {
   ///
   /// A plan that may take itself back needs them on its rollback plan, too.
   /// - Parameter path: where the plan is.
-  /// - Returns: who signed, for the journal; empty where no signature is wanted.
+  /// - Returns: who signed, for the journal, empty where no signature is wanted; and the rollback plan of a plan that may take
+  ///   itself back, as it was looked at.
   /// - Throws: `not-signed` (4); `.badInput` (64) for a broken file.
-  func signers(of plan: Plan, at path: String) throws(FerryError) -> [String] {
+  func cleared(_ plan: Plan, at path: String) throws(FerryError) -> (
+    signers: [String], rollback: Plan?
+  ) {
+    let takesItselfBack =
+      plan.rollbackOf == nil && plan.steps.contains { $0.onFailure == .rollBack }
+    let rollback = takesItselfBack ? rollbackPlan(of: path) : nil
     let rules = settings.signatures
-    guard rules.required > 0 else { return [] }
+    guard rules.required > 0 else { return ([], rollback) }
     let keys = try listedKeys()
     let report = try signed(plan, at: path, keys: keys, required: rules.required)
-    if plan.rollbackOf == nil, plan.steps.contains(where: { $0.onFailure == .rollBack }),
-      let rollback = rollbackPlan(of: path)
-    {
+    if let rollback {
       _ = try signed(
         rollback, at: Self.rollbackPath(of: path), keys: keys, required: rules.required)
     }
-    return report.signers
+    return (report.signers, rollback)
   }
   private func signed(
     _ plan: Plan, at path: String, keys: [VerifyingKey], required: Int

@@ -28,6 +28,14 @@ struct TrafficRule: PromotionRule {
       out.denied = it.traffic.denied
       return [out]
     }
+    guard it.traffic.until > it.traffic.since else {
+      return [
+        PromotionFinding(
+          "traffic-unknown", .pending, unknown: true, of: it.staging.id,
+          "nothing before \(Timestamp.text(it.traffic.since)) counts, when the last change of either side is everywhere: CloudWatch was not asked yet"
+        )
+      ]
+    }
     guard staging.minutes > 0 else {
       return finding(
         "traffic-unknown", .pending, unknown: true,
