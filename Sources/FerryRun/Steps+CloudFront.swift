@@ -179,11 +179,28 @@ extension Runner {
     if original?.lastReadBack[id] == digest { return }
     var before = try await image(state.lastReadBack[id] ?? planned)
     if before == nil { before = try await image(planned) }
+    if before == nil { before = try await predicted(step, id) }
     throw stale(
       step, "the config of \(id) is no longer what the plan was made for",
       (before?.differences(to: found) ?? []).prefix(50).map {
         "\($0.path): planned \($0.planned ?? "(absent)"), found \($0.found ?? "(absent)")"
       })
+  }
+
+  /// The config of a resource as the steps before make it of what was planned against.
+  private func predicted(_ step: Step, _ id: String) async throws(Stop) -> XElement? {
+    var out: XElement?
+    for place in earlier(than: step) {
+      let it = plan.steps[place]
+      guard let target = try target(it.action), target.id == id else { continue }
+      if out == nil, let digest = it.expects.configDigest { out = try await image(digest) }
+      let shape =
+        if case .policy = target { "ContinuousDeploymentPolicyConfig" } else {
+          "DistributionConfig"
+        }
+      out = out?.edited(try resolve(it.action.edits), shape: shape)
+    }
+    return out
   }
 
   func image(_ digest: String) async throws(Stop) -> XElement? {

@@ -22,6 +22,10 @@ extension Runner {
     }
     // First the staging distribution: a primary that equals another one was not promoted from what was planned.
     try await unmoved(step, staging, from.config, planned: step.expects.staging?.configDigest)
+    // A promote that was taken back may be shown for a while yet.
+    if !isAfterWrite, lags(behind: id, shows: digest(of: to.config)) {
+      return try await readAgain(step, "\(id) does not show this run's last write yet")
+    }
     if Promote.isDone(to.config, from: from.config) {
       return .goal(Effect(resource: id, readBack: to.config))
     }

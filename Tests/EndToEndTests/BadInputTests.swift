@@ -40,6 +40,32 @@ struct BadInputTests {
     }
   }
 
+  @Test func `what approves, holds or accepts nothing is refused`() async throws {
+    defer { ferry.remove() }
+    let plan = Shared.package.appendingPathComponent("plans/remove-orphaned-policy.plan.json")
+    try FileManager.default.createDirectory(
+      at: ferry.folder.appendingPathComponent("plans"), withIntermediateDirectories: true)
+    try ferry.write(String(contentsOf: plan, encoding: .utf8), to: "plans/one.plan.json")
+    let known = try ferry.read("plans/one.plan.json")
+    let step = known["steps"]?.array?.first?["id"]?.string ?? ""
+    let digest = known["digest"]?.string ?? ""
+    for (words, code) in [
+      (["approve", "one", "--step", step, "--reference", "CHG-1"], "no-gate"),
+      (["hold", "one", "--reason", " "], "bad-usage"),
+      (["apply", "one", "--approve", digest, "--accept-rehearsal", "bogus"], "bad-usage"),
+      (["apply", "one", "--approve", digest, "--until", "nothing"], "unknown-step"),
+      (["audit", "sha256:zz"], "bad-usage"),
+    ] {
+      let answer = try await ferry.run(words + ["--output", "json"])
+      #expect(answer.code == 64, "\(words)")
+      #expect(answer.error["code"] == .string(code), "\(words)")
+    }
+    let held = try await ferry("hold", "one", "--reason", "me", "--output", "json")
+    #expect(held.code == 0 && held.json["schema"] == "edgeferry.status/1")
+    #expect(held.json["state"] == "blocked")
+    #expect(try await ferry("hold", "one", "--reason", "me", "--output", "html").code == 64)
+  }
+
   @Test func `a missing file is named`() async throws {
     defer { ferry.remove() }
     let answer = try await ferry("inventory", "show", "none.json")

@@ -25,6 +25,43 @@ struct PromoteTests {
     #expect(try await world.isRestored())
   }
 
+  @Test(arguments: [0.0, 90.0])
+  func `right after its rollback a plan is applied anew, also while reads still show it applied`(
+    lag: Double
+  ) async throws {
+    let world = try await PromoteWorld()
+    let store = try world.base.store()
+    var past = world.base.model.with { $0 }
+    for plan in [world.plan, world.rollback] {
+      let outcome = try await Runner.run(
+        plan, store: store, world: world.base.world(), options: world.base.options())
+      #expect(outcome.exit == .done)
+      guard plan == world.plan else { continue }
+      world.base.clock.advance(seconds: 600)
+      past = world.base.model.with { $0 }
+    }
+    let old = past
+    let until = world.base.clock.now + lag
+    let clock = world.base.clock
+    world.base.model.with { $0.clearLog() }
+    let began = clock.now
+    let outcome = try await Runner.run(
+      world.plan, store: store,
+      world: world.base.world(
+        faults: .init(before: { request, _ throws(FerryError) in
+          guard request.method == "GET", clock.now < until else { return nil }
+          var model = old
+          return model.handle(
+            request, account: RemovalWorld.account, callerARN: "arn:aws:iam::1:user/x",
+            now: clock.now)
+        })), options: world.base.options())
+    #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
+    #expect(try await world.primary().text(at: "Comment") == "green")
+    #expect(
+      world.base.writes == ["UpdateDistributionWithStagingConfig \(world.base.primary)": 1])
+    #expect(clock.now.timeIntervalSince(began) < lag + 60)
+  }
+
   @Test func `a primary that has everything already is not written to`() async throws {
     let world = try await PromoteWorld()
     let client = try world.base.world().client(RemovalWorld.account)

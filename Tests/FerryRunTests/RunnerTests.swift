@@ -119,6 +119,78 @@ struct RunnerTests {
     #expect(outcome.report.state == .stale)
   }
 
+  @Test func `what somebody disabled and changed is not deleted, and disabled alone it is`()
+    async throws
+  {
+    for isChanged in [true, false] {
+      let world = try await RemovalWorld()
+      let store = try world.store()
+      var options = world.options()
+      options.until =
+        world.plan.steps.first {
+          $0.action == .setEnabled(distribution: world.staging, from: true, to: false)
+        }?.id
+      _ = try await Runner.run(world.plan, store: store, world: world.world(), options: options)
+      let client = try world.world().client(RemovalWorld.account)
+      let it = try await client.distribution(world.staging)
+      var edits = [ConfigEdit(path: "Enabled", from: "true", to: "false")]
+      if isChanged { edits.append(.init(path: "Comment", from: nil, to: "by hand")) }
+      _ = try await client.updateDistribution(
+        it.id, config: it.config.edited(edits, shape: "DistributionConfig"), ifMatch: it.etag)
+      let outcome = try await Runner.run(
+        world.plan, store: store, world: world.world(), options: world.options())
+      #expect(outcome.exit == (isChanged ? .stale : .done), "\(String(describing: outcome.error))")
+      #expect(
+        outcome.error?.causes.contains {
+          $0.hasPrefix("Comment: ") && $0.hasSuffix("found by hand")
+        }
+          == (isChanged ? true : nil))
+      #expect((world.snapshot.distribution(world.staging) != nil) == isChanged)
+    }
+  }
+
+  @Test func `what stays after a rollback is named`() throws {
+    let world = Plan(
+      name: "one", capability: "test", createdAt: Date(timeIntervalSince1970: 1_795_514_400),
+      tool: "test", accounts: [:], observed: .init(inventoryDigest: ""),
+      steps: ["kept", "taken"].map {
+        Step(
+          id: $0, title: "Do \($0)", account: nil, action: .deletePolicy(policy: "P"), window: nil,
+          checks: [])
+      },
+      schedule: .init(start: Date(), end: Date(), criticalPathSeconds: 0, exposureSeconds: 0),
+      permissions: [])
+    var sequence: Int64 = 0
+    func record(_ kind: Record.Kind, _ step: String? = nil, exit: ExitCode? = nil) -> Record {
+      sequence += 1
+      var body = Record.Body()
+      body.exit = exit?.rawValue
+      return Record(
+        sequence: sequence, plan: "p", step: step, kind: kind, at: Date(), body: body)
+    }
+    var records: [Record] = []
+    for id in ["kept", "taken"] {
+      records += [record(.intended, id), record(.applied, id), record(.verified, id)]
+    }
+    records += [record(.finished), record(.undone, "taken"), record(.rolledBack)]
+    let report = StatusReport(world, RunState(records), path: "one")
+    #expect(report.state == .rolledBack)
+    #expect(report.reason == "not taken back: Do kept (kept)")
+    records.append(record(.stopped, "kept", exit: .stale))
+    let later = StatusReport(world, RunState(records), path: "one")
+    #expect(later.state == .stale && later.next == "edgeferry show one")
+  }
+
+  @Test func `the longest wait says what it waited for`() async throws {
+    let world = try await RemovalWorld()
+    var options = world.options()
+    options.maxWaitSeconds = 1
+    let outcome = try await Runner.run(
+      world.plan, store: try world.store(), world: world.world(), options: options)
+    #expect(outcome.exit == .notYet)
+    #expect(outcome.report.reason?.contains("; it waits for ") == true)
+  }
+
   @Test func `a foreign edit between read and write is met by 412 and then stale`() async throws {
     let world = try await RemovalWorld()
     let rival = CloudFrontClient(

@@ -13,6 +13,11 @@ struct RuleTests {
 
   @Test func `a pair that is fit has nothing against it and says what a promote changes`() throws {
     let report = PromotionReport(try Scene().pair)
+    let pointed = PromotionReport(
+      try Scene().pair.pointed(at: .path("/next")), side: " --origin-path /next")
+    #expect(
+      pointed.differences.contains { $0.path.hasSuffix("OriginPath") && $0.staging == "/next" })
+    #expect(pointed.next.contains("promote plan \(pointed.primary) --origin-path /next"))
     #expect(report.verdict == .ready && report.exit == .done)
     #expect(report.findings.allSatisfy { $0.weight == .note })
     #expect(

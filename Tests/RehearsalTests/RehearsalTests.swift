@@ -149,6 +149,52 @@ struct RehearsalTests {
     #expect(turned > 5)
   }
 
+  @Test
+  func `copies with the restored TTL are waited for after users are back, and by no rule before`()
+    async throws
+  {
+    let scene = try Self.cutover()
+    let steps = UInt64(scene.plan.steps.count)
+    #expect(scene.rollback?.steps.contains { $0.id.hasPrefix("drain-") } == true)
+    // Each of these turns back after the TTL was restored.
+    for round in 0..<40 as Range<UInt64> {
+      let result = await Play(scene: scene, hazards: []).run(round * steps + steps - 1)
+      #expect(result.violations == [], "\(result.seed)")
+    }
+    // A wait that is too short there is seen all the same.
+    var short = try #require(scene.rollback)
+    for index in short.steps.indices where short.steps[index].id.hasPrefix("drain-") {
+      short.steps[index].wait?.seconds = 1
+    }
+    var terms = Scene.Terms()
+    terms.windows = try CutoverExample.windows()
+    let hasty = try Scene(
+      scene.plan, rollback: short, inventory: nil, images: [:], terms: terms)
+    var rules: Set<Rule> = []
+    for round in 0..<600 as Range<UInt64> where rules.isEmpty {
+      let result = await Play(scene: hasty, hazards: []).run(round * steps + steps - 1)
+      rules.formUnion(result.violations.map(\.rule))
+    }
+    #expect(rules.contains(.oldAnswer))
+  }
+
+  @Test func `what the way back makes again may refer to what is there`() throws {
+    let scene = try Self.removal()
+    let made = scene.rollback?.steps.compactMap { step -> String? in
+      if case .createDistribution(let image, _, _, _) = step.action { image } else { nil }
+    }
+    let image = try #require(made?.first)
+    let file = Shared.package.appendingPathComponent("Tests/Fixtures/wiki-canary.inventory.json")
+    let again = try Scene(
+      scene.plan, rollback: scene.rollback,
+      inventory: JSONValue.read(Array(Data(contentsOf: file)), what: "fixture"),
+      images: [
+        image:
+          "<DistributionConfig><OriginAccessControlId>E1OAC</OriginAccessControlId></DistributionConfig>"
+      ], terms: Scene.Terms())
+    #expect(again.model.assumed.contains("E1OAC"))
+  }
+
   @Test func `a story ends when its run does`() async throws {
     let scene = try Self.removal()
     for seed in 1...12 as ClosedRange<UInt64> {
