@@ -8,6 +8,13 @@ import Foundation
 public struct Subprocess: Sendable {
   public let pid: pid_t
   private let output: Int32
+  private struct Life {
+    var isWaitedFor = false
+    /// From then on its id may be another process's.
+    var isReaped = false
+    var ending: Ending?
+  }
+  private let life = Locked(Life())
 
   /// Starts a program without a shell; stdout comes back through `wait`.
   ///
@@ -27,9 +34,13 @@ public struct Subprocess: Sendable {
         why: String(cString: strerror(code)), next: "check that it is on PATH and can be executed")
     }
     var ends: [Int32] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw fail(errno) }
-    // Both ends: a child that another thread starts just now must not hold this one's output open.
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    // Not while another thread starts a child, which would hold this one's output open: glibc's pipe2 is not to be had.
+    let isOpen = Self.spawning.withLock { () -> Bool in
+      guard pipe(&ends) == 0 else { return false }
+      for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+      return true
+    }
+    guard isOpen else { throw fail(errno) }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -76,13 +87,13 @@ public struct Subprocess: Sendable {
     output = ends[0]
   }
 
-  private static let masks = NSLock()
+  private static let spawning = NSLock()
   /// posix_spawn sets no umask: the child gets that of the process, which is this one for as long as the call takes. What
   /// another thread makes meanwhile is more private than it asked for.
   private static func masked(_ mask: mode_t?, _ spawn: () -> Int32) -> Int32 {
+    spawning.lock()
+    defer { spawning.unlock() }
     guard let mask else { return spawn() }
-    masks.lock()
-    defer { masks.unlock() }
     let own = umask(mask)
     defer { umask(own) }
     return spawn()
@@ -94,7 +105,7 @@ public struct Subprocess: Sendable {
     public var stdout: [UInt8]
   }
 
-  /// Waits for the end; call it once.
+  /// Waits for the end; the output that was captured comes with it.
   public func wait() async -> Ending {
     await withCheckedContinuation { continuation in
       let thread = Thread { continuation.resume(returning: finish()) }
@@ -103,6 +114,16 @@ public struct Subprocess: Sendable {
     }
   }
   private func finish() -> Ending {
+    let isFirst = life.withLock { life in
+      defer { life.isWaitedFor = true }
+      return !life.isWaitedFor
+    }
+    guard isFirst else {
+      while true {
+        if let ending = life.withLock({ $0.ending }) { return ending }
+        usleep(10_000)
+      }
+    }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 65_536)
     while true {
@@ -113,9 +134,17 @@ public struct Subprocess: Sendable {
     }
     close(output)
     var status: Int32 = 0
-    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-    let signal = status & 0x7F
-    return Ending(code: signal == 0 ? (status >> 8) & 0xFF : 128 + signal, stdout: bytes)
+    var ended = siginfo_t()
+    while waitid(P_PID, id_t(pid), &ended, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+    return life.withLock { life in
+      while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+      life.isReaped = true
+      let signal = status & 0x7F
+      let ending = Ending(
+        code: signal == 0 ? (status >> 8) & 0xFF : 128 + signal, stdout: bytes)
+      life.ending = ending
+      return ending
+    }
   }
   /// The first line of stdout, for a server that prints where it listens.
   public func firstLine() async -> String {
@@ -131,5 +160,8 @@ public struct Subprocess: Sendable {
       }
     }
   }
-  public func signal(_ number: Int32) { kill(pid, number) }
+  /// Nothing once it has been waited for.
+  public func signal(_ number: Int32) {
+    life.withLock { if !$0.isReaped { kill(pid, number) } }
+  }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FerryCore
+import FerryReport
 
 public enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
   case text, json, ndjson, markdown, html, svg
@@ -33,6 +34,15 @@ public struct GlobalOptions: ParsableArguments, Sendable {
   public var noColor = false
 
   public init() {}
+
+  /// Those of them that say where things are, as words of a command line that finds the same; each after a space.
+  package var places: String {
+    let given: [(String, String?)] = [
+      ("profile", profile), ("role-arn", roleARN), ("endpoint-url", endpointURL),
+      ("config", config), ("state", state), ("workspace", workspace),
+    ]
+    return given.compactMap { name, value in value.map { " --\(name) \(shellWord($0))" } }.joined()
+  }
 }
 
 /// A command of edgeferry: parsed by ArgumentParser, run with a context, ended by an exit code.

@@ -6,13 +6,16 @@ public enum PlanText {
   public static func render(_ plan: Plan) -> String {
     var out = "\(safe(plan.name)): \(plan.steps.count) step\(plan.steps.count == 1 ? "" : "s")"
     let accounts = plan.accounts.sorted { $0.key < $1.key }
-      .map { $0.key == "default" ? $0.value : "\($0.key) \($0.value)" }
+      .map { ["default", $0.value].contains($0.key) ? $0.value : "\($0.key) \($0.value)" }
     if !accounts.isEmpty { out += " in \(accounts.map { safe($0) }.joined(separator: ", "))" }
     out += ", made \(Timestamp.text(plan.createdAt))\n"
     if let endpoint = plan.observed.endpoint { out += "endpoint: \(safe(endpoint)), not AWS\n" }
     out += "\n"
     for (index, step) in plan.steps.enumerated() {
       out += "\(pad(index + 1, 3)). \(safe(step.title))\n"
+      if let unless = step.unless {
+        out += "       not once \(safe(unless)) has been done, which cannot be taken back\n"
+      }
       for edit in step.action.edits {
         out += "       \(safe(edit.path)): \(value(edit.from)) -> \(value(edit.to))\n"
       }

@@ -126,7 +126,9 @@ struct RunningLab {
       environment: ferry.environment, stderr: ferry.folder.appendingPathComponent(".lab-talk").path)
     let line = await process.firstLine()
     guard !line.isEmpty else {
-      throw FerryError("lab", what: "the lab did not start", why: "see its stderr", next: "")
+      throw FerryError(
+        "lab", what: "the lab did not start",
+        why: text(ferry.folder.appendingPathComponent(".lab-talk").path), next: "")
     }
     ready = try JSONValue.read(Array(line.utf8), what: "ready line")
   }

@@ -143,7 +143,8 @@ struct RehearseEndToEndTests {
       #expect(refused.code == 4, "\(refused.talk)")
       #expect(refused.error["code"] == "rehearsal-broke-rules")
       let other = try await ferry(
-        "apply", "flip", "--approve", digest, "--accept-rehearsal", "sha256:00", "--output", "json")
+        "apply", "flip", "--approve", digest, "--accept-rehearsal",
+        "sha256:" + String(repeating: "0", count: 64), "--output", "json")
       #expect(other.error["code"] == "rehearsal-broke-rules")
       let named = report.json["digest"]?.string ?? ""
       // Neither fewer faults nor fewer or other seeds undo it, though none of those breaks a rule.

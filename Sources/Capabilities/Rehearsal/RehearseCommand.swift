@@ -94,7 +94,7 @@ public struct RehearseCommand: FerryCommand {
     var words = ["edgeferry rehearse", shellWord(plan)]
     if let inventory { words += ["--inventory", shellWord(inventory)] }
     if let probe { words += ["--probe", shellWord(probe)] }
-    return words.joined(separator: " ")
+    return words.joined(separator: " ") + global.places
   }
 
   private func scene(_ plan: Plan, _ path: String, _ context: Context) async throws(FerryError)
@@ -134,7 +134,9 @@ public struct RehearseCommand: FerryCommand {
     let world: JSONValue?
     if let inventory {
       let bytes = try Files.read(inventory, what: "inventory")
-      world = try JSONValue.read(bytes, what: "inventory \(inventory)")
+      let document = try JSONValue.read(bytes, what: "inventory \(inventory)")
+      try checkSchema(document, is: "edgeferry.inventory/1", what: "inventory \(inventory)")
+      world = document
       terms.inventoryDigest = Digest.tagged(bytes)
     } else {
       world = try await self.world(plan, context)

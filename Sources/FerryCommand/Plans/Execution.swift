@@ -22,10 +22,10 @@ extension Context {
   }
 
   /// - Throws: exit 4 for another digest.
-  func check(_ digest: String, is plan: Plan) throws(FerryError) {
+  func check(_ digest: String, is plan: Plan, to verb: String = "run") throws(FerryError) {
     guard digest != plan.digest else { return }
     throw FerryError(
-      "other-digest", exit: .blocked, what: "could not run plan \(plan.name)",
+      "other-digest", exit: .blocked, what: "could not \(verb) plan \(plan.name)",
       why: "its digest is \(plan.digest), and \(digest) was approved",
       next: "read the plan (edgeferry show) and approve its own digest")
   }

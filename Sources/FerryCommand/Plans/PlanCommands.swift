@@ -394,7 +394,7 @@ struct ApproveCommand: FerryCommand {
       try await context.answer(
         "approved: step \(step)\n", standing: plan, named: argument.plan, store)
     case (nil, nil, let digest?):
-      try context.check(digest, is: plan)
+      try context.check(digest, is: plan, to: "approve")
       let store = try context.stateStore()
       try await store.savePlan(plan)
       try await store.append(
