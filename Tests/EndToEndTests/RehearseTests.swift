@@ -181,6 +181,13 @@ struct RehearseEndToEndTests {
       #expect(wider.code == 0, "\(wider.out)")
       let cleared = try await ferry("advance", "flip", "--approve", digest, "--output", "json")
       #expect(cleared.error["code"] == "gate", "\(cleared.talk)")
+      let needless = try await ferry(
+        "advance", "flip", "--approve", digest, "--accept-rehearsal", named)
+      #expect(needless.code == 4, "\(needless.talk)")
+      #expect(
+        needless.talk.contains(
+          "--accept-rehearsal \(named): no report of broken rules with that digest stands"),
+        "\(needless.talk)")
       try ferry.write(zone, to: "edgeferry.yaml")
       #expect(
         try await ferry("rehearse", "flip", "--seeds", "10", "--faults", "none").code == 4)

@@ -279,6 +279,23 @@ struct S3StateTests {
     #expect(wasCut > 10)
   }
 
+  @Test func `an import sends no record before what says how many there are to be`() async throws {
+    let world = try await RemovalWorld(propagation: 30)
+    try await everything(try open(), world: world)
+    let document = try await open().export()
+    let target = S3Fake()
+    let death = FerryError("killed", exit: .interrupted, what: "", why: "", next: "")
+    await #expect(throws: FerryError.self) {
+      try await open(
+        target.meeting { request, _ in
+          request.method == "PUT" && request.path.hasSuffix("head.json") ? .fails(death) : .served
+        }
+      ).load(document)
+    }
+    #expect(!target.stored.isEmpty)
+    #expect(target.stored.keys.filter { $0.contains("/journal/") } == [])
+  }
+
   @Test(
     arguments: [
       "s3:bucket/p", "s3://", "s3:///p", "s3://UPPER/p", "s3://ab", "s3://bucket//p",

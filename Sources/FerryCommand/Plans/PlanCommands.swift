@@ -91,10 +91,6 @@ struct RunArguments: ParsableArguments, Sendable {
       "Run it although a rehearsal broke a rule: that report's digest, sha256:…, once for each such report."
   )
   var acceptRehearsal: [String] = []
-  /// For the journal.
-  var acceptedRehearsals: String? {
-    acceptRehearsal.isEmpty ? nil : acceptRehearsal.joined(separator: ", ")
-  }
 
   /// What can be told of the options before anybody is asked for anything.
   private func options(_ plan: Plan, named name: String) throws(FerryError) {
@@ -119,12 +115,12 @@ struct RunArguments: ParsableArguments, Sendable {
     let (signers, rollback) = try context.cleared(plan, at: path)
     let store = try context.stateStore()
     return try await context.patiently(isApproved: isApproved) { () async throws(FerryError) in
-      try await context.checkRehearsal(
+      let reports = try await context.checkRehearsal(
         of: plan, named: name, accepted: acceptRehearsal, store: store)
       var approval = try await context.approve(
         plan, for: mode.rawValue, given: approve, name: plan.name, signers: signers,
         recorded: mode == .advance, store: store)
-      if let reports = acceptedRehearsals { approval?.reference = reports }
+      if !reports.isEmpty { approval?.reference = reports.joined(separator: ", ") }
       return try await context.execute(
         plan, store: store, named: name, mode: mode, arguments: self, approval: approval,
         rollback: rollback)

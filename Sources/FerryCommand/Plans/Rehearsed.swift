@@ -30,21 +30,21 @@ extension Context {
   /// A report of broken rules stands until it is named, or until a rehearsal of its world with at least its faults
   /// and seeds.
   ///
-  /// - Throws: `rehearsal-broke-rules` (4) for a plan with such a report; `not-rehearsed` (4) where the settings ask
+  /// - Returns: the standing reports that were named.
+  /// - Throws: `rehearsal-broke-rules` (4) for a plan with one that was not; `not-rehearsed` (4) where the settings ask
   ///   for a rehearsal and there was none with every fault.
   func checkRehearsal(
     of plan: Plan, named path: String, accepted: [String], store: any StateStore
-  ) async throws(FerryError) {
+  ) async throws(FerryError) -> [String] {
     // A rollback plan is rehearsed with the plan that it takes back.
-    guard plan.rollbackOf == nil else { return }
+    guard plan.rollbackOf == nil else { return [] }
     let rehearsals = RunState(try await store.records(plan: plan.digest)).rehearsals
     func refusal(_ code: FerryError.Code, _ why: String, next: String) -> FerryError {
       FerryError(
         code, exit: .blocked, what: "could not run plan \(plan.name)", why: why, next: next)
     }
-    let standing = rehearsals.filter {
-      ($0.broken ?? 0) > 0 && $0.reference.map(accepted.contains) != true
-    }
+    let broken = rehearsals.filter { ($0.broken ?? 0) > 0 }
+    let standing = broken.filter { $0.reference.map(accepted.contains) != true }
     if let it = standing.last {
       let faults = it.faults ?? [Record.Body.everyFault]
       let again =
@@ -62,10 +62,17 @@ extension Context {
           "see `\(again)`; to run it all the same, add "
           + standing.map { "--accept-rehearsal \($0.reference ?? "")" }.joined(separator: " "))
     }
-    guard settings.requiresRehearsal, !rehearsals.contains(where: \.hasEveryFault) else { return }
-    throw refusal(
-      "not-rehearsed",
-      "the settings want it rehearsed first, with all faults (rehearsal: required)",
-      next: "edgeferry rehearse \(shellWord(path))")
+    guard !settings.requiresRehearsal || rehearsals.contains(where: \.hasEveryFault) else {
+      throw refusal(
+        "not-rehearsed",
+        "the settings want it rehearsed first, with all faults (rehearsal: required)",
+        next: "edgeferry rehearse \(shellWord(path))")
+    }
+    let named = broken.compactMap(\.reference).filter(accepted.contains)
+    for digest in accepted where !named.contains(digest) {
+      terminal.warn(
+        "--accept-rehearsal \(digest): no report of broken rules with that digest stands")
+    }
+    return named
   }
 }

@@ -17,7 +17,7 @@ extension Context {
     _ plan: Plan, store: any StateStore, client: CloudFrontClient, path: String, approver: String
   ) async throws(FerryError) -> RunOutcome {
     let signers = try cleared(plan, at: path).signers
-    try await checkRehearsal(of: plan, named: path, accepted: [], store: store)
+    _ = try await checkRehearsal(of: plan, named: path, accepted: [], store: store)
     if !RunState(try await store.records(plan: plan.digest)).approved {
       var body = Record.Body()
       body.by = approver

@@ -53,14 +53,14 @@ extension S3State {
     return rows
   }
 
-  /// Begins with what says how much there is to be, so that one cut short is met as damaged; the same file given
-  /// again goes on with it.
+  /// No record is sent before everything that says how many there are to be is there, so that a journal cut short is
+  /// met as damaged; the same file given again goes on with it.
   public func load(_ document: JSONValue) async throws(FerryError) {
     let it = try StateDocument(document)
-    var wanted: [(key: String, bytes: [UInt8])] = []
-    for head in it.heads {
-      wanted.append((Self.headKey(folder(head.plan)), SealedObject.seal(head)))
+    let heads = it.heads.map { head in
+      (key: Self.headKey(folder(head.plan)), bytes: SealedObject.seal(head))
     }
+    var wanted: [(key: String, bytes: [UInt8])] = []
     var counts: [String: Int] = [:]
     for row in it.journal.sorted(by: { $0.sequence < $1.sequence }) {
       let number = (counts[row.plan] ?? 0) + 1
@@ -75,7 +75,7 @@ extension S3State {
       wanted.append(("ledgers/\(row.key).json", SealedObject.seal(object)))
     }
     let objects = wanted
-    let known = Set(objects.map { prefix + $0.key })
+    let known = Set((heads + objects).map { prefix + $0.key })
     var present = 0
     for folder in ["journal/", "plans/", "ledgers/"] {
       for key in try await keys(under: folder) {
@@ -90,9 +90,11 @@ extension S3State {
       try await self.saveImages(
         Dictionary(it.images.map { ($0.key, $0.text) }, uniquingKeysWith: { $1 }))
       for plan in plans { try await self.raiseLease(plan, above: top) }
-      _ = try await together(objects) { object throws(FerryError) in
-        guard try await self.write(object.key, object.bytes, if: .absent) != nil else {
-          throw StateDocument.notEmpty(self.place)
+      for part in [heads, objects] {
+        _ = try await together(part) { object throws(FerryError) in
+          guard try await self.write(object.key, object.bytes, if: .absent) != nil else {
+            throw StateDocument.notEmpty(self.place)
+          }
         }
       }
     }
