@@ -24,7 +24,7 @@ unset AWS_PROFILE AWS_SESSION_TOKEN AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE
 bold "1. A lab: CloudFront, Route 53, STS, CloudFormation, DNS and an edge on loopback, with a sample account"
 "$ferry" lab serve --api 127.0.0.1:0 --propagation "${PROPAGATION:-1s}" --sample --ready-file ready.json >/dev/null &
 lab=$!
-for _ in $(seq 200); do [ -s ready.json ] && break; sleep 0.05; done
+until [ -s ready.json ]; do kill -0 "$lab"; sleep 0.05; done
 eval "$("$ferry" lab env --ready-file ready.json --account 111111111111)"
 servers=$(sed -n 's/.*"nameservers":\(\[[^]]*\]\).*/\1/p' ready.json)
 resolver=$(sed -n 's/.*"resolver":"\([^"]*\)".*/\1/p' ready.json)
@@ -88,7 +88,7 @@ lab=
 rm -f ready.json
 "$ferry" lab serve --api 127.0.0.1:0 --propagation "${PROPAGATION:-1s}" --load "$here/lab/account-move.inventory.json" --ready-file ready.json >/dev/null &
 lab=$!
-for _ in $(seq 200); do [ -s ready.json ] && break; sleep 0.05; done
+until [ -s ready.json ]; do kill -0 "$lab"; sleep 0.05; done
 for pair in source:111111111111 target:222222222222; do
   ( eval "$("$ferry" lab env --ready-file ready.json --account "${pair#*:}")"
     printf '[profile %s]\naws_access_key_id = %s\naws_secret_access_key = %s\nregion = us-east-1\n' \

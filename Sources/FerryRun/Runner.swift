@@ -193,7 +193,8 @@ public actor Runner {
     try await store.savePlan(plan)
     // One lease for a plan and its rollback plan: nobody takes back what somebody still does.
     let lease = try await store.acquireLease(
-      plan: plan.rollbackOf ?? plan.digest, owner: options.owner, now: world.clock.now)
+      plan: plan.rollbackOf ?? plan.digest, with: plan.rollbackOf == nil ? nil : plan.digest,
+      owner: options.owner, now: world.clock.now)
     var original: RunState?
     let begun: (state: RunState, place: JournalPlace)
     do throws(FerryError) {

@@ -72,7 +72,7 @@ extension Runner {
       rollback, store: store, world: world, options: inner, tell: listener)
     // It may have taken longer than our own lease lasts.
     lease = try await store.acquireLease(
-      plan: plan.digest, owner: options.owner, now: world.clock.now)
+      plan: plan.digest, with: nil, owner: options.owner, now: world.clock.now)
     state = RunState(try await store.records(plan: plan.digest))
     guard back.exit == .done else {
       let error =

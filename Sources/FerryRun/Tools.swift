@@ -126,7 +126,12 @@ extension Runner {
         }
         while true {
           group.addTask {
-            try? await Task.sleep(for: .seconds(Lease.renewSeconds))
+            if Task.isCancelled {
+              // Which sleeps no more itself, while its tool still ends.
+              await Task.detached { try? await Task.sleep(for: .seconds(1)) }.value
+            } else {
+              try? await Task.sleep(for: .seconds(Lease.renewSeconds))
+            }
             return nil
           }
           if let answer = try await group.next() ?? nil {

@@ -256,7 +256,8 @@ import Testing
     #expect(probe.json["names"]?.array?.first?["verdict"] == "unknown")
     let risk = made.plan["risks"]?.array?.first { $0["code"] == "server-unverified" }
     #expect(risk?["text"]?.string?.contains(" and 991 more cannot be verified") == true)
-    #expect(took < .seconds(60), "\(took)")
+    // One after the other they would take over an hour.
+    #expect(took < .seconds(600), "\(took)")
   }
 }
 

@@ -102,13 +102,13 @@ struct CutoverServersTests {
           var lastOld = Date.distantPast
           while !Task.isCancelled {
             let now = Date()
-            if try await knot.dig(ferry, Self.www, "CNAME") != [Self.target + "."] { lastOld = now }
-            let primary = try await Self.serial(ferry, bind)
-            if !isTold, try await Self.serial(ferry, knot) != primary {
+            // No answer, as on a busy machine, says nothing.
+            let old = [Self.source + "."]
+            if try await knot.dig(ferry, Self.www, "CNAME") == old { lastOld = now }
+            let serials = (try await Self.serial(ferry, bind), try await Self.serial(ferry, knot))
+            if !isTold, serials.0 != 0, serials.1 != 0, serials.0 != serials.1 {
               try? await Task.sleep(for: .seconds(2))
-              if try await knot.dig(ferry, Self.www, "CNAME") != [Self.target + "."] {
-                lastOld = Date()
-              }
+              if try await knot.dig(ferry, Self.www, "CNAME") == old { lastOld = Date() }
               _ = try await ferry.run(
                 [
                   "-c", knot.folder.appendingPathComponent("knot.conf").path, "zone-refresh",
@@ -160,7 +160,7 @@ struct CutoverServersTests {
 
   // MARK: Caches
 
-  @Test(arguments: ["cache-min-ttl: 16", "serve-expired: yes"])
+  @Test(arguments: ["cache-min-ttl: 60", "serve-expired: yes"])
   func `a resolver that keeps the old answer too long holds the run until it has let go`(
     _ option: String
   ) async throws {
@@ -178,13 +178,13 @@ struct CutoverServersTests {
         ferry, primary: bind, nameservers: [bind.address], resolvers: [unbound.address], key: key)
       // The copy is as new as can be.
       let clock = ContinuousClock()
-      let end = clock.now + .seconds(20)
+      let end = clock.now + .seconds(200)
       while option.hasPrefix("cache"), clock.now < end {
         let answer = try await ferry.run(
           ["@127.0.0.1", "-p", "\(unbound.port)", "+noall", "+answer", Self.www, "CNAME"],
           program: "dig")
         if let ttl = answer.out.split(whereSeparator: \.isWhitespace).dropFirst().first
-          .flatMap({ Int($0) }), ttl >= 15
+          .flatMap({ Int($0) }), ttl >= 59
         {
           break
         }
@@ -238,11 +238,10 @@ struct CutoverServersTests {
           at: behaviour == "lie" ? "d333333abcdef8.cloudfront.net" : Self.target),
         behaviour: behaviour == "lie" ? "ok" : behaviour)
     }
-    let down = try NameServer.freePort()
     let policy = Self.policy(bake: 0, rounds: 1)
     try await Self.ending([bind] + scripts.values) {
       for (index, behaviour) in all.enumerated() {
-        let address = scripts[behaviour]?.address ?? "127.0.0.1:\(down)"
+        let address = scripts[behaviour]?.address ?? "127.0.0.1:1"
         func configure(_ nameservers: [String]) throws {
           try Self.settings(
             ferry, primary: bind, nameservers: nameservers, key: key, zones: [zone(index)],
@@ -288,7 +287,7 @@ struct CutoverServersTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let key = NameServer.Key()
-    let bind = try await NameServer.bind(ferry, zones: ["example.com.": Self.zone(12)], key: key)
+    let bind = try await NameServer.bind(ferry, zones: ["example.com.": Self.zone(30)], key: key)
     func configure(_ windows: String) throws {
       try Self.settings(
         ferry, primary: bind, nameservers: [bind.address], key: key,
@@ -365,12 +364,12 @@ struct CutoverServersTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let key = NameServer.Key()
-    let bind = try await NameServer.bind(ferry, zones: ["example.com.": Self.zone(20)], key: key)
+    let bind = try await NameServer.bind(ferry, zones: ["example.com.": Self.zone(45)], key: key)
     try await Self.ending([bind]) {
       try Self.settings(ferry, primary: bind, nameservers: [bind.address], key: key)
       let digest = try await Self.plan(ferry)
       // The lowering waits longer than that.
-      let closes = Date() + 16
+      let closes = Date() + 36
       try Self.settings(
         ferry, primary: bind, nameservers: [bind.address], key: key,
         more: Self.policy(rounds: 1)

@@ -24,7 +24,7 @@ struct FaultRunTests {
       "dns-lag:server=2,seconds=3",
     ]
 
-  @Test(.timeLimit(.minutes(15)))
+  @Test(.timeLimit(.minutes(45)))
   func `every fault of the lab ends a removal and a cutover as the page says`() async throws {
     var cells: [String: [String: String]] = [:]
     try await withThrowingTaskGroup(of: (fault: String, column: String, cell: String).self) {

@@ -23,7 +23,7 @@ struct LabDNSTests {
   @Test func `dnspython sees each of the four name servers turn at its own time`() async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
-    let lab = try await RunningLab(ferry, ["--propagation", "3s"])
+    let lab = try await RunningLab(ferry, ["--propagation", "15s"])
     let answer = try await ferry.python("dns_lab.py", lab.readyFile, lab: lab)
     await lab.stop()
     #expect(answer.code == 0, "\(answer.talk)")

@@ -76,7 +76,7 @@ struct MigrateGrantTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(5)))
+  @Test(.timeLimit(.minutes(15)))
   func `a bucket and its key admit the copy from when it is made, and as before after a rollback`()
     async throws
   {

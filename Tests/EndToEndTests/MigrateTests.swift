@@ -260,7 +260,7 @@ struct MigrateEndToEndTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(10)))
+  @Test(.timeLimit(.minutes(30)))
   func
     `killed at random moments a move to another account and its rollback end whole, nothing made twice`()
     async throws

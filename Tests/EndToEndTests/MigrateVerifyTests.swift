@@ -72,7 +72,7 @@ struct MigrateVerifyEndToEndTests {
       .compactMap { $0["path"]?.string }
   }
 
-  @Test(.timeLimit(.minutes(5)))
+  @Test(.timeLimit(.minutes(15)))
   func `a finished move is verified, and a field changed by hand after it is found`() async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }

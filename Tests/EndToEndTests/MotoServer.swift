@@ -17,15 +17,21 @@ struct MotoServer {
         environment: ferry.environment, stdout: talk + ".out", stderr: talk)
       let url = "http://127.0.0.1:\(port)"
       // It says so itself once it listens.
-      for _ in 0..<300 {
+      for _ in 0..<3000 {
         if text(talk).contains("Running on") { return MotoServer(process: process, url: url) }
-        guard kill(process.pid, 0) == 0 else { break }
+        guard isRunning(process) else { break }
         try await Task.sleep(for: .milliseconds(100))
       }
       process.signal(SIGTERM)
       _ = await process.wait()
     }
     throw FerryError("moto", what: "moto's server did not start", why: text(talk), next: "")
+  }
+  /// Whether it has not ended yet, be it waited for or not.
+  static func isRunning(_ process: Subprocess) -> Bool {
+    var info = siginfo_t()
+    return waitid(P_PID, id_t(process.pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0
+      && info.si_signo == 0
   }
   func stop() async {
     process.signal(SIGTERM)

@@ -314,8 +314,8 @@ struct NameServer: Sendable {
 
   /// Whether it answers: for `zone`'s SOA with data, or at all where there is none to expect.
   private func isReady(_ ferry: Ferry, zone: String?) async throws -> Bool {
-    for _ in 0..<100 {
-      guard kill(process.pid, 0) == 0 else { return false }
+    for _ in 0..<300 {
+      guard MotoServer.isRunning(process) else { return false }
       let answer = try await ferry.run(
         [
           "@127.0.0.1", "-p", "\(port)", "+time=1", "+tries=1", "+norecurse", "+noall", "+comments",

@@ -165,7 +165,8 @@ struct OperatorTests {
     await run.end()
   }
 
-  @Test func `a paused operator whose lease was taken over writes nothing more`() async throws {
+  @Test(.timeLimit(.minutes(15)))
+  func `a paused operator whose lease was taken over writes nothing more`() async throws {
     let run = try await RemovalRun(propagation: "60s")
     let first = try run.ferry.start(run.apply + ["--output", "json"], extra: run.variables)
     var writes = 0

@@ -338,7 +338,7 @@ struct PromoteEndToEndTests {
   }
 
   /// A minute has to begin after staging was pointed, so this takes one or two.
-  @Test(.timeLimit(.minutes(5)))
+  @Test(.timeLimit(.minutes(15)))
   func `a blue-green deploy is one plan that viewers prove while it runs`() async throws {
     let ferry = try Ferry()
     defer { ferry.remove() }
@@ -349,7 +349,7 @@ struct PromoteEndToEndTests {
       "green", "--output", "json", extra: variables)
     #expect(planned.code == 0, "\(planned.talk)")
     let run = try ferry.start(
-      ["apply", "green", "--approve", planned.json["digest"]?.string ?? "", "--max-wait", "4m"],
+      ["apply", "green", "--approve", planned.json["digest"]?.string ?? "", "--max-wait", "12m"],
       extra: variables)
     let old = try await origin(Self.primary, lab, ferry)
     let viewers = Task {

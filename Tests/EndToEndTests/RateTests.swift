@@ -29,12 +29,12 @@ struct RateTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let lab = try await RunningLab(
-      ferry, ["--load", try load(40, in: ferry), "--fault", "throttle:rate=6"])
+      ferry, ["--load", try load(20, in: ferry), "--fault", "throttle:rate=2"])
     let answer = try await ferry(
       "inventory", "take", "--no-tags", "--out", "i.json", "--output", "json", "--verbose",
       extra: lab.variables())
     #expect(answer.code == 0, "\(answer.talk)")
-    #expect(answer.json["complete"] == true && answer.json["distributions"] == 40)
+    #expect(answer.json["complete"] == true && answer.json["distributions"] == 20)
     for word in ["slowed down", "trying again", "waiting for the rate", "answered"] {
       #expect(answer.talk.contains(word), "\(word)")
     }

@@ -58,6 +58,16 @@ struct RehearseEndToEndTests {
       let story = try await ferry("rehearse", "tidy", "--seed", "3", "--trace", extra: extra)
       #expect(story.code == 0, "\(story.talk)")
       #expect(story.out.contains("DeleteContinuousDeploymentPolicy P03SAMPLENEWS"), "\(story.out)")
+      let told = try await run("rehearse", "tidy", "--seed", "3", "--trace")
+      let alone = try await run("rehearse", "tidy", "--seed", "3", "--seeds", "1")
+      var members: [String: JSONValue] = [:]
+      if case .object(let all) = told.json { members = all }
+      let lines = members["story"]?.array ?? []
+      #expect(lines.contains { $0["says"]?.string?.contains("P03SAMPLENEWS") == true })
+      let ending = members["ending"]?.string ?? ""
+      #expect(members["seed"]?.int == 3 && alone.json["endings"]?[ending] == 1, "\(ending)")
+      for key in ["story", "seed", "ending", "seconds"] { members[key] = nil }
+      #expect(JSONValue.object(members) == alone.json)
       // Nothing of all that was written to AWS.
       let writes = try await lab.get("/_lab/requests", ferry).array?.filter { request in
         let operation = request["operation"]?.string ?? ""

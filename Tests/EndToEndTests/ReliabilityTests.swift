@@ -175,7 +175,12 @@ struct ReliabilityEndToEndTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     try ferry.write("version: 1\npolling: { deployed: 0.2s }\n", to: "edgeferry.yaml")
-    let first = try await RunningLab(ferry, ["--sample", "--propagation", "0.2s"])
+    // Another lab takes the port over: none that the kernel gives to the next who asks.
+    let first = try await RunningLab(
+      ferry,
+      [
+        "--api", "127.0.0.1:\(NameServer.freePort())", "--sample", "--propagation", "0.2s",
+      ])
     let variables = first.variables()
     let planned = try await ferry(
       "orphans", "plan", "--name", "tidy", "--finding", "policy-unattached:P03SAMPLENEWS",

@@ -9,7 +9,7 @@ struct ResendTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let lab = try await RunningLab(
-      ferry, ["--sample", "--propagation", "0.1s", "--fault", "drop:when=after,percent=15"])
+      ferry, ["--sample", "--propagation", "0.1s", "--fault", "drop:when=after,percent=15,seed=2"])
     let variables = lab.variables()
     try ferry.write(
       "version: 1\nregions: [eu-west-1]\npolling: { deployed: 0.2s }\n", to: "edgeferry.yaml")

@@ -216,7 +216,7 @@ struct ServingEndToEndTests {
     let lab = try await RunningLab(
       ferry,
       [
-        "--load", ferry.folder.appendingPathComponent("a.json").path, "--propagation", "4s",
+        "--load", ferry.folder.appendingPathComponent("a.json").path, "--propagation", "15s",
         "--pops", "8",
       ])
     let first =
@@ -244,7 +244,7 @@ struct ServingEndToEndTests {
       target: side("d222.cloudfront.net", "E2TARGET"))
     var seen: [CutoverVerdict.Serving] = []
     // Ends when the last POP has changed over.
-    while seen.last != .target, seen.count < 400 {
+    while seen.last != .target, seen.count < 4000 {
       seen.append(scene.verdict(through: await look(), expectStatus: nil, now: Date()).serving)
       if seen.last != .target { try await Task.sleep(for: .milliseconds(100)) }
     }

@@ -195,7 +195,7 @@ struct SharedStateTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let bucket = try await Bucket(ferry, "--conflict", "10", "--lose", "10", "--seed", "3")
-    let lab = try await RunningLab(ferry, ["--sample", "--propagation", "4s"])
+    let lab = try await RunningLab(ferry, ["--sample", "--propagation", "12s"])
     var variables = lab.variables()
     variables["AWS_ENDPOINT_URL_S3"] = bucket.url
     variables["EDGEFERRY_STATE"] = Self.state

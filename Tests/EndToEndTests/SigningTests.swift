@@ -56,8 +56,10 @@ struct SigningEndToEndTests {
     let second = try await ferry.run(
       ["plan", "sign", "some", "--key", "two.key", "--by", "Two", "--digest", run.digest] + json)
     #expect(second.code == 0 && second.json["signed"]?.array?.count == 2, "\(second.talk)")
+    #expect(second.json["schema"] == "edgeferry.signed/1")
     let verified = try await ferry.run(["plan", "verify", "some"] + json)
     #expect(verified.code == 0 && verified.json["enough"] == true, "\(verified.talk)")
+    #expect(verified.json["schema"] == "edgeferry.signatures/1")
     #expect(verified.json["plans"]?.array?.map { $0["valid"] } == [2, 2])
     #expect(verified.out.contains("unknown-key"))
     let readable = try await ferry("plan", "verify", "some")

@@ -38,7 +38,9 @@ struct StateFaultTests {
     await lab.stop()
   }
 
-  @Test func `a second operator is told who is running the plan`() async throws {
+  @Test(.timeLimit(.minutes(15))) func `a second operator is told who is running the plan`()
+    async throws
+  {
     let ferry = try Ferry()
     defer { ferry.remove() }
     let lab = try await RunningLab(ferry, ["--sample", "--propagation", "30s"])

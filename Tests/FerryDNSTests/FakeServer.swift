@@ -31,8 +31,8 @@ final class FakeServer: @unchecked Sendable {
     repeat {
       if datagrams >= 0 { Foundation.close(datagrams) }
       if listener >= 0 { Foundation.close(listener) }
-      datagrams = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-      listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      datagrams = socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+      listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
       port = Self.bind(datagrams, "127.0.0.1", 0) ?? 0
     } while tcp && Self.bind(listener, "127.0.0.1", port) == nil
     if tcp { listen(listener, 64) } else { Foundation.close(listener) }
@@ -57,7 +57,8 @@ final class FakeServer: @unchecked Sendable {
           switch deed {
           case .send(let octets): Self.send(octets, on: udp, to: peer)
           case .sendFrom(let address, let octets):
-            let other = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+            let other = socket(
+              AF_INET, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
             _ = Self.bind(other, address, 0)
             Self.send(octets, on: other, to: peer)
             Foundation.close(other)

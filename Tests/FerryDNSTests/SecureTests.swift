@@ -8,7 +8,7 @@ import Testing
 
 /// A TCP server on loopback that hands each connection to the test, on a thread of its own.
 private func listen(_ serve: @escaping @Sendable (Int32) -> Void) -> UInt16 {
-  let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
   var own = sockaddr_in()
   own.sin_family = sa_family_t(AF_INET)
   own.sin_addr.s_addr = inet_addr("127.0.0.1")

@@ -12,6 +12,13 @@ struct FuzzTests {
       DispatchQueue.global().async { done.resume(returning: body()) }
     }
   }
+  private func seconds(of reader: FuzzReader, _ bytes: [UInt8]) async -> Double {
+    await apart {
+      let began = ContinuousClock.now
+      _ = Self.reads(reader, bytes)
+      return (ContinuousClock.now - began) / .seconds(1)
+    }
+  }
   private static func reads(_ reader: FuzzReader, _ bytes: [UInt8]) -> Bool {
     do throws(FerryError) {
       try reader.read(bytes)
@@ -27,13 +34,17 @@ struct FuzzTests {
   ) async {
     let run = await apart {
       var run = FuzzRun(reader, seed: 8)
-      run.go(inputs: 300, seconds: 2)
+      run.go(inputs: 300, least: 12, seconds: 2)
       return run
     }
-    #expect(run.inputs > 10, "\(reader): \(run.inputs)")
-    // Sanitizers and a busy machine take their share; what hangs takes far longer.
+    // Sanitizers and a busy machine take their share; what hangs takes far longer, and does so again.
+    var slowest = run.slowest
+    if slowest >= 5 {
+      let again = await seconds(of: reader, run.slowestInput)
+      slowest = min(slowest, again)
+    }
     #expect(
-      run.slowest < 5,
+      slowest < 5,
       "\(reader), seed \(run.seed): \(run.slowest) s for \(Data(run.slowestInput).base64EncodedString())"
     )
   }
@@ -41,11 +52,8 @@ struct FuzzTests {
   @Test(arguments: FuzzReader.allCases)
   func `what once broke a reader breaks it no more`(_ reader: FuzzReader) async {
     for (name, bytes) in FuzzSeeds.found(reader) {
-      let seconds = await apart {
-        let began = ContinuousClock.now
-        _ = Self.reads(reader, bytes)
-        return (ContinuousClock.now - began) / .seconds(1)
-      }
+      var seconds = await seconds(of: reader, bytes)
+      if seconds >= 5 { seconds = min(seconds, await self.seconds(of: reader, bytes)) }
       #expect(seconds < 5, "\(name)")
     }
   }

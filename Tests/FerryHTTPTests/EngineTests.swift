@@ -12,7 +12,7 @@ private final class TinyServer: @unchecked Sendable {
 
   /// - Parameter answer: bytes for a request's first line; nil never answers.
   init(_ answer: @escaping @Sendable (String) -> [UInt8]?) {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = inet_addr("127.0.0.1")
@@ -120,7 +120,7 @@ struct EngineTests {
         for _ in 0..<200 {
           group.addTask {
             do throws(FerryError) {
-              _ = try await engine.send(.init(url: url))
+              _ = try await engine.send(.init(url: url, deadlineSeconds: 3600))
               return nil
             } catch { return error.code }
           }

@@ -560,7 +560,7 @@ struct CutoverRunTests {
     defer { KillTests.remove(store.path) }
     let rival = LeaseOwner(name: "you 2 b", host: "elsewhere", pid: 1)
     let lease = try store.acquireLease(
-      plan: world.plan.digest, owner: rival, now: world.clock.now)
+      plan: world.plan.digest, with: nil, owner: rival, now: world.clock.now)
     do throws(FerryError) {
       _ = try await Runner.run(
         world.rollback, store: store, world: world.world(), options: world.options())
@@ -589,7 +589,7 @@ struct CutoverRunTests {
       do {
         let store = try SQLiteState(path: path, durable: false)
         _ = try store.acquireLease(
-          plan: runWorld.plan.digest, owner: other.owner, now: runWorld.clock.now)
+          plan: runWorld.plan.digest, with: nil, owner: other.owner, now: runWorld.clock.now)
         exits.add(0)
       } catch { exits.add((error as? FerryError)?.code == "lease-taken" ? 1 : 0) }
     }
@@ -606,7 +606,7 @@ struct CutoverRunTests {
       }
       paused.clock.advance(seconds: 8 * 3600)
       _ = try? second.acquireLease(
-        plan: paused.plan.digest, owner: other.owner, now: paused.clock.now)
+        plan: paused.plan.digest, with: nil, owner: other.owner, now: paused.clock.now)
     }
     #expect(lost.error?.code == "lease-lost" && lost.exit == .blocked)
     #expect(paused.history == [CutoverWorld.lowered])

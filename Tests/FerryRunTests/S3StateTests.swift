@@ -20,7 +20,7 @@ struct S3StateTests {
   }
   /// Everything that a store does, once.
   private func everything(_ store: S3State, world: RemovalWorld) async throws {
-    var lease = try await store.acquireLease(plan: "plan", owner: mine, now: now)
+    var lease = try await store.acquireLease(plan: "plan", with: nil, owner: mine, now: now)
     try await store.saveImages(world.images)
     try await store.savePlan(world.plan)
     try await store.append(.intended, plan: "plan", step: "one", at: now, lease: lease)
@@ -63,7 +63,7 @@ struct S3StateTests {
         #expect(try await fresh.check() == 3)
         #expect(try await fresh.ledger(named: "l")?.document == ["n": 2])
         // It is released.
-        _ = try await fresh.acquireLease(plan: "plan", owner: yours, now: now + 31)
+        _ = try await fresh.acquireLease(plan: "plan", with: nil, owner: yours, now: now + 31)
       }
     }
   }
@@ -147,7 +147,7 @@ struct S3StateTests {
     let lease = try #require(whole.keys.first { $0.contains("/leases/") })
     bucket.stored[lease.replacingOccurrences(of: "leases/x", with: "leases/x00")] = whole[lease]
     let error = await #expect(throws: FerryError.self) {
-      try await open().acquireLease(plan: "\u{0}plan", owner: mine, now: now)
+      try await open().acquireLease(plan: "\u{0}plan", with: nil, owner: mine, now: now)
     }
     #expect(error?.code == "state-damaged")
   }
@@ -179,7 +179,8 @@ struct S3StateTests {
           })
         else { return .served }
         do {
-          let lease = try await other.acquireLease(plan: "plan", owner: yours, now: now + 61)
+          let lease = try await other.acquireLease(
+            plan: "plan", with: nil, owner: yours, now: now + 61)
           _ = try await other.records(plan: "plan")
           try await other.append(.intended, plan: "plan", step: "b", at: now + 61, lease: lease)
         } catch {
@@ -187,7 +188,7 @@ struct S3StateTests {
         }
         return .served
       })
-    let lease = try await paused.acquireLease(plan: "plan", owner: mine, now: now)
+    let lease = try await paused.acquireLease(plan: "plan", with: nil, owner: mine, now: now)
     _ = try await paused.records(plan: "plan")
     let error = await #expect(throws: FerryError.self) {
       try await paused.append(.intended, plan: "plan", step: "a", at: now, lease: lease)
@@ -202,7 +203,7 @@ struct S3StateTests {
   {
     // The other way round: the paused one's write arrives first, so its successor decided without it.
     let late = try open()
-    let old = try await late.acquireLease(plan: "plan", owner: mine, now: now)
+    let old = try await late.acquireLease(plan: "plan", with: nil, owner: mine, now: now)
     _ = try await late.records(plan: "plan")
     let successor = try open()
     let new = Mutex<Lease?>(nil)
@@ -211,7 +212,8 @@ struct S3StateTests {
       bucket.meeting { request, _ in
         guard request.method == "PUT", request.path.hasSuffix("1.json") else { return .served }
         do {
-          let lease = try await successor.acquireLease(plan: "plan", owner: yours, now: now + 61)
+          let lease = try await successor.acquireLease(
+            plan: "plan", with: nil, owner: yours, now: now + 61)
           _ = try await successor.records(plan: "plan")
           new.withLock { $0 = lease }
         } catch {
@@ -230,7 +232,7 @@ struct S3StateTests {
     #expect(error?.code == "lease-lost" && error?.next.contains("run the command again") == true)
     // The next life reads both and goes on.
     let again = try open()
-    let third = try await again.acquireLease(plan: "plan", owner: yours, now: now + 62)
+    let third = try await again.acquireLease(plan: "plan", with: nil, owner: yours, now: now + 62)
     #expect(try await again.records(plan: "plan").map(\.step) == ["late"])
     try await again.append(.intended, plan: "plan", step: "next", at: now, lease: third)
   }
@@ -279,21 +281,60 @@ struct S3StateTests {
     #expect(wasCut > 10)
   }
 
-  @Test func `an import sends no record before what says how many there are to be`() async throws {
+  @Test(arguments: ["head.json", "/ledgers/l.json"])
+  func `an import sends no record, and no account's ledger, before what goes for all of them`(
+    _ last: String
+  ) async throws {
     let world = try await RemovalWorld(propagation: 30)
     try await everything(try open(), world: world)
+    _ = try await open().saveLedger(named: "l.111111111111", document: [:], expecting: nil)
     let document = try await open().export()
     let target = S3Fake()
     let death = FerryError("killed", exit: .interrupted, what: "", why: "", next: "")
     await #expect(throws: FerryError.self) {
       try await open(
         target.meeting { request, _ in
-          request.method == "PUT" && request.path.hasSuffix("head.json") ? .fails(death) : .served
+          request.method == "PUT" && request.path.hasSuffix(last) ? .fails(death) : .served
         }
       ).load(document)
     }
     #expect(!target.stored.isEmpty)
-    #expect(target.stored.keys.filter { $0.contains("/journal/") } == [])
+    let early = target.stored.keys.filter {
+      $0.contains("/ledgers/l.1") || ($0.contains("/journal/") && !$0.hasSuffix("head.json"))
+    }
+    #expect(early == [])
+  }
+
+  @Test func `a lease of another plan takes nothing from a run of the same process`() async throws {
+    // While a run looks for the end of its journal, another begins.
+    let whole = Mutex<S3State?>(nil)
+    let once = Mutex(false)
+    let (now, yours) = (self.now, self.yours)
+    let store = try open(
+      bucket.meeting { request, _ in
+        let isNow = once.withLock { isArmed in
+          guard isArmed, request.method == "GET", request.path.hasSuffix("3.json") else {
+            return false
+          }
+          isArmed = false
+          return true
+        }
+        if isNow, let store = whole.withLock({ $0 }) {
+          _ = try? await store.acquireLease(plan: "other", with: "back", owner: yours, now: now)
+        }
+        return .served
+      })
+    whole.withLock { $0 = store }
+    let lease = try await store.acquireLease(plan: "plan", with: nil, owner: mine, now: now)
+    #expect(try await store.records(plan: "plan").isEmpty)
+    for step in ["a", "b"] {
+      try await store.append(.intended, plan: "plan", step: step, at: now, lease: lease)
+    }
+    once.withLock { $0 = true }
+    #expect(try await store.records(plan: "plan").map(\.step) == ["a", "b"])
+    #expect(once.withLock { !$0 })
+    try await store.append(.intended, plan: "plan", step: "c", at: now, lease: lease)
+    #expect(try await open().records(plan: "plan").map(\.step) == ["a", "b", "c"])
   }
 
   @Test(

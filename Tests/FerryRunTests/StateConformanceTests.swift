@@ -61,18 +61,18 @@ struct StateConformanceTests {
     let place = Place(kind)
     defer { place.remove() }
     let (one, two) = (try place.open(), try place.open())
-    var lease = try await one.acquireLease(plan: "p", owner: mine, now: now)
+    var lease = try await one.acquireLease(plan: "p", with: nil, owner: mine, now: now)
     let taken = await #expect(throws: FerryError.self) {
-      try await two.acquireLease(plan: "p", owner: yours, now: now + 59)
+      try await two.acquireLease(plan: "p", with: nil, owner: yours, now: now + 59)
     }
     #expect(taken?.code == "lease-taken" && taken?.exit == .blocked)
     #expect(taken?.why.contains("me@one process 1 is running it") == true)
     #expect(try await one.renewed(lease, now: now + 19) == lease)
     lease = try await one.renewed(lease, now: now + 25)
     await #expect(throws: FerryError.self) {
-      try await two.acquireLease(plan: "p", owner: yours, now: now + 84)
+      try await two.acquireLease(plan: "p", with: nil, owner: yours, now: now + 84)
     }
-    let theirs = try await two.acquireLease(plan: "p", owner: yours, now: now + 85)
+    let theirs = try await two.acquireLease(plan: "p", with: nil, owner: yours, now: now + 85)
     #expect(theirs.generation > lease.generation)
     // The paused one finds out before it writes.
     let old = lease
@@ -87,17 +87,17 @@ struct StateConformanceTests {
     // It cannot release what is no longer its own either.
     await one.release(old)
     await #expect(throws: FerryError.self) {
-      try await one.acquireLease(plan: "p", owner: mine, now: now + 92)
+      try await one.acquireLease(plan: "p", with: nil, owner: mine, now: now + 92)
     }
     await two.release(theirs)
-    _ = try await one.acquireLease(plan: "p", owner: mine, now: now + 92)
+    _ = try await one.acquireLease(plan: "p", with: nil, owner: mine, now: now + 92)
     // On the same machine a process that is gone holds nobody up.
     let dead = LeaseOwner(name: "dead@one process 3 c", host: "one", pid: 4_194_305)
-    _ = try await one.acquireLease(plan: "q", owner: dead, now: now)
+    _ = try await one.acquireLease(plan: "q", with: nil, owner: dead, now: now)
     await #expect(throws: FerryError.self) {
-      try await two.acquireLease(plan: "q", owner: yours, now: now + 1)
+      try await two.acquireLease(plan: "q", with: nil, owner: yours, now: now + 1)
     }
-    _ = try await one.acquireLease(plan: "q", owner: mine, now: now + 1)
+    _ = try await one.acquireLease(plan: "q", with: nil, owner: mine, now: now + 1)
   }
 
   @Test(arguments: Kind.allCases)
@@ -115,7 +115,8 @@ struct StateConformanceTests {
               name: "op\(number)@x process 1 \(number)", host: "x\(number)", pid: 1)
             do throws(FerryError) {
               return .success(
-                try await place.open().acquireLease(plan: "p\(round)", owner: owner, now: now))
+                try await place.open().acquireLease(
+                  plan: "p\(round)", with: nil, owner: owner, now: now))
             } catch {
               return .failure(error)
             }
@@ -139,7 +140,7 @@ struct StateConformanceTests {
     let place = Place(kind)
     defer { place.remove() }
     let store = try place.open()
-    let lease = try await store.acquireLease(plan: "p", owner: mine, now: now)
+    let lease = try await store.acquireLease(plan: "p", with: nil, owner: mine, now: now)
     try await withThrowingTaskGroup(of: Void.self) { group in
       for writer in 0..<4 {
         group.addTask {
@@ -175,7 +176,7 @@ struct StateConformanceTests {
       // Another process each time, as after a kill; it has read no other journal.
       let store = try place.open()
       let lease = try await store.acquireLease(
-        plan: "forward", owner: mine, now: now + Double(round * 100))
+        plan: "forward", with: nil, owner: mine, now: now + Double(round * 100))
       for _ in 0..<3 {
         let plan = round % 2 == 0 ? "forward" : "back"
         let record = try await store.append(.applied, plan: plan, step: "s", at: now, lease: lease)

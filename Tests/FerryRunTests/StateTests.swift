@@ -62,7 +62,7 @@ struct StateTests {
     }
     // The lease goes on from its generation, and new records from their number.
     let owner = LeaseOwner(name: "me 1 a", host: "here", pid: getpid())
-    let lease = try store().acquireLease(plan: digest, owner: owner, now: now)
+    let lease = try store().acquireLease(plan: digest, with: nil, owner: owner, now: now)
     #expect(lease.generation == 2)
     let record = try store().append(
       RecordDraft(.waiting, plan: digest, at: now), under: lease)
@@ -139,16 +139,16 @@ struct StateTests {
     let store = try store()
     let mine = LeaseOwner(name: "me 1 a", host: "here", pid: getpid())
     let yours = LeaseOwner(name: "you 2 b", host: "there", pid: 1)
-    var lease = try store.acquireLease(plan: "p", owner: mine, now: now)
+    var lease = try store.acquireLease(plan: "p", with: nil, owner: mine, now: now)
     let taken = #expect(throws: FerryError.self) {
-      try store.acquireLease(plan: "p", owner: yours, now: now + 59)
+      try store.acquireLease(plan: "p", with: nil, owner: yours, now: now + 59)
     }
     #expect(taken?.exit == .blocked && taken?.why.contains("me 1") == true)
     lease = try store.renewed(lease, now: now + 25)
     #expect(throws: FerryError.self) {
-      try store.acquireLease(plan: "p", owner: yours, now: now + 70)
+      try store.acquireLease(plan: "p", with: nil, owner: yours, now: now + 70)
     }
-    let theirs = try store.acquireLease(plan: "p", owner: yours, now: now + 90)
+    let theirs = try store.acquireLease(plan: "p", with: nil, owner: yours, now: now + 90)
     #expect(theirs.generation > lease.generation)
     // The paused one finds out before it writes.
     let lost = #expect(throws: FerryError.self) {
@@ -157,8 +157,8 @@ struct StateTests {
     #expect(lost?.code == "lease-lost")
     #expect(throws: FerryError.self) { try store.renewed(lease, now: now + 120) }
     let dead = LeaseOwner(name: "dead 3 c", host: "here", pid: 4_194_305)
-    _ = try store.acquireLease(plan: "q", owner: dead, now: now)
-    _ = try store.acquireLease(plan: "q", owner: mine, now: now + 1)
+    _ = try store.acquireLease(plan: "q", with: nil, owner: dead, now: now)
+    _ = try store.acquireLease(plan: "q", with: nil, owner: mine, now: now + 1)
   }
 
   @Test func `a killed holder that nobody waited for is gone`() throws {

@@ -40,7 +40,7 @@ private final class Echo: Sendable {
 
   /// Sends bytes as they are and reads until the server ends the connection.
   func talk(_ bytes: [UInt8]) -> String {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     defer { close(descriptor) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)

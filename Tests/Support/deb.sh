@@ -73,7 +73,7 @@ cd /tmp/work
 edgeferry lab serve --sample --ready-file ready.json >lab.out 2>lab.talk &
 lab=$!
 trap 'kill $lab; wait $lab || true' EXIT
-for _ in $(seq 200); do [ -s ready.json ] && break; sleep 0.1; done
+for _ in $(seq 1200); do [ -s ready.json ] && break; sleep 0.1; done
 eval "$(edgeferry lab env --ready-file ready.json --account 111111111111)"
 edgeferry orphans discover
 edgeferry orphans plan --finding policy-unattached:P03SAMPLENEWS --name news

@@ -49,7 +49,7 @@ check() {
 }
 digest() { sed -n 's/^  "digest" : "\(sha256:[0-9a-f]*\)".*/\1/p' "$1"; }
 # await FILE: until it is there and not empty.
-await() { for _ in $(seq 400); do [ -s "$1" ] && return; sleep 0.05; done; echo "valgrind: no $1" >&2; exit 1; }
+await() { for _ in $(seq 2400); do [ -s "$1" ] && return; sleep 0.05; done; echo "valgrind: no $1" >&2; exit 1; }
 
 "$ferry" lab serve --api 127.0.0.1:0 --propagation 0.2s --sample --ready-file ready.json >/dev/null 2>lab-talk &
 running+=($!)

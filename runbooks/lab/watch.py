@@ -41,7 +41,7 @@ def address():
     number = random.randrange(65536)
     question = b"".join(bytes([len(it)]) + it.encode() for it in name.split(".")) + b"\0" + struct.pack("!HH", 1, 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as it:
-        it.settimeout(10)
+        it.settimeout(60)
         it.connect((resolver[0], int(resolver[1])))
         it.send(struct.pack("!HHHHHH", number, 0x0100, 1, 0, 0, 0) + question)
         reply = it.recv(4096)
@@ -59,7 +59,7 @@ def address():
 
 
 def page():
-    raw = socket.create_connection((address(), port), timeout=10)
+    raw = socket.create_connection((address(), port), timeout=60)
     with context.wrap_socket(raw, server_hostname=name) as link:
         link.sendall(f"GET / HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n".encode())
         answer = http.client.HTTPResponse(link)

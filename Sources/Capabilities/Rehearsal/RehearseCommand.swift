@@ -58,7 +58,9 @@ public struct RehearseCommand: FerryCommand {
     if trace {
       let result = await Play(scene: scene, hazards: hazards).run(seed ?? 1, tellsStory: true)
       if global.output == .json {
-        try context.answer(FerryJSON.document(StoryDocument(plan, result)))
+        let report = RehearsalReport(
+          scene, results: [result], firstSeed: result.seed, faults: hazards)
+        try context.answer(FerryJSON.document(StoryDocument(report: report, result: result)))
       } else {
         try context.answer(RehearsalText.story(result, plan: plan))
       }
@@ -217,26 +219,24 @@ public struct RehearseCommand: FerryCommand {
   }
 }
 
-/// The story of one seed, as `--trace --output json` writes it.
+/// The story of one seed, as `--trace --output json` writes it: the report of that seed alone, and what happened.
 private struct StoryDocument: Encodable {
   struct Line: Encodable {
     var atSeconds: Int
     var who: String
     var says: String
   }
-  var schema = RehearsalReport.schema
-  var planDigest: String
-  var seed: UInt64
-  var ending: String
-  var seconds: Int
-  var violations: [Violation]
-  var story: [Line]
-  init(_ plan: Plan, _ result: SeedResult) {
-    planDigest = plan.digest
-    seed = result.seed
-    ending = result.ending.rawValue
-    seconds = Int(result.seconds)
-    violations = result.violations
-    story = result.story.map { Line(atSeconds: Int($0.at), who: $0.who, says: $0.says) }
+  var report: RehearsalReport
+  var result: SeedResult
+
+  private enum Keys: CodingKey { case seed, ending, seconds, story }
+  func encode(to encoder: any Encoder) throws {
+    try report.encode(to: encoder)
+    var own = encoder.container(keyedBy: Keys.self)
+    try own.encode(result.seed, forKey: .seed)
+    try own.encode(result.ending.rawValue, forKey: .ending)
+    try own.encode(Int(result.seconds), forKey: .seconds)
+    try own.encode(
+      result.story.map { Line(atSeconds: Int($0.at), who: $0.who, says: $0.says) }, forKey: .story)
   }
 }

@@ -59,6 +59,11 @@ struct AccountLedger: Codable, Equatable, Sendable {
     var findings: [String]
     /// The policies and distributions that it deletes.
     var resources: [String]
+
+    /// Whether it deletes it, or was made for it.
+    func touches(_ id: String) -> Bool {
+      resources.contains(id) || findings.contains { $0.hasSuffix(":\(id)") }
+    }
   }
 
   init(account: AccountID, at: Date) {

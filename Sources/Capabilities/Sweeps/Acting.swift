@@ -24,8 +24,7 @@ struct SweepActor: Sendable {
   static let accountsAtOnce = 8
 
   /// - Returns: one action for each account where there was anything to do, in the order given.
-  func act(on observations: [Observation], keeps: [Keep]) async throws(FerryError) -> [SweepAction]
-  {
+  func act(on observations: [Observation]) async throws(FerryError) -> [SweepAction] {
     let wanted = observations.filter { !$0.selected.isEmpty || $0.acting != nil }
     let done = await withTaskGroup(of: (Int, SweepAction).self) { group in
       var next = wanted.indices.makeIterator()
@@ -36,7 +35,7 @@ struct SweepActor: Sendable {
           do throws(FerryError) {
             // Not in one expression: optimised by Swift 6.3.1, a tuple whose later element is awaited from a call with a
             // typed error loses the earlier one, here the index.
-            let action = try await act(it, keeps: keeps)
+            let action = try await act(it)
             return (index, action)
           } catch {
             return (
@@ -60,7 +59,7 @@ struct SweepActor: Sendable {
     return done
   }
 
-  private func act(_ it: Observation, keeps: [Keep]) async throws(FerryError) -> SweepAction {
+  private func act(_ it: Observation) async throws(FerryError) -> SweepAction {
     let context = observer.context
     let session = try context.session(it.place.account)
     let (identity, transport) = try await session.proven()
@@ -78,7 +77,8 @@ struct SweepActor: Sendable {
     let name =
       "sweep-\(account)-\(Timestamp.text(observer.now).lowercased().filter { $0.isNumber })"
     let judging = try await observer.judging(
-      InventoryReader(client, account: account, options: options), keeps: keeps, planName: name,
+      InventoryReader(client, account: account, options: options),
+      keeps: try await observer.store.keeps(), planName: name,
       endpoint: context.foreignEndpoint(session))
     let fresh = try judging.ledger(after: try await observer.store.ledger(of: account))
     let still = Judging.selection(fresh).filter(it.selected.contains)
@@ -130,23 +130,42 @@ struct SweepActor: Sendable {
   private func run(
     _ plan: Plan, _ acting: AccountLedger.Acting, account: AccountID, client: CloudFrontClient
   ) async throws(FerryError) -> SweepAction {
+    if let kept = try await kept(acting) {
+      try await end(acting, of: account)
+      return SweepAction(
+        account: account, exit: .done,
+        because: "\(kept.id) is kept until \(Timestamp.text(kept.until)): \(kept.reason)")
+    }
     let outcome = try await observer.context.runUnattended(
       plan, store: state, client: client, path: acting.plan, approver: "sweep run --apply")
-    let isOver = [.done, .stale, .rolledBack].contains(outcome.exit)
-    if isOver {
-      let at = observer.now
-      try await observer.store.changeLedger(of: account) { (old) throws(FerryError) in
-        var ledger = old ?? AccountLedger(account: account, at: at)
-        if ledger.acting?.digest == acting.digest { ledger.acting = nil }
-        if outcome.exit == .done {
-          ledger.remove(Set(acting.resources), by: plan.digest, at: at)
-        }
-        return ledger
-      }
+    if [.done, .stale, .rolledBack].contains(outcome.exit) {
+      try await end(acting, of: account, removed: outcome.exit == .done)
     }
     return SweepAction(
       account: account, plan: acting.plan, digest: plan.digest, exit: outcome.exit,
       because: outcome.error.map { "\($0.what): \($0.why)" } ?? outcome.report.reason,
       removed: outcome.exit == .done ? acting.findings : [])
+  }
+
+  /// What of a plan that has changed nothing yet somebody wants to be kept: whoever asked for it before `acting` was
+  /// written down did not hold the plan (`sweep keep`).
+  private func kept(_ acting: AccountLedger.Acting) async throws(FerryError) -> Keep? {
+    let keeps = try await observer.store.keeps().filter {
+      $0.until > observer.now && acting.touches($0.id)
+    }
+    guard let keep = keeps.max(by: { $0.until < $1.until }) else { return nil }
+    let run = RunState(try await state.records(plan: acting.digest))
+    return run.steps.values.contains(where: \.hadEffect) ? nil : keep
+  }
+  private func end(
+    _ acting: AccountLedger.Acting, of account: AccountID, removed: Bool = false
+  ) async throws(FerryError) {
+    let at = observer.now
+    try await observer.store.changeLedger(of: account) { (old) throws(FerryError) in
+      var ledger = old ?? AccountLedger(account: account, at: at)
+      if ledger.acting?.digest == acting.digest { ledger.acting = nil }
+      if removed { ledger.remove(Set(acting.resources), by: acting.digest, at: at) }
+      return ledger
+    }
   }
 }

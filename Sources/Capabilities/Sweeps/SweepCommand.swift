@@ -85,8 +85,7 @@ public struct SweepCommand: AsyncParsableCommand {
             "nothing was removed: \(because)\(opens.map { ", which opens \(Timestamp.text($0))" } ?? "")"
           )
         } else {
-          actions = try await SweepActor(observer: observer, state: state).act(
-            on: seen, keeps: keeps)
+          actions = try await SweepActor(observer: observer, state: state).act(on: seen)
           exit = Self.worst(actions.map(\.exit))
         }
       }
@@ -279,12 +278,30 @@ public struct SweepCommand: AsyncParsableCommand {
           "note: no sweep of this state has found \(safe(id)); it is kept all the same")
       }
       try await store.add(keep)
+      try await hold(keep, store, context)
       if global.output == .json {
         try context.answer(FerryJSON.document(JSONValue.of(keep)))
       } else {
         try context.answer("kept: \(safe(id)) until \(Timestamp.text(date))\n")
       }
       return .done
+    }
+
+    /// A sweep that is about to remove it looked for keeps before: its plan is stopped before its next write.
+    private func hold(_ keep: Keep, _ store: any StateStore, _ context: Context)
+      async throws(FerryError)
+    {
+      for acting in try await store.acting(on: keep.id) {
+        let run = RunState(try await store.records(plan: acting.digest))
+        guard !run.isFinished, run.hold == nil else { continue }
+        var body = Record.Body()
+        body.by = keep.by
+        body.reason = "\(keep.id) is to be kept until \(Timestamp.text(keep.until)): \(keep.reason)"
+        try await store.append(.held, plan: acting.digest, at: context.clock.now, body: body)
+        context.terminal.warn(
+          "a sweep had begun to remove \(safe(keep.id)); its plan is held before its next write: see `edgeferry status \(shellWord(acting.plan))`"
+        )
+      }
     }
   }
 }

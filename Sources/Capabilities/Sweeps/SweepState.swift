@@ -43,6 +43,16 @@ extension StateStore {
     }
     return false
   }
+  /// What sweeps have begun, and not seen the end of, that removes it.
+  func acting(on id: String) async throws(FerryError) -> [AccountLedger.Acting] {
+    var out: [AccountLedger.Acting] = []
+    for account in try await sweptAccounts() {
+      if let acting = try await ledger(of: account)?.acting, acting.touches(id) {
+        out.append(acting)
+      }
+    }
+    return out
+  }
   @discardableResult
   func changeLedger(
     of account: AccountID, _ body: (AccountLedger?) throws(FerryError) -> AccountLedger

@@ -56,7 +56,7 @@ struct PlanSigningCommand: AsyncParsableCommand {
         try context.answer(
           FerryJSON.document(
             JSONValue.object([
-              "schema": "edgeferry.signatures/1", "keyId": .string(signer.verifying.id),
+              "schema": "edgeferry.signed/1", "keyId": .string(signer.verifying.id),
               "signed": .array(signed),
             ])))
       } else {

@@ -84,8 +84,8 @@ public final class MemoryState: StateStore, @unchecked Sendable {
     }
   }
 
-  public func acquireLease(plan: String, owner: LeaseOwner, now: Date) async throws(FerryError)
-    -> Lease
+  public func acquireLease(plan: String, with rollback: String?, owner: LeaseOwner, now: Date)
+    async throws(FerryError) -> Lease
   {
     lock.withLock {
       content.generation += 1

@@ -4,14 +4,16 @@ import Foundation
 extension S3State {
   private nonisolated func leaseKey(_ plan: String) -> String { "leases/\(folder(plan)).json" }
 
-  public func acquireLease(plan: String, owner: LeaseOwner, now: Date)
+  public func acquireLease(plan: String, with rollback: String?, owner: LeaseOwner, now: Date)
     async throws(FerryError) -> Lease
   {
     let lease = try await uncancelled { () async throws(FerryError) in
       try await self.taken(plan, owner, now)
     }
-    // What comes in once the journal was read under this lease was not known to whoever decides.
-    journals = [:]
+    // What comes in once the journals were read under this lease was not known to whoever decides. Those of other
+    // plans may be under way in a run of this process.
+    journals[plan] = nil
+    if let rollback { journals[rollback] = nil }
     return lease
   }
   private nonisolated func taken(_ plan: String, _ owner: LeaseOwner, _ now: Date)

@@ -53,8 +53,9 @@ extension S3State {
     return rows
   }
 
-  /// No record is sent before everything that says how many there are to be is there, so that a journal cut short is
-  /// met as damaged; the same file given again goes on with it.
+  /// One that is cut short goes on with the same file given again; until then nothing of it misleads. No record is sent
+  /// before everything that says how many there are to be is there, so that a short journal is met as damaged; no
+  /// ledger of an account (`NAME.ACCOUNT`) before those that go for all, as what people asked to be kept.
   public func load(_ document: JSONValue) async throws(FerryError) {
     let it = try StateDocument(document)
     let heads = it.heads.map { head in
@@ -69,13 +70,15 @@ extension S3State {
       wanted.append((Self.segmentKey(folder(row.plan), number), SealedObject.seal(segment)))
     }
     for row in it.plans { wanted.append(("plans/\(folder(row.key)).json", Array(row.text.utf8))) }
+    var general: [(key: String, bytes: [UInt8])] = []
     for row in it.ledgers {
       let text = try JSONValue.read(Array(row.text.utf8), what: "ledger \(row.key)")
       let object = LedgerObject(name: row.key, revision: 1, writer: "import", document: text)
-      wanted.append(("ledgers/\(row.key).json", SealedObject.seal(object)))
+      let sealed = (key: "ledgers/\(row.key).json", bytes: SealedObject.seal(object))
+      if row.key.contains(".") { wanted.append(sealed) } else { general.append(sealed) }
     }
-    let objects = wanted
-    let known = Set((heads + objects).map { prefix + $0.key })
+    let parts = [heads + general, wanted]
+    let known = Set(parts.joined().map { prefix + $0.key })
     var present = 0
     for folder in ["journal/", "plans/", "ledgers/"] {
       for key in try await keys(under: folder) {
@@ -90,7 +93,7 @@ extension S3State {
       try await self.saveImages(
         Dictionary(it.images.map { ($0.key, $0.text) }, uniquingKeysWith: { $1 }))
       for plan in plans { try await self.raiseLease(plan, above: top) }
-      for part in [heads, objects] {
+      for part in parts {
         _ = try await together(part) { object throws(FerryError) in
           guard try await self.write(object.key, object.bytes, if: .absent) != nil else {
             throw StateDocument.notEmpty(self.place)

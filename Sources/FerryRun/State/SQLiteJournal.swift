@@ -83,7 +83,9 @@ extension SQLiteState {
 
   // MARK: Leases
 
-  public func acquireLease(plan: String, owner: LeaseOwner, now: Date) throws(FerryError) -> Lease {
+  public func acquireLease(plan: String, with rollback: String?, owner: LeaseOwner, now: Date)
+    throws(FerryError) -> Lease
+  {
     try write { db in
       var generation: Int64 = 0
       if let row = try Row.fetchOne(

@@ -35,8 +35,10 @@ public protocol StateStore: Sendable {
   /// All of them, by name and digest.
   func plans() async throws(FerryError) -> [Plan]
 
+  /// - Parameter rollback: the plan that takes it back, where that is what is to be run.
   /// - Throws: `lease-taken` (4) naming the holder, unless its lease ran out by `now` or its process on this machine is gone.
-  func acquireLease(plan: String, owner: LeaseOwner, now: Date) async throws(FerryError) -> Lease
+  func acquireLease(plan: String, with rollback: String?, owner: LeaseOwner, now: Date)
+    async throws(FerryError) -> Lease
   /// The lease with its time extended, where that is due.
   /// - Throws: `lease-lost` (4) when somebody else has it now.
   func renewed(_ lease: Lease, now: Date) async throws(FerryError) -> Lease

@@ -18,7 +18,7 @@ seen = {}
 
 
 def ask():
-    raw = socket.create_connection((host, int(port)), timeout=5)
+    raw = socket.create_connection((host, int(port)), timeout=60)
     with trust.wrap_socket(raw, server_hostname=name) as channel:
         channel.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
         answer = http.client.HTTPResponse(channel)

@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-SECONDS = 240
+SECONDS = 720
 CHANGING = [
     (r"sha256:(?:[0-9a-f]{64}|…)", "sha256:…"),
     (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", "TIME"),

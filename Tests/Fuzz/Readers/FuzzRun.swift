@@ -21,8 +21,9 @@ public struct FuzzRun: Sendable {
 
   /// - Parameters:
   ///   - inputs: how many at most.
+  ///   - least: how many whatever the time.
   ///   - seconds: for how long at most.
-  public mutating func go(inputs most: Int, seconds: Double, bytesMax: Int = 4096) {
+  public mutating func go(inputs most: Int, least: Int = 0, seconds: Double, bytesMax: Int = 4096) {
     let folder = FuzzSeeds.package.appendingPathComponent(".build-fuzz/last")
     try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let last = open(
@@ -31,7 +32,7 @@ public struct FuzzRun: Sendable {
     var mutator = FuzzMutator(reader, seed: seed, bytesMax: bytesMax)
     let clock = ContinuousClock()
     let began = clock.now
-    while inputs < most, clock.now - began < .seconds(seconds) {
+    while inputs < least || (inputs < most && clock.now - began < .seconds(seconds)) {
       let bytes = mutator.next()
       if last >= 0 {
         pwrite(last, bytes, bytes.count, 0)
