@@ -49,6 +49,8 @@ public struct Record: Codable, Equatable, Sendable {
     public var by: String?
     public var reference: String?
     public var exit: Int32?
+    /// Of a stop: the step's write was refused, and surely did nothing.
+    public var wasRefused: Bool?
     /// Of an approval: the key and the name of each signature that was verified.
     public var signatures: [String]?
     /// The command that the operator needs next, when it is another than the same again.
@@ -200,6 +202,10 @@ public struct RunState: Equatable, Sendable {
         undoneAt = record.at
         hadEffect = false
       case .stopped:
+        if record.body.wasRefused == true, phase == .intended, appliedAt == nil {
+          phase = .pending
+          hadEffect = false
+        }
         if record.body.exit == ExitCode.failed.rawValue { phase = .failed }
         if record.body.exit == ExitCode.blocked.rawValue { blockedAt = record.at }
       case .approved, .rehearsed, .armed, .undoing, .held, .released, .gate, .finished, .rolledBack:

@@ -118,6 +118,8 @@ public actor Runner {
     var error: FerryError
     /// A check of the step failed for good.
     var isFailedCheck = false
+    /// The step's write was refused, and surely did nothing.
+    var wasRefused = false
     /// Whether the state cannot be written, or is another's by now.
     var isOfState: Bool {
       ["journal-write", "lease-lost", "state-read", "state-denied"].contains(error.code.rawValue)
@@ -347,6 +349,7 @@ public actor Runner {
     body.reason = stop.reason
     body.until = stop.until
     body.exit = stop.exit.rawValue
+    if stop.wasRefused { body.wasRefused = true }
     if ["gate", "risk-not-accepted"].contains(stop.error.code) { body.next = stop.error.next }
     // A run that could not write its journal ends with that error; nothing further was sent.
     if !stop.isOfState {

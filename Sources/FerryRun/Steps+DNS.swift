@@ -69,7 +69,7 @@ extension Runner {
         // Refused because something else is there: it may be our own lost write, or a change elsewhere in the
         // zone. Reading tells.
         guard error.code == .recordMoved, attempt < Self.attemptsMax else {
-          throw failed(error, step)
+          throw refusal(error, step)
         }
         tell(.resolving(step: step, because: "\(error.why); reading again"))
         try await sleep(Double(attempt))

@@ -142,8 +142,20 @@ extension Runner {
       }
       tell(.resolving(step: step, because: "\(code): it is let go of a little later"))
       return .after(options.deployedPollSeconds)
-    default: throw failed(error, step)
+    default: throw refusal(error, step)
     }
+  }
+  /// The end of a step whose write, or what came after it, was refused.
+  func refusal(_ error: FerryError, _ step: Step) -> Stop {
+    var stop = failed(error, step)
+    let (operation, status) = (error.service?.operation ?? "", error.service?.status ?? 0)
+    let isOfWrite =
+      isCreate(step.action)
+      ? operation.hasPrefix("Create")
+      : !operation.isEmpty && !["Get", "List", "Describe"].contains { operation.hasPrefix($0) }
+    // One that came after a write whose answer was lost says nothing of that.
+    stop.wasRefused = isOfWrite && (400..<500).contains(status) && unresolvedSince == nil
+    return stop
   }
   /// - Source: botocore 1.43.11, errors of CloudFront's Delete operations.
   static let inUseCodes: Set = [

@@ -372,6 +372,16 @@ struct SweepEndToEndTests {
     // A second keep adds no second hold, and one of what is done holds nothing.
     #expect(try await !keep("ESTAGE\(index)").talk.contains("held"))
     #expect(try await !keep("ESTAGE\(1 - index)").talk.contains("held"))
+    // Taken back, it is over, and what is kept stays.
+    let plan = stopped["plan"]?.string ?? ""
+    let undo = try scene.ferry.read(
+      plan.replacing(".plan.json", with: ".rollback.plan.json"))
+    let back = try await scene.ferry.run(
+      ["rollback", plan, "--approve", undo["digest"]?.string ?? ""], extra: scene.variables)
+    #expect(back.code == 0, "\(back.talk)")
+    let after = try await scene.sweep(["--apply"], at: 2)
+    #expect(
+      after.code == 0 && after.out.contains("ESTAGE\(index) is kept until"), "\(after.out)")
     let written = try await ProcessKillTests.written(scene.ferry, scene.lab).byOperation
     #expect(written["DeleteContinuousDeploymentPolicy"] == 1, "\(written)")
     #expect(written["DeleteDistribution"] == 1)

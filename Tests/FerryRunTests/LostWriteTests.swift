@@ -104,6 +104,45 @@ struct LostWriteTests {
     #expect(try await world.isRestored())
   }
 
+  @Test(arguments: [false, true])
+  func `a write that was refused did nothing, unless the answer to one before it was lost`(
+    _ isAfterLoss: Bool
+  ) async throws {
+    let world = try await RemovalWorld()
+    let store = try world.store()
+    let writes = Locked(0)
+    let refusing = ModelTransport.Faults(before: { request, _ throws(FerryError) in
+      guard request.method != "GET" else { return nil }
+      let number = writes.withLock { it in
+        it += 1
+        return it
+      }
+      if isAfterLoss, number == 1 { throw ModelTransport.Faults.lost(request) }
+      return .awsError(status: 403, code: "AccessDenied", message: "no", requestID: "r")
+    })
+    let outcome = try await Runner.run(
+      world.plan, store: store, world: world.world(faults: refusing), options: world.options())
+    #expect(outcome.exit == .denied)
+    let first = try #require(world.plan.steps.first?.id)
+    let step = RunState(try store.records(plan: world.plan.digest)).steps[first]
+    #expect(step?.hadEffect == isAfterLoss)
+    #expect(step?.phase == (isAfterLoss ? .intended : .pending))
+    // There is nothing to take back, and nothing to wait for.
+    let began = world.clock.now
+    let back = try await Runner.run(
+      world.rollback, store: store, world: world.world(), options: world.options())
+    #expect(back.exit == .done, "\(String(describing: back.error))")
+    let took = world.clock.now.timeIntervalSince(began)
+    #expect(isAfterLoss ? took > 60 : took == 0, "\(took)")
+    // With the right to, the same plan goes on from there.
+    if !isAfterLoss {
+      let done = try await Runner.run(
+        world.plan, store: store, world: world.world(), options: world.options())
+      #expect(done.exit == .done, "\(String(describing: done.error))")
+      #expect(world.isRemoved)
+    }
+  }
+
   /// A zone that loses the answer to one write, and shows it late.
   private struct LateZone: ZoneEditor {
     let zone: any ZoneEditor

@@ -243,7 +243,10 @@ public struct SweepCommand: AsyncParsableCommand {
     static let uses = AWSUse(state: .writes)
     static let configuration = CommandConfiguration(
       commandName: "keep", abstract: "Leave a policy or distribution alone until a date.",
-      discussion: "Its clock goes on: it is due on that date if its grace period is over by then.")
+      discussion: """
+        Its clock goes on: it is due on that date if its grace period is over by then. A plan of a sweep that has begun to \
+        remove it is held before its next write.
+        """)
     @Argument(help: "The id of a policy or distribution.") var id: String
     @Option(help: "The first day that it may be removed again (YYYY-MM-DD), or an RFC 3339 time.")
     var until: String
