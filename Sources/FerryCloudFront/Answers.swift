@@ -18,12 +18,18 @@ public func accepted(_ response: ServiceResponse, operation: String) throws(Ferr
     what: "\(operation) was refused",
     why: "\(failure.code) (HTTP \(failure.status)): \(failure.message)",
     next: denied
-      ? "have the action \(operation) allowed for this identity"
+      ? ServiceFailure.allowing([operation])
       : "see the message; request id \(failure.requestID)",
     service: failure)
 }
 
 extension ServiceFailure {
+  /// What is next when calls are denied.
+  static func allowing(_ operations: [String]) -> String {
+    let actions = operations.flatMap(CalledActions.actions(operation:))
+    let named = Set(actions).sorted().joined(separator: ", ")
+    return "have the action\(Set(actions).count == 1 ? "" : "s") \(named) allowed for this identity"
+  }
   static let deniedCodes: Set = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"]
 
   /// What a service says in XML or in JSON; nil without a code of its own.

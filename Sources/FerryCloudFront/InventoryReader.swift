@@ -142,6 +142,10 @@ public struct InventoryReader: Sendable {
     if succeeded == 0, let first = failures.first {
       var error = first
       error.what = "could not read anything of account \(account)"
+      if error.exit == .denied {
+        error.next = ServiceFailure.allowing(
+          failures.filter { $0.exit == .denied }.compactMap(\.service?.operation))
+      }
       throw error
     }
     rest.policies.sort { $0.id < $1.id }

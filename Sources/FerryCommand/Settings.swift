@@ -84,7 +84,8 @@ struct SettingsReader {
 
   /// What a key may hold; `named` is a map whose keys are the user's own names.
   indirect enum Kind: Sendable {
-    case text, number, flag, span, texts
+    /// `days` is a span whose bare number might be meant as days.
+    case text, number, flag, span, days, texts
     case map([String: Kind])
     case named(Kind)
   }
@@ -100,7 +101,7 @@ struct SettingsReader {
       ])),
     "resolvers": .texts,
     "windows": .named(
-      .map(["timeZone": .text, "allow": .texts, "freeze": .texts, "leadTime": .span])),
+      .map(["timeZone": .text, "allow": .texts, "freeze": .texts, "leadTime": .days])),
     "regions": .texts,
     "polling": .map(["deployed": .span, "authoritative": .span, "rounds": .number]),
     "cutover": .map([
@@ -114,16 +115,16 @@ struct SettingsReader {
       "onFailure": .text,
     ]),
     "edge": .map(["port": .number, "caFile": .text]),
-    "migrate": .map(["keepSource": .span]),
+    "migrate": .map(["keepSource": .days]),
     "promote": .map([
       "window": .span, "minRequests": .number, "maxErrorRateIncrease": .number,
       "maxClientErrorRateIncrease": .number,
     ]),
-    "orphans": .map(["idleAfter": .span]),
+    "orphans": .map(["idleAfter": .days]),
     "rehearsal": .text,
     "signatures": .map(["required": .number, "keys": .texts]),
     "sweep": .map([
-      "grace": .span, "maxDeletions": .number, "maxPercent": .number,
+      "grace": .days, "maxDeletions": .number, "maxPercent": .number,
       "keep": .map(["ids": .texts, "stacks": .texts, "tags": .named(.text)]),
       "organization": .map([
         "account": .text, "roleName": .text, "externalId": .text, "units": .texts,
@@ -249,6 +250,10 @@ struct SettingsReader {
       guard let text = node.string, Settings.seconds(text) != nil else {
         throw refuse("\(place) must be a span such as 20s, 15m, 48h or 14d", at: node)
       }
+    case .days:
+      try check(node, .span, at: path)
+      guard let number = node.string.flatMap(Double.init), number != 0 else { return }
+      throw refuse("\(place) must have a unit, as 20s, 15m, 48h or 14d", at: node)
     case .texts:
       guard let items = node.sequence, items.allSatisfy({ $0.scalar != nil }) else {
         throw refuse("\(place) must be a list of texts", at: node)

@@ -42,6 +42,17 @@ public indirect enum Action: Equatable, Sendable {
   /// `observe`: no write; the step's checks say what must hold.
   case observe
 
+  /// The digests of the saved configs and contents that it makes something from.
+  public var images: [String] {
+    switch self {
+    case .createDistribution(let image, _, _, _), .createPolicy(let image, _),
+      .restoreConfig(_, let image, _):
+      [image]
+    case .create(let draft): [draft.image] + [draft.content].compactMap { $0 }
+    default: []
+    }
+  }
+
   public var type: String {
     switch self {
     case .updateConfig: "cloudfront.updateConfig"

@@ -242,6 +242,7 @@ public actor Runner {
     if let undoing = state.undoing { return try await takeBack(because: undoing, step: nil) }
     do throws(Stop) {
       try await armRollback()
+      try await checkImages()
     } catch {
       return try await end(error, step: nil)
     }
@@ -306,6 +307,17 @@ public actor Runner {
       report.reason = "not taken back, since it cannot be: \(lasting.joined(separator: ", "))"
     }
     return RunOutcome(report: report, exit: .done, error: nil)
+  }
+
+  /// A saved config that was damaged is met before anything is written, not when it is wanted.
+  private func checkImages() async throws(Stop) {
+    for index in plan.steps.indices where !isDone(index) {
+      let step = plan.steps[index]
+      if let undoes = step.undoes, original?.steps[undoes]?.hadEffect != true { continue }
+      for digest in step.action.images {
+        _ = try await calling { () async throws(FerryError) in try await store.image(digest) }
+      }
+    }
   }
 
   /// What the plan ever makes or meets of each RRset: anything else is somebody else's.

@@ -68,8 +68,20 @@ extension Runner {
     if lags(behind: id, shows: nil) {
       return try await readAgain(step, "\(id) was just created and is not read back yet")
     }
-    if isDelete { return .goal(Effect(resource: id)) }
+    if isDelete {
+      try checkNotMadeAgain(step, id)
+      return .goal(Effect(resource: id))
+    }
     throw stale(step, "\(id) is gone", [])
+  }
+
+  /// What a rollback made again has another id: that the old one is gone is no success.
+  func checkNotMadeAgain(_ step: Step, _ id: String) throws(Stop) {
+    guard state.steps[step.id]?.phase == .undone else { return }
+    throw stale(
+      step,
+      "\(id) is gone, and this step was taken back: what it deleted may be there again under another id",
+      [])
   }
 
   /// Whether a read shows a state of before this run's last write to it, so soon that reads may lag.
@@ -177,7 +189,9 @@ extension Runner {
     if digest == planned { return }
     if state.ownDigests[id]?.contains(digest) == true, state.lastReadBack[id] == digest { return }
     if original?.lastReadBack[id] == digest { return }
-    var before = try await image(state.lastReadBack[id] ?? planned)
+    // Once something was taken back, what was read back before that is no measure.
+    let isTakenBack = state.steps.values.contains { $0.phase == .undone }
+    var before = try await image(isTakenBack ? planned : state.lastReadBack[id] ?? planned)
     if before == nil { before = try await image(planned) }
     if before == nil { before = try await predicted(step, id) }
     throw stale(

@@ -21,6 +21,7 @@ extension Runner {
         if lags(behind: id, shows: nil) {
           return try await readAgain(step, "\(id) was just created and is not read back yet")
         }
+        try checkNotMadeAgain(step, id)
         return .goal(Effect(resource: id))
       }
       return .ready(config: found.document ?? XElement("None"), etag: found.etag ?? "")

@@ -308,7 +308,7 @@ extension Runner {
     ServiceFailure.throttlingCodes.contains(error.service?.code ?? "")
       || error.service?.status == 429
   }
-  static func lacksCredentials(_ error: FerryError) -> Bool {
+  package static func lacksCredentials(_ error: FerryError) -> Bool {
     error.code == .credentials || ServiceFailure.expiredCodes.contains(error.service?.code ?? "")
   }
   func silent(_ error: FerryError) -> Stop {
@@ -316,7 +316,7 @@ extension Runner {
   }
   func stale(_ step: Step, _ why: String, _ causes: [String]) -> Stop {
     let it = state.steps[step.id]
-    let hasWritten = it?.phase == .intended || it?.writes ?? 0 > 0
+    let hasWritten = it?.phase == .intended || (it?.writes ?? 0 > 0 && it?.phase != .undone)
     let error = FerryError(
       .stale, exit: .stale,
       what: "could not \(step.title.prefix(1).lowercased() + step.title.dropFirst())", why: why,

@@ -223,6 +223,7 @@ struct ReliabilityEndToEndTests {
     ("error:status=503", 3, "service-refused"), ("throttle:percent=100", 3, "service-refused"),
     ("garbage", 3, "unreadable-answer"), ("error:status=403,code=InvalidClientTokenId", 1, ""),
     ("error:status=403,code=AccessDenied", 77, "access-denied"),
+    ("error:status=403,code=ExpiredToken", 3, "credentials"),
   ])
   func `a plan that is approved waits for an AWS that fails, and not for one that refuses`(
     _ fault: String, _ code: Int32, _ says: String

@@ -35,6 +35,33 @@ struct StateFaultTests {
     let first = try ferry.start(["apply", "idle", "--approve", digest], extra: variables)
     let done = await first.process.wait()
     #expect(done.code == 0)
+    // A saved config that was changed is met before anything is made from it.
+    func change(_ from: String, to: String) async throws {
+      let changed = try await ferry.run(
+        [
+          "-c",
+          "import sqlite3,sys;c=sqlite3.connect(sys.argv[1]);c.execute('UPDATE images SET xml=replace(xml,?,?)',sys.argv[2:]);c.commit()",
+          state.path, from, to,
+        ], program: "python3")
+      #expect(changed.code == 0, "\(changed.talk)")
+    }
+    let undo = try ferry.read("plans/idle.rollback.plan.json")["digest"]?.string ?? ""
+    let back = ["rollback", "idle", "--approve", undo, "--output", "json"]
+    try await change("<Staging>true<", to: "<Staging>false<")
+    let damaged = try await ferry.run(back, extra: variables)
+    #expect(damaged.code == 1 && damaged.error["code"] == "state-damaged", "\(damaged.talk)")
+    #expect(try await ferry("state", "check").code == 1)
+    let deleted = try await ProcessKillTests.written(ferry, lab).byOperation
+    #expect(deleted == ["DeleteDistribution": 1], "\(deleted)")
+    try await change("<Staging>false<", to: "<Staging>true<")
+    let undone = try await ferry.run(back, extra: variables)
+    #expect(undone.code == 0, "\(undone.talk)")
+    // What was made again has another id: that the old one is gone is no success.
+    let again = try await ferry(
+      "apply", "idle", "--approve", digest, "--output", "json", extra: variables)
+    #expect(
+      again.code == 5 && again.talk.contains("under another id"), "\(again.code) \(again.talk)")
+    #expect(again.error["next"]?.string?.contains("nothing was written by this step") == true)
     await lab.stop()
   }
 

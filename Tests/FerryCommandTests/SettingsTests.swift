@@ -134,6 +134,21 @@ struct SettingsTests {
   @Test(arguments: ["", "s", "-1s", "1w", "1e9d", "soon", "1 s", "inf"])
   func `what is no span is refused`(_ text: String) { #expect(Settings.seconds(text) == nil) }
 
+  @Test(arguments: [
+    "sweep: { grace: 14 }", "sweep: { grace: \"14\" }", "orphans: { idleAfter: 30 }",
+    "migrate: { keepSource: 1.5 }", "windows: { dns: { leadTime: 2 } }",
+  ])
+  func `a number that may be meant as days needs its unit`(_ text: String) throws {
+    let error = #expect(throws: FerryError.self) {
+      try Settings.read("version: 1\n\(text)\n", named: "s")
+    }
+    #expect(error?.code == "bad-settings" && error?.exit == .usage)
+    #expect(
+      error.map { "\($0)" }?.contains("must have a unit") == true, "\(String(describing: error))")
+    #expect(
+      try Settings.read("version: 1\nsweep: { grace: 0 }\n", named: "s").sweep.graceSeconds == 0)
+  }
+
   @Test func `global options before the command are moved behind it`() {
     #expect(
       Entry.hoisted(["--output", "json", "--quiet", "orphans", "discover", "--fail-on", "gaps"])

@@ -321,6 +321,16 @@ struct StateConformanceTests {
       ["journal": [["plan": "p"]]], ["heads": [["plan": "p", "hash": "h"]]],
       ["images": [["digest": "d"]]], ["plans": [["digest": "d", "document": "{}"]]],
       ["ledgers": [["name": "../x", "document": "{}"]]],
+      ["images": [["digest": "sha256:d", "xml": "<DistributionConfig/>"]]],
+      ["heads": [["plan": "p", "count": 1, "hash": "h"]]],
+      [
+        "journal": [
+          [
+            "sequence": 1, "plan": "p", "step": .null, "kind": "held",
+            "at": "2026-11-24T10:00:00Z", "body": "{}", "hash": "sha256:other",
+          ]
+        ]
+      ],
     ] as [JSONValue] {
       let refused = await #expect(throws: FerryError.self) { try await place.open().load(document) }
       #expect(refused?.exit == .usage)

@@ -164,6 +164,30 @@ struct JudgingTests {
     #expect(it.ledger?.entries[0].keptBy == "sweep.keep.tags protect: true on S")
   }
 
+  @Test func `what might keep it and could not be read holds it back`() throws {
+    var it = Sweeping.unused(grace: 0)
+    it.scene.gap("ListTagsForResource", "S")
+    try it.sweep()
+    #expect(it.selected == ["policy-unattached:P"])
+    // Where tags keep, one that was not read may be of that kind; another resource's is none of its business.
+    it.rules.keepTags = ["protect": "true"]
+    try it.sweep(1)
+    #expect(it.selected == [] && it.ledger?.entries[0].heldBack == ["tags-unread"])
+    it.scene.gaps = []
+    it.scene.gap("ListTagsForResource", "T")
+    try it.sweep(2)
+    #expect(it.selected == ["policy-unattached:P"])
+    for call in ["ListStacks", "ListStackResources"] {
+      it.scene.gaps = []
+      it.scene.gap(call, "eu-west-1")
+      try it.sweep(3)
+      #expect(it.selected == [] && it.ledger?.entries[0].heldBack == ["owner-unread"], "\(call)")
+    }
+    it.scene.gaps = []
+    try it.sweep(4)
+    #expect(it.selected == ["policy-unattached:P"])
+  }
+
   @Test func `a stack's name keeps what it left behind`() throws {
     var it = Sweeping.unused(grace: 0)
     it.scene.stack("shop-prod", "DELETE_COMPLETE", ["P"])

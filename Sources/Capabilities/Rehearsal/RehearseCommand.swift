@@ -109,14 +109,7 @@ public struct RehearseCommand: FerryCommand {
       let state = RunState(try await store.records(plan: plan.digest))
       isBegun = state.steps.values.contains { $0.writes > 0 }
       for step in plan.steps + (rollback?.steps ?? []) {
-        let digests: [String]
-        switch step.action {
-        case .createDistribution(let image, _, _, _), .createPolicy(let image, _):
-          digests = [image]
-        case .create(let draft): digests = [draft.image] + [draft.content].compactMap { $0 }
-        default: continue
-        }
-        for digest in digests {
+        for digest in step.action.images {
           if let image = try await store.image(digest) { images[digest] = image }
         }
       }

@@ -83,7 +83,8 @@ struct Judging {
         run.kept += 1
       } else if isOrphan, let due = it.dueAt, now >= due {
         out.entries[index].state = .due
-        if !removal.risks.isEmpty { out.entries[index].heldBack = removal.risks }
+        let held = removal.risks + unread(it.finding, removal)
+        if !held.isEmpty { out.entries[index].heldBack = held }
         run.due += 1
       } else if it.firstSeen == now {
         out.entries[index].state = .new
@@ -169,6 +170,19 @@ struct Judging {
       }
     }
     return nil
+  }
+
+  /// What could not be read and might say that a finding is kept or owned: unknown removes nothing.
+  private func unread(_ finding: Finding, _ removal: Removal) -> [String] {
+    let gaps = report.gaps.filter { $0.account == account.id }
+    let ids = Set([finding.resource.id] + removal.deleted + finding.related.map(\.id))
+    var out: [String] = []
+    if gaps.contains(where: \.isOfStacks) { out.append("owner-unread") }
+    let isTagUnread = gaps.contains { gap in
+      gap.call == "ListTagsForResource" && gap.resource.map(ids.contains) ?? true
+    }
+    if !rules.keepTags.isEmpty, isTagUnread { out.append("tags-unread") }
+    return out
   }
 
   /// Whether a text matches a pattern in which `*` stands for anything.

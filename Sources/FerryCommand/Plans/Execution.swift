@@ -160,7 +160,7 @@ extension Context {
   }
 }
 
-/// AWS that cannot be reached says nothing of an approved plan: "not yet", and the same command goes on.
+/// AWS that cannot be reached, or not as anybody, says nothing of an approved plan: "not yet", and the same command goes on.
 extension Context {
   /// What a command does on its way to an approved plan.
   /// - Parameter isApproved: whether the command itself says so; another one may need a person first.
@@ -180,10 +180,15 @@ extension Context {
   private func postponed(_ error: FerryError) -> FerryError? {
     guard error.exit == .failed else { return nil }
     let isOfBucket = S3Place.isOne(statePath) && Self.stateCodes.contains(error.code.rawValue)
-    guard Runner.isTransient(error) || (isOfBucket && error.service == nil) else { return nil }
+    let lacksCredentials = Runner.lacksCredentials(error)
+    guard Runner.isTransient(error) || lacksCredentials || (isOfBucket && error.service == nil)
+    else { return nil }
     var out = error
     out.exit = .notYet
-    out.next = "run the same command again: it goes on once there is an answer"
+    out.next =
+      lacksCredentials
+      ? "\(error.next); then run the same command again"
+      : "run the same command again: it goes on once there is an answer"
     return out
   }
 

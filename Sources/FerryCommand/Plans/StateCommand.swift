@@ -69,6 +69,8 @@ struct StateCommand: AsyncParsableCommand {
       try formats(.text, .json)
       let document = try JSONValue.read(Files.read(file, what: "the state"), what: "state \(file)")
       try checkSchema(document, is: "edgeferry.state/1", what: "state \(file)")
+      // Before there is a state that it would be loaded into.
+      try checkExportedState(document)
       try await context.stateStore().load(document)
       try context.say(
         global.output == .json

@@ -69,10 +69,7 @@ struct AccountScene {
     gaps.filter { $0.call == "ListContinuousDeploymentPolicies" }.map(text)
   }
   var stackGaps: [String] {
-    gaps.filter {
-      ["ListStacks", "ListStackResources", "DescribeStackResources"].contains($0.call)
-    }
-    .map(text)
+    gaps.filter(\.isOfStacks).map(text)
   }
   /// What could hide that an apparently unattached policy is attached; an attached one is known to be.
   func attachmentGaps(_ policy: Inventory.Policy) -> [String] {
@@ -149,6 +146,13 @@ struct AccountScene {
       verdict: gaps.isEmpty ? verdict ?? .orphan : .unknown, account: account.id,
       resource: resource(distribution), related: related, evidence: evidence, overturnedBy: gaps,
       owner: owner(of: distribution.id))
+  }
+}
+
+extension Inventory.Gap {
+  /// Whether it leaves open which stacks there are, or what they hold.
+  package var isOfStacks: Bool {
+    ["ListStacks", "ListStackResources", "DescribeStackResources"].contains(call)
   }
 }
 

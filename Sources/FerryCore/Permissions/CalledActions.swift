@@ -75,6 +75,15 @@ public enum CalledActions {
     if let found = odd[service]?[operation] { return found }
     return plain[service]?.contains(operation) == true ? ["\(service):\(operation)"] : nil
   }
+  /// The actions behind a call of whatever service has one of that name; its own name where none is known.
+  public static func actions(operation: String) -> [String] {
+    for service in Set(plain.keys).union(odd.keys).sorted() {
+      if let found = actions(service: service, operation: operation), !found.isEmpty {
+        return found
+      }
+    }
+    return [operation]
+  }
   /// The names of all calls.
   public static let operations: Set<String> = Set(plain.values.joined()).union(
     odd.values.flatMap(\.keys))

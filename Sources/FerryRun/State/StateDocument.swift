@@ -1,6 +1,11 @@
 import FerryCore
 import Foundation
 
+/// - Throws: `bad-state` (64) for an exported state that no store would load.
+public func checkExportedState(_ document: JSONValue) throws(FerryError) {
+  _ = try StateDocument(document)
+}
+
 /// A state as a whole, `edgeferry.state/1`: what one store exports another loads.
 struct StateDocument: Equatable, Sendable {
   struct Row: Equatable, Sendable {
@@ -83,6 +88,34 @@ struct StateDocument: Equatable, Sendable {
       let name = try text(row, "name")
       try Ledger.check(name)
       ledgers.append(Row(key: name, text: try text(row, "document")))
+    }
+    try check()
+  }
+  /// Whether everything in it is what its digests say.
+  /// - Throws: `.badInput` before any of it is loaded.
+  func check() throws(FerryError) {
+    var heads: [String: (count: Int, hash: String)] = [:]
+    for row in journal.sorted(by: { $0.sequence < $1.sequence }) {
+      let last = heads[row.plan]
+      guard row.record(after: last?.hash ?? row.plan) != nil else {
+        throw Self.broken(
+          "the journal's hash chain is broken at record \((last?.count ?? 0) + 1) of \(row.plan)")
+      }
+      heads[row.plan] = ((last?.count ?? 0) + 1, row.hash)
+    }
+    for head in self.heads {
+      guard let last = heads[head.plan], last.count == head.count, last.hash == head.hash else {
+        throw Self.broken("the last records of the journal of \(head.plan) are missing")
+      }
+    }
+    do throws(FerryError) {
+      for row in images { try StateContent.check(image: row.text, row.key, in: "") }
+      for row in plans { _ = try StateContent.plan(Array(row.text.utf8), row.key, in: "") }
+    } catch {
+      throw Self.broken(error.why)
+    }
+    for row in ledgers where (try? JSONValue.read(Array(row.text.utf8), what: "ledger")) == nil {
+      throw Self.broken("the ledger \(row.key) cannot be read")
     }
   }
   private static func broken(_ why: String) -> FerryError {

@@ -15,7 +15,9 @@ struct PolicyStagingMissing: OrphanRule {
           ),
           scene.evidence(
             "ListDistributions",
-            "no distribution of the account has that domain name"),
+            scene.distributionGaps.isEmpty
+              ? "no distribution of the account has that domain name"
+              : "no distribution that could be read has that domain name"),
         ], gaps: scene.distributionGaps)
     }
   }
