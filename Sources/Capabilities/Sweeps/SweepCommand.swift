@@ -62,6 +62,11 @@ public struct SweepCommand: AsyncParsableCommand {
       let keeps = try await state.keeps()
       let now = Date(
         timeIntervalSince1970: context.planningTime.timeIntervalSince1970.rounded(.down))
+      if now > context.clock.now + AccountLedger.skewSeconds {
+        context.terminal.warn(
+          "--at: the ledger is written as of \(Timestamp.text(now)), which is still to come: what is due then is due now, and sweeps before then are refused"
+        )
+      }
       let observer = SweepObserver(
         context: context, store: state, rules: context.settings.sweep, now: now)
       let seen = try await observer.observe(places, keeps: keeps)
