@@ -190,14 +190,17 @@ extension CloudFrontModel {
   private mutating func setAliases(
     _ names: [String], of it: inout ModelDistribution, _ call: Call
   ) {
-    var config = it.config
+    it.replace(config: Self.config(it.config, aliases: names))
+    write(&it, call)
+  }
+  static func config(_ old: XElement, aliases names: [String]) -> XElement {
+    var config = old
     var list = XElement("Aliases", [XElement("Quantity", text: "\(names.count)")])
     if !names.isEmpty {
       list.put(XElement("Items", names.map { XElement("CNAME", text: $0) }))
     }
     config.put(list, order: Shape.named("DistributionConfig")?.order ?? [])
-    it.replace(config: config)
-    write(&it, call)
+    return config
   }
 
   // MARK: Conflicts

@@ -69,6 +69,27 @@ extension CloudFrontModel {
   /// Forgets the requests handled so far.
   public mutating func clearLog() { log = [] }
 
+  /// What AWS Support does: an alias goes from whoever has it to another distribution, past every rule.
+  /// - Returns: false when that has it already, or is not there.
+  public mutating func handOver(alias: String, to id: String, now: Date) -> Bool {
+    guard let to = owner(of: id) else { return false }
+    func holds(_ it: ModelDistribution) -> Bool {
+      it.aliases.contains { $0.lowercased() == alias.lowercased() }
+    }
+    guard let target = accounts[to]?.distributions[id], !holds(target) else { return false }
+    let holders = accounts.values.flatMap { $0.distributions.values.filter(holds) }
+    for holder in holders {
+      let left = holder.aliases.filter { $0.lowercased() != alias.lowercased() }
+      edit(distribution: holder.id, account: holder.account, now: now) {
+        $0 = Self.config($0, aliases: left)
+      }
+    }
+    edit(distribution: id, account: to, now: now) {
+      $0 = Self.config($0, aliases: target.aliases + [alias])
+    }
+    return true
+  }
+
   /// Another operator's edit, made past every rule: a config changed under somebody's hands.
   public mutating func edit(
     distribution id: String, account: AccountID, now: Date, _ change: (inout XElement) -> Void

@@ -221,6 +221,11 @@ public struct RunState: Equatable, Sendable {
   public var hold: String?
   public var gates: [String: String] = [:]
   public var isStarted = false
+  /// Whether it changed something, and stopped in the middle of a step.
+  public var isMidway: Bool {
+    steps.values.contains(where: \.hadEffect)
+      && steps.values.contains { [.intended, .applied, .waiting, .failed].contains($0.phase) }
+  }
   public var isFinished = false
   public var isRolledBack = false
   /// Why the run takes everything back by itself; it never goes forward again.

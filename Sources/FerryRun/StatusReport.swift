@@ -121,6 +121,13 @@ public struct StatusReport: Codable, Equatable, Sendable {
     }
   }
 
+  /// Stands as the rollback does that takes the plan back.
+  public mutating func follow(_ rollback: StatusReport) {
+    (state, step, until, next) = (rollback.state, rollback.step, rollback.until, rollback.next)
+    reason = (["it is being taken back"] + [rollback.reason].compactMap { $0 }).joined(
+      separator: ": ")
+  }
+
   /// What steps do, for a sentence.
   static func titles(_ steps: [Step]) -> String {
     steps.prefix(8).map { "\($0.title) (\($0.id))" }.joined(separator: "; ")

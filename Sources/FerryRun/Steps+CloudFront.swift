@@ -189,6 +189,7 @@ extension Runner {
     if digest == planned { return }
     if state.ownDigests[id]?.contains(digest) == true, state.lastReadBack[id] == digest { return }
     if original?.lastReadBack[id] == digest { return }
+    if try await isOursAlone(step, id, found, since: planned) { return }
     // Once something was taken back, what was read back before that is no measure.
     let isTakenBack = state.steps.values.contains { $0.phase == .undone }
     var before = try await image(isTakenBack ? planned : state.lastReadBack[id] ?? planned)
@@ -199,6 +200,34 @@ extension Runner {
       (before?.differences(to: found) ?? []).prefix(50).map {
         "\($0.path): planned \($0.planned ?? "(absent)"), found \($0.found ?? "(absent)")"
       })
+  }
+
+  /// Whether a config is what was planned against but for what this plan's own steps changed in it. A call that moves an
+  /// alias reads nothing back.
+  private func isOursAlone(_ step: Step, _ id: String, _ found: XElement, since planned: String)
+    async throws(Stop) -> Bool
+  {
+    var (isOurs, movesAliases) = (false, false)
+    var edits: [[ConfigEdit]] = []
+    for place in earlier(than: step) {
+      let it = plan.steps[place]
+      guard state.steps[it.id]?.hadEffect == true else { continue }
+      if case .moveAlias(_, let from, let to) = it.action,
+        try [resolve(from), resolve(to)].contains(id)
+      {
+        (isOurs, movesAliases) = (true, true)
+      } else if let target = try target(it.action), target.id == id {
+        isOurs = true
+        edits.append(try resolve(it.action.edits))
+      }
+    }
+    guard isOurs, var config = try await image(planned) else { return false }
+    let isPolicy = config.name == "ContinuousDeploymentPolicyConfig"
+    for edits in edits {
+      config = config.edited(
+        edits, shape: isPolicy ? "ContinuousDeploymentPolicyConfig" : "DistributionConfig")
+    }
+    return config.differences(to: found).allSatisfy { movesAliases && $0.path.hasPrefix("Aliases") }
   }
 
   /// The config of a resource as the steps before make it of what was planned against.

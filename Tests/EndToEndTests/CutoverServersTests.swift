@@ -351,8 +351,20 @@ struct CutoverServersTests {
       try configure(
         "windows: { dns: { timeZone: UTC, freeze: [\"\(Timestamp.text(now - 60))/\(Timestamp.text(now + 7200))\"] } }"
       )
+      // Half taken back it is not done, and goes no further forward.
+      let half = try await ferry.run(back + ["--max-wait", "0s"])
+      #expect(half.code == 3, "\(half.talk)")
+      #expect(try await Self.serial(ferry, bind) == 4)
+      let standing = try await ferry("status", "move", "--output", "json")
+      #expect(standing.code == 3, "\(standing.out)")
+      #expect(standing.json["reason"]?.string?.hasPrefix("it is being taken back") == true)
+      #expect(
+        standing.json["next"]?.string == "edgeferry rollback move --approve \(digest.rollback)")
+      let forward = try await ferry.run(apply)
+      #expect(forward.code == 4 && forward.error["code"] == "rollback-under-way", "\(forward.talk)")
       let undone = try await ferry.run(back)
       #expect(undone.code == 0, "\(undone.talk)")
+      #expect(try await ferry("status", "move", "--output", "json").json["state"] == "rolled-back")
       #expect(try await bind.dig(ferry, Self.www, "CNAME") == [Self.source + "."])
       #expect(try await Self.serial(ferry, bind) == 5)
     }

@@ -222,3 +222,104 @@ struct RehearseEndToEndTests {
     }
   }
 }
+
+/// Plans of every kind, each as its planner makes it on the lab.
+struct RehearsedKindsTests {
+  private static func distribution(
+    _ id: String, _ domain: String, _ aliases: [String], staging: Bool = false,
+    enabled: Bool = true, more: String = ""
+  ) -> String {
+    let names = aliases.map { "\"\($0)\"" }.joined(separator: ",")
+    return """
+      {"id":"\(id)","domainName":"\(domain).cloudfront.net","config":{"CallerReference":"\(id)","Comment":"\(more)","Enabled":\(enabled),
+      "Staging":\(staging),"Aliases":{"Quantity":\(aliases.count),"Items":[\(names)]},"HttpVersion":"http2",
+      "Origins":{"Quantity":1,"Items":[{"Id":"o","DomainName":"o.example.net","CustomOriginConfig":{"HTTPPort":80,"HTTPSPort":443,
+      "OriginProtocolPolicy":"https-only","OriginSslProtocols":{"Quantity":1,"Items":["TLSv1.2"]}}}]},
+      "DefaultCacheBehavior":{"TargetOriginId":"o","ViewerProtocolPolicy":"https-only","CachePolicyId":"658327ea-f89d-4fab-a63d-7e88639e58f6"},
+      "ViewerCertificate":{"ACMCertificateArn":"arn:aws:acm:us-east-1:111111111111:certificate/old","SSLSupportMethod":"sni-only","MinimumProtocolVersion":"TLSv1.2_2021"}
+      \(domain == "d5" ? ",\"ContinuousDeploymentPolicyId\":\"cdp-off\"" : "")}}
+      """
+  }
+  private static func certificate(_ account: String, _ name: String) -> String {
+    """
+    {"id":"arn:aws:acm:us-east-1:\(account):certificate/\(name)","config":{"DomainName":"example.com",
+    "SubjectAlternativeNames":["example.com","*.example.com"],"Status":"ISSUED"}}
+    """
+  }
+  private static let inventory = """
+    {"schema":"edgeferry.inventory/1","accounts":[{"id":"111111111111","certificates":[\(certificate("111111111111", "old"))],
+    "distributions":[\([
+      distribution("E1ALIAS", "d1", ["al.example.com"]), distribution("E2NEW", "d2", ["addr.example.com"]),
+      distribution("E3SUPPORT", "d3", ["sup.example.com"]), distribution("E4SAME", "d4", ["same.example.com"]),
+      distribution("E5PRIMARY", "d5", ["canary.example.com"]),
+      distribution("E6STAGING", "d6", [], staging: true, more: "to be promoted"),
+    ].joined(separator: ","))],
+    "continuousDeploymentPolicies":[{"id":"cdp-off","config":{"Enabled":false,"StagingDistributionDnsNames":{"Quantity":1,
+    "Items":["d6.cloudfront.net"]},"TrafficConfig":{"Type":"SingleWeight","SingleWeightConfig":{"Weight":0.05}}}}],
+    "hostedZones":[{"id":"Z1","name":"example.com.","records":[
+    {"name":"al.example.com.","type":"A","alias":{"hostedZoneId":"Z2FDTNDATAQYW2","dnsName":"d1.cloudfront.net.","evaluateTargetHealth":false}},
+    {"name":"al.example.com.","type":"AAAA","alias":{"hostedZoneId":"Z2FDTNDATAQYW2","dnsName":"d1.cloudfront.net.","evaluateTargetHealth":false}},
+    {"name":"addr.example.com.","type":"A","ttl":300,"data":["192.0.2.1"]},
+    {"name":"addr.example.com.","type":"AAAA","ttl":600,"data":["2001:db8::1"]},
+    {"name":"sup.example.com.","type":"CNAME","ttl":300,"data":["d3.cloudfront.net."]},
+    {"name":"same.example.com.","type":"CNAME","ttl":300,"data":["d4.cloudfront.net."]},
+    {"name":"canary.example.com.","type":"CNAME","ttl":300,"data":["d5.cloudfront.net."]}]}]},
+    {"id":"222222222222","certificates":[\(certificate("222222222222", "new"))],"distributions":[]}]}
+    """
+
+  @Test func `a plan of any kind breaks no rule where nothing goes wrong`() async throws {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    try ferry.write(Self.inventory, to: "i.json")
+    let lab = try await RunningLab(
+      ferry,
+      [
+        "--propagation", "0.2s", "--load", ferry.folder.appendingPathComponent("i.json").path,
+      ])
+    var profiles = ""
+    for (name, account) in [("source", "111111111111"), ("target", "222222222222")] {
+      let keys = lab.variables(account: account)
+      profiles += """
+        [profile \(name)]
+        aws_access_key_id = \(keys["AWS_ACCESS_KEY_ID"] ?? "")
+        aws_secret_access_key = \(keys["AWS_SECRET_ACCESS_KEY"] ?? "")
+        region = us-east-1
+
+        """
+    }
+    try ferry.write(profiles, to: "aws.config")
+    let variables = [
+      "AWS_CONFIG_FILE": ferry.folder.appendingPathComponent("aws.config").path,
+      "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_ENDPOINT_URL": lab.api,
+    ]
+    let servers = (lab.ready["nameservers"]?.array ?? []).compactMap(\.string)
+      .map { "\"\($0)\"" }.joined(separator: ", ")
+    try ferry.write(
+      """
+      version: 1
+      accounts: { source: { profile: source }, target: { profile: target } }
+      zones: { example.com: { provider: route53, zoneId: Z1, account: source, nameservers: [\(servers)] } }
+      resolvers: ["\(lab.ready["resolver"]?.string ?? "")"]
+      """, to: "edgeferry.yaml")
+    let move = ["--source", "source", "--target", "target", "--accept-risk", "outage"]
+    let within = ["--source", "source", "--target", "source"]
+    for (name, words) in [
+      ("alias", ["migrate", "plan", "E1ALIAS"] + move),
+      ("support", ["migrate", "plan", "E3SUPPORT", "--method", "support"] + move),
+      ("within", ["migrate", "plan", "E4SAME"] + within),
+      ("deleted", ["migrate", "plan", "E4SAME", "--delete-source"] + within),
+      ("promote", ["promote", "plan", "E5PRIMARY", "--account", "source"]),
+      ("addresses", ["cutover", "plan", "addr.example.com", "--to", "d2.cloudfront.net"]),
+    ] {
+      let planned = try await ferry.run(
+        words + ["--name", name, "--output", "json"], extra: variables)
+      #expect(planned.code == 0, "\(name): \(planned.talk)")
+      let calm = try await ferry.run(
+        ["rehearse", name, "--seeds", "14", "--faults", "none"], extra: variables)
+      #expect(calm.code == 0, "\(name): \(calm.out) \(calm.talk)")
+      let rough = try await ferry.run(["rehearse", name, "--seeds", "20"], extra: variables)
+      #expect(rough.code == 0, "\(name): \(rough.out) \(rough.talk)")
+    }
+    await lab.stop()
+  }
+}

@@ -409,6 +409,28 @@ struct RunnerTests {
     #expect(world.isRemoved)
   }
 
+  @Test func `a delete that CloudFront refuses for longer is not yet, and never failed`()
+    async throws
+  {
+    let world = try await RemovalWorld()
+    let isOver = Locked(false)
+    let faults = ModelTransport.Faults(before: { request, _ throws(FerryError) in
+      request.operation == "DeleteDistribution" && !isOver.withLock { $0 }
+        ? .awsError(
+          status: 409, code: "DistributionNotDisabled", message: "not yet", requestID: "r") : nil
+    })
+    let store = try world.store()
+    let outcome = try await Runner.run(
+      world.plan, store: store, world: world.world(faults: faults), options: world.options())
+    #expect(outcome.exit == .notYet, "\(String(describing: outcome.error))")
+    #expect(outcome.report.reason?.contains("as disabled everywhere yet") == true)
+    isOver.withLock { $0 = true }
+    let done = try await Runner.run(
+      world.plan, store: store, world: world.world(faults: faults), options: world.options())
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    #expect(world.isRemoved)
+  }
+
   @Test func `a detach that CloudFront takes for keeping is not believed`() async throws {
     let world = try await RemovalWorld()
     // An element that gets lost on the way out is no detach: the read-back shows the id still there.

@@ -71,6 +71,21 @@ struct RuleTests {
     #expect(found.first?.says.hasPrefix(member) == true)
     #expect(found.first?.evidence.first?.says.hasPrefix("\(member): primary ") == true)
   }
+  @Test
+  func `where nothing but such a setting differs there is that to say, not that all is there`()
+    throws
+  {
+    var scene = Scene()
+    scene.staging = Scene.distribution("staging", comment: "shop", path: "")
+    #expect(try PromotionRules.judge(scene.pair).map(\.code).contains("nothing-to-promote"))
+    scene.staging.put("PriceClass_All", at: "PriceClass")
+    let found = try PromotionRules.judge(scene.pair).map(\.code)
+    #expect(found.contains("fixed-setting-differs") && !found.contains("nothing-to-promote"))
+    let refused = #expect(throws: FerryError.self) {
+      try PromotionPlanner.plan(scene.pair, side: nil, input: scene.input(accepting: []))
+    }
+    #expect(refused?.code == "fixed-setting-differs" && refused?.exit == .blocked)
+  }
   @Test(arguments: Promote.carried)
   func `what a promote carries may differ`(member: String) throws {
     #expect(!Promote.kept.contains(member))

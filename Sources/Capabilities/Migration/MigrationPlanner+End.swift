@@ -36,12 +36,14 @@ extension MigrationPlanner {
             account: source, action: .editStatements(statements.inverse), undoes: step)
         ])
     }
+    let disabled = Self.disabled(move.sourceConfig)
     if move.it.isEnabled {
       let step = "disable-source-\(name)"
       add(
         Step(
           id: step, title: "Disable \(move.it.id)", account: source,
           action: .setEnabled(distribution: move.it.id, from: true, to: false),
+          expects: .init(configDigest: builder.image(move.sourceConfig)),
           checks: [PlanBuilder.deployed(move.it.id)]), parts: part(move),
         rollback: [
           Step(
@@ -55,11 +57,16 @@ extension MigrationPlanner {
         Step(
           id: "delete-source-\(name)", title: "Delete \(move.it.id)", account: source,
           action: .deleteDistribution(distribution: move.it.id),
+          expects: .init(configDigest: builder.image(disabled)),
           checks: [.init(.absent, distribution: move.it.id)]), parts: part(move), rollback: [])
       removeTwin(move)
     }
   }
 
+  private static func disabled(_ config: XElement) -> XElement {
+    config.edited(
+      [.init(path: "Enabled", from: "true", to: "false")], shape: "DistributionConfig")
+  }
   /// What the deleted source leaves behind would be an orphan.
   private mutating func removeTwin(_ move: Move) {
     guard let policy = move.policy, let staging = move.staging else { return }
@@ -67,19 +74,23 @@ extension MigrationPlanner {
     add(
       Step(
         id: "delete-source-policy-\(name)", title: "Delete policy \(policy.id)", account: source,
-        action: .deletePolicy(policy: policy.id), checks: [.init(.absent, policy: policy.id)]),
+        action: .deletePolicy(policy: policy.id),
+        expects: .init(configDigest: builder.image(policy.config)),
+        checks: [.init(.absent, policy: policy.id)]),
       parts: part(move), rollback: [])
     if staging.isEnabled {
       add(
         Step(
           id: "disable-source-staging-\(name)", title: "Disable \(staging.id)", account: source,
           action: .setEnabled(distribution: staging.id, from: true, to: false),
+          expects: .init(configDigest: builder.image(staging.config)),
           checks: [PlanBuilder.deployed(staging.id)]), parts: part(move), rollback: [])
     }
     add(
       Step(
         id: "delete-source-staging-\(name)", title: "Delete \(staging.id)", account: source,
         action: .deleteDistribution(distribution: staging.id),
+        expects: .init(configDigest: builder.image(Self.disabled(staging.config))),
         checks: [.init(.absent, distribution: staging.id)]), parts: part(move), rollback: [])
   }
 }

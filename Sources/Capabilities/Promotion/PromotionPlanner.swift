@@ -34,6 +34,7 @@ struct PromotionPlanner {
     let edits = try side?.edits(pair.staging) ?? []
     let pointed = try pair.pointed(at: side)
     staging = pointed.staging.config
+    try Self.refuse(FixedSettingsRule().findings(pointed), pair.primary.id)
     guard !Promote.isDone(pair.primary.config, from: staging) else { return nil }
     try judge(pointed)
     _ = builder.image(pair.primary.config)

@@ -156,11 +156,14 @@ struct Judge: Sendable {
       }
     }
   }
+  /// An id, or that of what the step made that it refers to.
+  func resolved(_ id: String) -> String {
+    id.hasPrefix("${") ? ids[String(id.dropFirst(2).prefix { $0 != "." })] ?? "" : id
+  }
   /// Every distribution that a verified step waits for has its last write at every edge.
   mutating func verified(_ step: Step, _ model: CloudFrontModel, now: Date, at: Double) {
     for check in step.checks where check.type == .deployed {
-      var id = check.distribution ?? ""
-      if id.hasPrefix("${") { id = ids[String(id.dropFirst(2).prefix { $0 != "." })] ?? "" }
+      let id = resolved(check.distribution ?? "")
       if model.status(of: id, now: now) == "InProgress" {
         add(.notDeployed, at: at, "\(id), after \(step.id)")
       }

@@ -198,19 +198,33 @@ struct Play: Sendable {
         stage.broke(.notRestored, it)
       }
     case false?:
-      if let missed = missed(stage) { stage.broke(.goal, missed) }
+      let records = try? await stage.store.records(plan: scene.plan.digest)
+      if let missed = missed(stage, RunState(records ?? [])) { stage.broke(.goal, missed) }
     case nil: break
     }
   }
+  /// A record as the run knows it, what it refers to filled in; nil where that was not made.
+  private func resolved(_ value: RecordValue, _ run: RunState) -> RecordValue? {
+    if var alias = value.alias {
+      guard let name = try? run.resolved(alias.dnsName.text) else { return nil }
+      alias.dnsName = DomainName(wire: name)
+      return RecordValue(alias: alias)
+    }
+    guard value.data.contains(where: { $0.contains("${") }) else { return value }
+    let data = value.data.compactMap { try? run.resolved($0).lowercased() }
+    return data.count == value.data.count ? RecordValue(ttl: value.ttl ?? 0, data: data) : nil
+  }
   /// The first of the plan's goals that does not hold; nil when all do.
-  func missed(_ stage: Stage) -> String? {
+  func missed(_ stage: Stage, _ run: RunState = RunState([])) -> String? {
     var records: [RecordKey: RecordValue?] = [:]
     var enabled: [String: Bool] = [:]
     var gone: Set<String> = []
     var edits: [String: [ConfigEdit]] = [:]
     var promoted: [(primary: String, staging: String)] = []
     var aliases: [String: String] = [:]
+    var policies: Set<String> = []
     for step in scene.plan.steps {
+      if case .updatePolicy(let id, _) = step.action { policies.insert(id) }
       for change in step.action.dns?.changes ?? [] { records[change.key] = .some(change.to) }
       switch step.action {
       case .setEnabled(let id, _, let to): enabled[id] = to
@@ -220,6 +234,8 @@ struct Play: Sendable {
         edits[id, default: []] += wanted.filter { $0.to?.contains("${") != true }
       case .promote(let id, let staging):
         promoted.append((id, staging))
+        // CloudFront disables the policy between the two.
+        for id in policies { edits[id]?.removeAll { $0.path == "Enabled" } }
         edits[id]?.removeAll { edit in
           Promote.carried.contains { edit.path == $0 || edit.path.hasPrefix("\($0)/") }
         }
@@ -231,8 +247,12 @@ struct Play: Sendable {
     }
     let there = stage.records
     for (key, value) in records.sorted(by: { $0.key.name < $1.key.name }) {
-      if value?.data.contains(where: { $0.contains("${") }) == true { continue }
-      if there[key] != value {
+      var wanted = value
+      if let value {
+        guard let it = resolved(value, run) else { continue }
+        wanted = it
+      }
+      if there[key] != wanted {
         return "\(key.name) \(key.rrtype.rawValue) is \(Stage.shown(there[key]))"
       }
     }

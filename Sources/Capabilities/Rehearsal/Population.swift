@@ -104,6 +104,15 @@ struct ZoneTimeline: Sendable {
       Change(at: at, value: value))
   }
   func knows(_ key: RecordKey) -> Bool { history[key] != nil }
+  /// The records of other types that a question for this one is answered with where they are: a CNAME for addresses, and
+  /// the other way round, since clients ask for addresses whatever leads to them.
+  func others(_ key: RecordKey) -> [RecordKey] {
+    let types: [RRType] = key.rrtype == .cname ? [.a, .aaaa] : [.cname]
+    return types.map { RecordKey(key.name, $0) }.filter(knows)
+  }
+  fileprivate func hasOther(_ key: RecordKey, server: Int, at: Double) -> Bool {
+    others(key).contains { seen($0, server: server, at: at) != nil }
+  }
   /// The newest, wherever it has got to.
   subscript(key: RecordKey) -> RecordValue? { history[key]?.last?.value }
   func seen(_ key: RecordKey, server: Int, at: Double) -> RecordValue? {
@@ -145,8 +154,11 @@ struct ResolverCache: Sendable {
     return max(1, kept - early) + Double(kind.hold)
   }
   private mutating func fetch(_ key: RecordKey, _ zones: ZoneTimeline, at: Double) -> Copy {
-    let value = zones.seen(key, server: Int(random.next() % UInt64(zones.lags.count)), at: at)
-    var until = at + span(value)
+    let server = Int(random.next() % UInt64(zones.lags.count))
+    let value = zones.seen(key, server: server, at: at)
+    // What is there in another type is no absence that would be kept.
+    let isOther = value == nil && zones.hasOther(key, server: server, at: at)
+    var until = at + (isOther ? 1 : span(value))
     // Such an answer has a TTL of 30 s (RFC 8767 §4).
     if kind.staleFirst > 0 { until += chance() * Double(kind.staleFirst) + 30 }
     return Copy(value: value, fetched: at, until: until)
@@ -161,8 +173,10 @@ struct ResolverCache: Sendable {
       copy = known
     } else {
       let value = zones.seen(key, server: 0, at: now)
-      let age = chance() * span(value)
-      copy = Copy(value: value, fetched: now - age, until: now - age + span(value))
+      let isOther = value == nil && zones.hasOther(key, server: 0, at: now)
+      let span = isOther ? 1 : span(value)
+      let age = chance() * span
+      copy = Copy(value: value, fetched: now - age, until: now - age + span)
     }
     while copy.until <= now {
       if copy.until >= zones.settledAt(key), copy.value == zones[key] {

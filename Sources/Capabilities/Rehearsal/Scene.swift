@@ -28,6 +28,8 @@ struct Scene: Sendable {
   /// Until all servers of a zone have a change, by the settings.
   var propagationSeconds: Double
   var manualZones: Set<DomainName>
+  /// By step: aliases that somebody else moves there.
+  private(set) var handedOver: [String: [Step.Check]] = [:]
   /// By the `d….cloudfront.net` name or another target: what its health marker says.
   var markers: [String: String] = [:]
   /// What a rehearsal takes for granted.
@@ -69,6 +71,11 @@ struct Scene: Sendable {
     // What a person has not accepted yet may be rehearsed.
     for index in plan.risks.indices { plan.risks[index].accepted = true }
     var notes: [String] = []
+    for step in plan.steps {
+      guard case .external = step.action else { continue }
+      let moved = step.checks.filter { $0.type == .alias }
+      if !moved.isEmpty { handedOver[step.id] = moved }
+    }
     plan.steps = plan.steps.map { Self.playable($0, &notes) }
     var back = rollback
     back?.steps = (rollback?.steps ?? []).map { Self.playable($0, &notes) }
@@ -175,6 +182,10 @@ struct Scene: Sendable {
     if case .external = step.action {
       out.action = .observe
       out.gate = nil
+      // An observer waits for what earlier steps wrote, which an alias that came since is not.
+      if out.checks.contains(where: { $0.type == .alias }) {
+        out.checks.removeAll { $0.type == .deployed }
+      }
       notes.append("\(step.id) is done by another tool or a person, and taken as done")
     }
     out.checks.removeAll { foreign.contains($0.type) }

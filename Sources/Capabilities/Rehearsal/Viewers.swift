@@ -83,7 +83,8 @@ struct Viewers: Sendable {
   /// A write that POPs will hear of, each at its turn.
   mutating func written(_ model: CloudFrontModel, at: Double) {
     for pop in 0..<pops {
-      for turn in model.popTurnSeconds(pop) { turns.append((at + turn, pop)) }
+      // A moment later: sums of seconds are not exact, and a turn that is looked at too early is never looked at again.
+      for turn in model.popTurnSeconds(pop) { turns.append((at + turn + 0.001, pop)) }
     }
     turns.sort { $0.at < $1.at }
     // A distribution may be gone, or there.
@@ -117,9 +118,15 @@ struct Viewers: Sendable {
     guard !host.keys.isEmpty else { return .edge }
     var leads = Way.broken("no record")
     for key in host.keys {
-      var value = copy(key)
+      var (value, type) = (copy(key), key.rrtype)
+      let others = zones.others(key)
+      for other in others where value == nil { (value, type) = (copy(other), other.rrtype) }
+      // One server has let go of the one type, and another has not got the other yet: clients ask again.
+      for newest in [key] + others where value == nil && !others.isEmpty {
+        (value, type) = (zones[newest], newest.rrtype)
+      }
       var depth = 0
-      while let target = value?.data.first.map(DomainName.init(wire:)), key.rrtype == .cname,
+      while let target = value?.data.first.map(DomainName.init(wire:)), type == .cname,
         zones.knows(RecordKey(target, .cname)), depth < 8
       {
         value = copy(RecordKey(target, .cname))
@@ -130,7 +137,7 @@ struct Viewers: Sendable {
         if host.keys.count == 1 { return .broken("no record") }
         continue
       }
-      leads = way(value, key.rrtype, model)
+      leads = way(value, type, model)
       if case .broken = leads { return leads }
     }
     return leads

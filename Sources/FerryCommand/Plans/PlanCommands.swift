@@ -115,6 +115,12 @@ struct RunArguments: ParsableArguments, Sendable {
     let (signers, rollback) = try context.cleared(plan, at: path)
     let store = try context.stateStore()
     return try await context.patiently(isApproved: isApproved) { () async throws(FerryError) in
+      if let (rollback, _) = try await context.rollbackUnderWay(of: plan, at: path, store) {
+        throw FerryError(
+          "rollback-under-way", exit: .blocked, what: "could not run plan \(plan.name)",
+          why: "it is being taken back, and that is not done",
+          next: "edgeferry rollback \(shellWord(name)) --approve \(rollback.digest)")
+      }
       let reports = try await context.checkRehearsal(
         of: plan, named: name, accepted: acceptRehearsal, store: store)
       var approval = try await context.approve(
@@ -261,6 +267,21 @@ struct RollbackCommand: FerryCommand {
   }
 }
 
+extension Context {
+  /// The rollback of a plan that stopped in the middle of one of its steps: until it is done, the plan is not.
+  fileprivate func rollbackUnderWay(of plan: Plan, at path: String, _ store: (any StateStore)?)
+    async throws(FerryError) -> (Plan, RunState)?
+  {
+    guard let store, plan.rollbackOf == nil, let rollback = rollbackPlan(of: path),
+      rollback.rollbackOf == plan.digest
+    else { return nil }
+    let run = RunState(try await store.records(plan: rollback.digest))
+    // One that takes itself back goes on with the same command.
+    let isItsOwn = RunState(try await store.records(plan: plan.digest)).undoing != nil
+    return run.isMidway && !isItsOwn ? (rollback, run) : nil
+  }
+}
+
 struct StatusCommand: FerryCommand {
   static let uses = AWSUse(state: .reads)
   static let configuration = CommandConfiguration(
@@ -271,11 +292,14 @@ struct StatusCommand: FerryCommand {
 
   func run(_ context: Context) async throws(FerryError) -> FerryCore.ExitCode {
     try formats(.text, .json)
-    let (plan, _) = try context.plan(argument.plan)
+    let (plan, path) = try context.plan(argument.plan)
     let store = try context.existingStateStore()
-    let report = StatusReport(
+    var report = StatusReport(
       plan, RunState(try await store?.records(plan: plan.digest) ?? []),
       path: shellWord(argument.plan))
+    if let (rollback, run) = try await context.rollbackUnderWay(of: plan, at: path, store) {
+      report.follow(StatusReport(rollback, run, path: shellWord(argument.plan)))
+    }
     try context.answer(
       global.output == .json ? FerryJSON.document(report) : StatusText.render(report, plan))
     return report.exit

@@ -3,7 +3,9 @@ import FerryCore
 /// There is something to promote.
 struct DifferenceRule: PromotionRule {
   func findings(_ it: PromotionPair) -> [PromotionFinding] {
-    guard Promote.isDone(it.primary.config, from: it.staging.config) else { return [] }
+    guard Promote.isDone(it.primary.config, from: it.staging.config),
+      FixedSettingsRule().findings(it).isEmpty
+    else { return [] }
     return [
       PromotionFinding(
         "nothing-to-promote", .note, of: it.primary.id,
