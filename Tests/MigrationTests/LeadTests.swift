@@ -258,4 +258,48 @@ struct LeadTests {
     #expect(done.exit == .done, "\(String(describing: done.error))")
     #expect(world.counts(MoveWorld.source)["distribution"] == 2)
   }
+
+  @Test
+  func `across accounts an accepted one is claimed once its record was changed, and comes back`()
+    async throws
+  {
+    let world = try await MoveWorld(
+      inventory: Self.chain, edit: { $0.planning.acceptedRisks = ["dns-through-chain"] })
+    let before = world.facts(MoveWorld.source) + world.facts(MoveWorld.target) + world.zoneRecords
+    let zone = Route53Zone(
+      world.hostedZone, client: Route53Client(world.transport(MoveWorld.source)))
+    func point(_ from: String, _ to: String) async throws {
+      let key = RecordKey(DomainName(wire: "end.example.com."), .cname)
+      _ = try await zone.write(
+        [
+          RecordChange(
+            key, from: RecordValue(ttl: 60, data: [from]), to: RecordValue(ttl: 60, data: [to]))
+        ], comment: "by hand")
+      world.clock.base.advance(seconds: 300)
+    }
+    func pass(_ plan: Plan, _ step: String, _ store: SQLiteState) throws {
+      _ = try store.append(
+        RecordDraft(.gate, plan: plan.digest, step: step, at: world.clock.now), under: nil)
+    }
+    let path = MoveWorld.temporary()
+    defer { MoveWorld.remove(path) }
+    let store = try world.store(path)
+    let blocked = try await world.run(store)
+    #expect(blocked.exit == .blocked && blocked.error?.code == "gate")
+    let id = try MoveRunTests.id("create-distribution-eprimary", store, world.pair.plan)
+    let copy = try await world.world().client(MoveWorld.target).distribution(id).domainName + "."
+    try await point(Self.old, copy)
+    try pass(world.pair.plan, "repoint-chain-example-com", store)
+    let done = try await world.run(store)
+    #expect(done.exit == .done, "\(String(describing: done.error))")
+    #expect(Set(ModelEdge(world.model, world.clock).all("chain.example.com").map(\.says)) == [id])
+    let halfway = try await world.run(store, world.pair.rollback)
+    #expect(halfway.exit == .blocked && halfway.error?.code == "gate")
+    try await point(copy, Self.old)
+    try pass(world.pair.rollback, "unrepoint-chain-example-com", store)
+    let back = try await world.run(store, world.pair.rollback)
+    #expect(back.exit == .done, "\(String(describing: back.error))")
+    let after = world.facts(MoveWorld.source) + world.facts(MoveWorld.target) + world.zoneRecords
+    #expect(after == before, "\(Set(after).symmetricDifference(before).sorted())")
+  }
 }
