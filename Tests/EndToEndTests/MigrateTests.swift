@@ -48,10 +48,15 @@ struct MigrateEndToEndTests {
     ///   - target: more members of the target's inventory.
     ///   - third: distributions of a third account that the settings have too.
     ///   - settings: more accounts of the settings.
-    init(target: String = "", third: [String]? = nil, settings: String = "") async throws {
+    ///   - more: distributions beside those that are always there.
+    ///   - cnames: records beside those, as `name:target`.
+    init(
+      target: String = "", third: [String]? = nil, settings: String = "", more: [String] = [],
+      cnames: [String] = []
+    ) async throws {
       ferry = try Ferry()
       let http = #""HttpVersion":"http2","#
-      let distributions = [
+      var distributions = [
         Self.distribution(
           "EPRIMARY", "d1.cloudfront.net", alias: "www.example.com",
           more: http + #""ContinuousDeploymentPolicyId":"cdp-1","#),
@@ -67,10 +72,12 @@ struct MigrateEndToEndTests {
           "EWAF", "d8.cloudfront.net", alias: "waf.example.com",
           more: http + #""WebACLId":"arn:aws:wafv2:us-east-1:111111111111:global/webacl/w/1","#),
       ]
-      let records = ["www:d1", "plain:d3", "h3:d5", "waf:d8"].map {
+      distributions += more
+      let own = ["www:d1", "plain:d3", "h3:d5", "waf:d8"].map { "\($0).cloudfront.net." }
+      let records = (own + cnames).map {
         let words = $0.split(separator: ":")
         return
-          #"{"name":"\#(words[0]).example.com.","type":"CNAME","ttl":6,"data":["\#(words[1]).cloudfront.net."]}"#
+          #"{"name":"\#(words[0]).example.com.","type":"CNAME","ttl":6,"data":["\#(words[1])"]}"#
       }
       try ferry.write(
         """
@@ -197,6 +204,39 @@ struct MigrateEndToEndTests {
     let scene = try await Scene()
     do {
       try await body(scene)
+    } catch {
+      await scene.end()
+      throw error
+    }
+    await scene.end()
+  }
+
+  @Test func `a name that leads to the source by another record than its own is refused`()
+    async throws
+  {
+    let scene = try await Scene(
+      more: [
+        Scene.distribution("ECHAIN", "d11.cloudfront.net", alias: "chain.example.com"),
+        Scene.distribution("EWILD", "d12.cloudfront.net", alias: "shop.wc.example.com"),
+      ],
+      cnames: [
+        "chain:end.example.com.", "end:d11.cloudfront.net.", "*.wc:d12.cloudfront.net.",
+      ])
+    do {
+      for (id, code, way) in [
+        ("ECHAIN", "dns-through-chain", "end.example.com."),
+        ("EWILD", "dns-through-wildcard", "*.wc.example.com."),
+      ] {
+        let refused = try await scene.plan(id, ["--delete-source"], target: "again")
+        #expect(refused.code == 4 && refused.error["code"]?.string == code, "\(refused.talk)")
+        #expect(refused.error["why"]?.string?.contains("through \(way),") == true)
+        #expect(!scene.hasPlan)
+      }
+      let accepted = try await scene.plan(
+        "ECHAIN", ["--delete-source", "--accept-risk", "dns-through-chain"], target: "again")
+      #expect(accepted.code == 0, "\(accepted.talk)")
+      let steps = try scene.ferry.read("plans/move.plan.json")["steps"]?.array ?? []
+      #expect(steps.contains { $0["id"]?.string == "repoint-chain-example-com" })
     } catch {
       await scene.end()
       throw error

@@ -67,10 +67,15 @@ struct MoveWorld {
     hostedZone = zone.zone
     var scenes: [AliasScene] = []
     var names: [CutoverObservation] = []
+    var leads: [Lead] = []
     for it in closure.account.distributions where ids.contains(it.id) {
       for alias in it.aliases {
         let found = try await MoveScene.observation(alias, it, zone)
-        if let found { names.append(found) }
+        if let found {
+          names.append(found)
+        } else if let lead = try await LeadScene.lead(alias, it, model, from, clock.now) {
+          leads.append(lead)
+        }
         let overlaps = try await OverlapReader(client: CloudFrontClient(from)).overlaps(
           of: alias, on: it)
         scenes.append(
@@ -96,7 +101,7 @@ struct MoveWorld {
         acceptedRisks: []),
       closure: closure.account, managed: Set(closure.managed.map(\.id)), target: scene,
       quotas: quotas, map: carrier.map, distributions: ids, aliases: nil, names: names,
-      cutover: cutover,
+      leads: leads, cutover: cutover,
       scenes: scenes, method: nil, order: nil, keepSourceSeconds: 60, deletesSource: false,
       health: nil)
     edit(&input)

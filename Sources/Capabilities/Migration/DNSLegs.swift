@@ -4,15 +4,21 @@ import Foundation
 /// The steps of a cutover, sorted by what they do, with the target's name as a reference to the step that makes it.
 struct DNSLegs: Sendable {
   var lower: [Step] = []
+  /// Waits for records that others change; goes right before the flips.
+  var repoint: [Step] = []
   var flip: [Step] = []
   var bake: [Step] = []
   var restore: [Step] = []
   /// What takes them back, in order.
   var undoLower: [Step] = []
+  var undoRepoint: [Step] = []
   var undoFlip: [Step] = []
   var undoRestore: [Step] = []
   /// Until copies with the restored TTL have run out.
   var drains: [Step] = []
+  /// All that makes DNS lead to the target, and back.
+  var turn: [Step] { repoint + flip }
+  var undoTurn: [Step] { undoFlip + undoRepoint }
   /// What must be left of the window when a step begins: it and one rollback.
   var reserveSeconds = 0
 
@@ -24,7 +30,7 @@ struct DNSLegs: Sendable {
   /// - Parameters:
   ///   - suffix: keeps the ids of several cutovers in one plan apart.
   ///   - references: placeholder → `${step.domainname}` and what a title says instead.
-  init(
+  mutating func add(
     _ legs: CutoverLegs, suffix: String,
     references: [(name: DomainName, step: String, title: String)]
   ) {
@@ -64,7 +70,6 @@ struct DNSLegs: Sendable {
       }
     }
   }
-  init() {}
 }
 
 extension Step {

@@ -19,21 +19,23 @@ extension MigrationPlanner {
       out.target = placeholder
       return out
     }
-    let seen = Set(observed.map(\.name))
+    let seen = Set(observed.map(\.name)).union(input.leads.map(\.name))
     for name in wanted.subtracting(seen).sorted() {
       builder.note("\(name) has no record that leads to \(move.it.id), so DNS is left alone")
     }
-    guard !observed.isEmpty else { return DNSLegs() }
-    guard let legs = try CutoverPlanner.legs(observed, input: input.cutover) else {
-      return DNSLegs()
-    }
+    var out = DNSLegs()
+    (out.repoint, out.undoRepoint) = repoints(aliases, move, suffix: suffix)
+    guard !observed.isEmpty,
+      let legs = try CutoverPlanner.legs(observed, input: input.cutover)
+    else { return out }
     // Whether a rollback still fits is told by the times of the whole plan.
     for risk in legs.risks where risk.code != "rollback-outside-window" {
       builder.risk(risk.code, risk.text)
     }
-    return DNSLegs(
+    out.add(
       legs, suffix: suffix,
       references: [(placeholder, move.create, "the copy of \(move.it.id)")])
+    return out
   }
 
   /// TXT records that show control of the names: the target's domain for the way there, the source's for the
@@ -46,10 +48,9 @@ extension MigrationPlanner {
     var out: (make: [Step], unmake: [Step], remove: [Step], restore: [Step]) = ([], [], [], [])
     let policy = input.cutover.policy
     var owners: Set<DomainName> = []
+    let seen = input.names + input.leads.map(\.alias)
     for alias in aliases {
-      guard let it = input.names.first(where: { $0.name == DomainName(wire: alias) }) else {
-        continue
-      }
+      guard let it = seen.first(where: { $0.name == DomainName(wire: alias) }) else { continue }
       let owner = Self.ownershipName(alias, zone: it.zone.name)
       // An apex and the wildcard over its names have one between them.
       guard owners.insert(owner).inserted else { continue }

@@ -107,9 +107,9 @@ extension MigrationPlanner {
       add(legs.lower, move, undo: legs.undoLower)
       let drop = dropSource(aliases, at: index, tail)
       // On the way back DNS returns first, while the copy still answers.
-      add(legs.flip, move, undo: legs.undoFlip + [drop.undo] + legs.drains)
+      add(legs.turn, move, undo: legs.undoTurn + [drop.undo] + legs.drains)
       add(
-        drop.step, parts: part(move), rollback: legs.flip.isEmpty ? [drop.undo] : [],
+        drop.step, parts: part(move), rollback: legs.turn.isEmpty ? [drop.undo] : [],
         inverse: drop.undo.action)
       hold(aliases, "claim", "Give the copy of \(move.it.id) the alias", at: index, tail)
       prove(aliases.filter { !$0.hasPrefix("*") }, "prove-alias", move, tail)
@@ -120,7 +120,7 @@ extension MigrationPlanner {
       add(legs.lower, move, undo: legs.undoLower)
       let drop = dropSource(aliases, at: index, tail)
       add(drop.step, parts: part(move), rollback: [drop.undo])
-      add(legs.flip, move, undo: legs.undoFlip + legs.drains)
+      add(legs.turn, move, undo: legs.undoTurn + legs.drains)
       hold(aliases, "claim", "Give the copy of \(move.it.id) the alias", at: index, tail)
       finish(aliases, legs, move, tail)
     case .sameAccount:
@@ -128,7 +128,7 @@ extension MigrationPlanner {
       add(texts.make, move, undo: texts.unmake)
       add(legs.lower, move, undo: legs.undoLower)
       take(aliases, at: index, tail)
-      add(legs.flip, move, undo: legs.undoFlip + legs.drains)
+      add(legs.turn, move, undo: legs.undoTurn + legs.drains)
       finish(aliases, legs, move, tail)
       add(texts.remove, move, undo: texts.restore)
     case .disabledSource:
@@ -152,7 +152,7 @@ extension MigrationPlanner {
           ])
       }
       take(aliases, at: index, tail)
-      add(legs.flip, move, undo: legs.undoFlip + legs.drains)
+      add(legs.turn, move, undo: legs.undoTurn + legs.drains)
       finish(aliases, legs, move, tail)
       add(texts.remove, move, undo: texts.restore)
     case .support:
@@ -175,7 +175,7 @@ extension MigrationPlanner {
       }
       moves[index].held += aliases
       forget(aliases, at: index)
-      add(legs.flip, move, undo: legs.undoFlip + legs.drains)
+      add(legs.turn, move, undo: legs.undoTurn + legs.drains)
       finish(aliases, legs, move, tail)
     }
   }

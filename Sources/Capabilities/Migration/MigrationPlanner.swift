@@ -16,6 +16,8 @@ struct MigrationInput: Sendable {
   var aliases: Set<String>?
   /// What was seen of each alias in DNS; those without are in no zone that edgeferry can change.
   var names: [CutoverObservation]
+  /// Those that lead to their distribution in DNS by other records than their own.
+  var leads: [Lead] = []
   var cutover: CutoverInput
   /// Of the settings, by name.
   var windows: [String: ChangeWindow] = [:]
@@ -66,6 +68,7 @@ struct MigrationPlanner {
   static func plan(_ input: MigrationInput) throws(FerryError) -> PlanPair {
     var planner = MigrationPlanner(input)
     try planner.admit()
+    try planner.judgeLeads()
     try planner.choose()
     planner.createDependencies()
     try planner.together(planner.moves) { it, move in

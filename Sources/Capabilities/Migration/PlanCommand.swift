@@ -79,7 +79,7 @@ extension MigrateCommand {
           why: "\(ids.joined(separator: ", ")) does not hold it",
           next: "name an alias of the distribution, or leave --alias away")
       }
-      let (names, notes) = try await observe(aliases, context)
+      let (names, leads, notes) = try await observe(aliases, context)
       for note in notes { context.terminal.talk("note: \(safe(note))") }
       var scenes: [AliasScene] = []
       let reader =
@@ -92,7 +92,7 @@ extension MigrateCommand {
         try await reader.overlaps(of: alias, on: it)
       }
       let zones = Dictionary(
-        names.map { ($0.name, String($0.zone.name.text.dropLast())) },
+        (names + leads.map(\.alias)).map { ($0.name, String($0.zone.name.text.dropLast())) },
         uniquingKeysWith: { first, _ in first })
       for ((it, alias), result) in zip(aliases, overlaps) {
         let overlaps = try result.get()
@@ -125,8 +125,8 @@ extension MigrateCommand {
           closure: closure.account, managed: Set(closure.managed.map(\.id)), target: scene,
           quotas: quotas, map: carrier.map, distributions: ids,
           aliases: alias.isEmpty ? nil : Set(alias),
-          names: names, cutover: cutover, windows: context.settings.windows, scenes: scenes,
-          method: given.method,
+          names: names, leads: leads, cutover: cutover, windows: context.settings.windows,
+          scenes: scenes, method: given.method,
           order: order, keepSourceSeconds: context.settings.keepSourceSeconds,
           deletesSource: deleteSource, health: context.settings.health))
       context.warnAboutUnusedRisks(acceptRisk, pair.plan)
@@ -225,21 +225,38 @@ extension MigrateCommand {
         .sorted { ($0.section, $0.id) < ($1.section, $1.id) }
       try Files.write(carrier.map.yaml(missing: missing), to: mapOut)
     }
-    /// The names that lead to their distribution in DNS; the others are left alone.
+    /// The names that lead to their distribution in DNS by a record of their own, and those that do by others; the
+    /// rest is left alone.
     private func observe(
       _ aliases: [(Inventory.Distribution, String)], _ context: Context
-    ) async throws(FerryError) -> ([CutoverObservation], [String]) {
-      guard !aliases.isEmpty else { return ([], []) }
+    ) async throws(FerryError) -> (names: [CutoverObservation], leads: [Lead], notes: [String]) {
+      guard !aliases.isEmpty else { return ([], [], []) }
       let wanted = aliases.map {
         WantedMove(
           name: DomainName(wire: $0.1), target: DNSLegs.placeholder($0.0.id))
       }
-      let (seen, notes) = try await context.cutoverReader(health: nil).observe(wanted)
-      return (
-        zip(seen, aliases).compactMap { it, alias in
-          it.currentTarget == DomainName(wire: alias.0.domainName) ? it : nil
-        }, notes
-      )
+      let reader = try context.cutoverReader(health: nil)
+      let (seen, notes) = try await reader.observe(wanted)
+      var names: [CutoverObservation] = []
+      var others: [(CutoverObservation, DomainName)] = []
+      for (it, alias) in zip(seen, aliases) {
+        let domain = DomainName(wire: alias.0.domainName)
+        if it.currentTarget == domain { names.append(it) } else { others.append((it, domain)) }
+      }
+      let placeholder = wanted[0].target
+      let follower = LeadReader(
+        zones: context.settings.zones + seen.map(\.zone),
+        look: { names throws(FerryError) in
+          try await reader.observe(names.map { WantedMove(name: $0, target: placeholder) })
+            .observations
+        })
+      var leads: [Lead] = []
+      for it in await TargetReader.each(
+        others, { it, domain throws(FerryError) in try await follower.lead(of: it, to: domain) })
+      {
+        if let lead = try it.get() { leads.append(lead) }
+      }
+      return (names, leads, notes)
     }
   }
 }
