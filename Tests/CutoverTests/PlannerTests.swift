@@ -500,6 +500,26 @@ import Testing
   {
     let schedule = try plans([Scene.cname()]).plan.schedule
     #expect(schedule.start == Scene.now)
+  @Test func `no freeze puts a rollback off, only the hours do`() throws {
+    let frozen = try ChangeWindow(
+      timeZone: "Europe/London", allow: ["Tue,Thu 10:00-12:00"], freeze: ["2026-12-18/2027-01-04"])
+    let made = try plans(
+      [Scene.cname()],
+      Scene.input(window: frozen, start: Scene.time("2026-12-15T11:30:00Z")))
+    #expect(made.plan.steps[1].earliest == Scene.time("2026-12-17T10:00:00Z"))
+    let risk = try #require(made.plan.risks.first { $0.code == "rollback-outside-window" })
+    #expect(risk.text.hasSuffix("rollback is Tue 2026-12-22 10:00 Europe/London"), "\(risk.text)")
+    #expect(
+      made.plan.schedule.rollback?.last?.nextAllowed == Scene.time("2026-12-22T10:00:00Z"))
+  }
+  @Test func `a window that only a freeze closes lets a rollback begin at any time`() throws {
+    let frozen = try ChangeWindow(timeZone: "UTC", allow: [], freeze: ["2026-12-08/2026-12-31"])
+    let made = try plans([Scene.cname()], Scene.input(window: frozen))
+    #expect(made.plan.steps[1].latest != nil)
+    #expect(made.plan.risks.isEmpty)
+    let points = try #require(made.plan.schedule.rollback)
+    #expect(points.allSatisfy { $0.nextAllowed == $0.from })
+  }
     let steps = try #require(schedule.steps)
     #expect(
       steps.map(\.step) == ["lower-ttl-www", "flip-www", "bake-www", "restore-ttl-www"])

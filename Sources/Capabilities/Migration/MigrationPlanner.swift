@@ -188,7 +188,8 @@ struct MigrationPlanner {
     let reckoning = try builder.place(terms)
     guard let window = input.windows["dns"] else { return }
     for (id, count) in waves {
-      guard let closes = reckoning.slots[id]?.closes,
+      guard let slot = reckoning.slots[id],
+        let closes = window.undoingCloses(from: slot.earliest),
         let own = builder.steps.first(where: { $0.id == id })?.rollbackSeconds
       else { continue }
       let seconds = own + (count - 1) * input.cutover.policy.propagationSeconds

@@ -275,7 +275,7 @@ public struct CutoverPlanner {
   }
 
   private mutating func judgeRollback() {
-    guard let window, let closes = schedule.flip.closes else { return }
+    guard let window, let closes = undoingCloses else { return }
     let seconds = undoSeconds
     let next = window.nextRollback(after: closes, seconds: seconds)
     risk(
@@ -283,6 +283,8 @@ public struct CutoverPlanner {
       "if the flip is wrong after \(window.localText(closes - Double(seconds))), a rollback of \(seconds) s no longer ends before the window closes at \(window.localText(closes)); the next allowed rollback is "
         + (next.map(window.localText) ?? "never"))
   }
+  /// When the hours end in which the flip can be taken back; nil for never.
+  var undoingCloses: Date? { window?.undoingCloses(from: schedule.flip.earliest) }
   /// From the first write that takes a flip back to the last cache with the old answer.
   var undoSeconds: Int {
     policy.propagationSeconds + (drains.undo?.seconds ?? 0)

@@ -273,7 +273,7 @@ extension CutoverPlanner {
     }
     if let flip = steps.last(where: { $0.id.hasPrefix(Phase.flip.rawValue) }) {
       points.append(point(flip.id, schedule.allClear, undoSeconds))
-      if let closes = schedule.flip.closes {
+      if let closes = undoingCloses {
         points.append(point(flip.id, closes - Double(undoSeconds) + 1, undoSeconds))
       }
     }
