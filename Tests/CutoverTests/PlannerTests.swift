@@ -106,6 +106,14 @@ import Testing
     #expect(made.rollback.steps.allSatisfy { $0.latest == nil && $0.earliest == nil })
   }
 
+  @Test func `waits of a rollback that run side by side are counted once`() throws {
+    let made = try plans([Scene.cname()])
+    // Both flips back by 60; the restored copies are gone at 60 + 4080, then 30 + 240 for the old TTL.
+    #expect(made.rollback.schedule.criticalPathSeconds == 30 + 30 + 4080 + 270)
+    #expect(made.rollback.schedule.end == made.rollback.schedule.start + 4410)
+    let short = try plans([Scene.cname(60)])
+    #expect(short.rollback.schedule.criticalPathSeconds == 270)
+  }
   @Test func `a plan survives its file, schema and digest`() throws {
     let made = try plans(
       [Scene.cname()], Scene.input(window: Scene.tuesdays, accept: ["rollback-outside-window"]))
