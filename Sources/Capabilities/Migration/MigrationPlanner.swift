@@ -149,6 +149,8 @@ struct MigrationPlanner {
       policy: input.cutover.policy, asked: input.method, askedOrder: input.order,
       isOutageAccepted: input.planning.acceptedRisks.contains("outage"))
     for scene in input.scenes {
+      var scene = scene
+      scene.drain = drain(of: scene)
       let choice = try methods.choose(scene)
       choices.append(choice)
       exposure = max(exposure, choice.exposureSeconds)

@@ -286,6 +286,20 @@ struct KnownDrains {
   private struct Key: Equatable {
     var term: String
     var version: Seen.TTL
+extension CutoverObservation {
+  /// What a move of this name waits for after its flip, and after that is taken back, seconds from the last
+  /// authoritative change; nil when it is at its target or cannot be planned.
+  package func drainSeconds(_ policy: CutoverPolicy, form: CutoverInput.Form? = nil) -> (
+    flip: Int, undo: Int
+  )? {
+    var known = KnownDrains()
+    guard
+      let move = try? CutoverMove.make(self, policy: policy, form: form, known: &known)
+    else { return nil }
+    return (move.flipDrain.seconds, move.undoDrain.seconds)
+  }
+}
+
     var floor: Seen.TTL?
     var again: String?
     var holds: Bool
