@@ -54,7 +54,7 @@ extension Runner {
       // Undoing a change of CloudFront ends a bad state and waits for nothing. Undoing one of DNS is a change
       // of DNS like any other, in its hours; a freeze keeps new changes out, not the way back.
       guard name == "dns" else { return }
-      window.freezes = []
+      window = window.forUndoing
     }
     let now = world.clock.now
     // A wall clock that was set during the run is believed only where the elapsed time agrees with it.

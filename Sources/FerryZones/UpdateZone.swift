@@ -35,6 +35,24 @@ public struct UpdateZone: ZoneEditor {
     return out
   }
 
+  /// An answer shows no difference between a record and a wildcard's, and a prerequisite does: it is met by records
+  /// of the zone alone. The update that asks has nothing to change.
+  ///
+  /// - Source: RFC 2136 §3.2; RFC 4592 §2.2: only answers are synthesized.
+  public func own(_ keys: [RecordKey]) async throws(FerryError) -> Set<RecordKey>? {
+    var out: Set<RecordKey> = []
+    for key in Set(keys) {
+      let asking = DNSUpdate(zone: zone, prerequisites: [.exists(key)], changes: [])
+      // Not everybody who may plan may update.
+      switch try? await send(asking) {
+      case .noError: out.insert(key)
+      case .nxRRset, .nxDomain: break
+      default: return nil
+      }
+    }
+    return out
+  }
+
   private func value(of key: RecordKey) async throws(FerryError) -> RecordValue? {
     var query = DNSQuery(key.name, key.rrtype)
     query.key = key

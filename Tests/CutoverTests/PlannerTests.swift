@@ -106,6 +106,14 @@ import Testing
     #expect(made.rollback.steps.allSatisfy { $0.latest == nil && $0.earliest == nil })
   }
 
+  @Test func `waits of a rollback that run side by side are counted once`() throws {
+    let made = try plans([Scene.cname()])
+    // Both flips back by 60; the restored copies are gone at 60 + 4080, then 30 + 240 for the old TTL.
+    #expect(made.rollback.schedule.criticalPathSeconds == 30 + 30 + 4080 + 270)
+    #expect(made.rollback.schedule.end == made.rollback.schedule.start + 4410)
+    let short = try plans([Scene.cname(60)])
+    #expect(short.rollback.schedule.criticalPathSeconds == 270)
+  }
   @Test func `a plan survives its file, schema and digest`() throws {
     let made = try plans(
       [Scene.cname()], Scene.input(window: Scene.tuesdays, accept: ["rollback-outside-window"]))
@@ -421,6 +429,29 @@ import Testing
     #expect(
       refusal([Scene.cname { $0.dnssec = .init(state: .bogus) }])?.code.rawValue == "dnssec-bogus")
   }
+  @Test func `a name that a wildcard answers for is refused with what to do`() throws {
+    let name = "q.wild.example.com."
+    var it = Scene.cname(300, name)
+    it.current = [:]
+    #expect(refusal([it])?.code.rawValue == "servers-disagree")
+    it.wildcard = .init(name: Scene.name("*.wild.example.com."), isAlone: true)
+    let alone = try #require(refusal([it]))
+    #expect(alone.code.rawValue == "covered-by-wildcard" && alone.exit == .blocked)
+    #expect(alone.why.contains("*.wild.example.com. (CNAME \(Scene.old))"), "\(alone.why)")
+    #expect(alone.next.contains("today's target and TTL"))
+    it = Scene.cname(300, name, provider: .rfc2136)
+    it.wildcard = .init(name: Scene.name("*.wild.example.com."), isAlone: false)
+    let doubt = try #require(refusal([it]))
+    #expect(doubt.code.rawValue == "covered-by-wildcard" && doubt.next.contains("another TTL"))
+  }
+  @Test func `who changes a zone by hand is told that a wildcard may answer`() throws {
+    var it = Scene.cname(300, "q.wild.example.com.", provider: .manual)
+    it.wildcard = .init(name: Scene.name("*.wild.example.com."), isAlone: false)
+    let made = try plans([it])
+    #expect(
+      made.plan.notes.contains { $0.contains("as the wildcard *.wild.example.com. does") },
+      "\(made.plan.notes)")
+  }
   @Test func `servers that disagree with the provider are refused`() throws {
     for edit in [
       { (it: inout ProbedName) in it.servers[3].answers[0].data = ["d9.cloudfront.net."] },
@@ -468,6 +499,26 @@ import Testing
     let always = try ChangeWindow(timeZone: "UTC", allow: ["Mon..Sun 00:00-24:00"], freeze: [])
     let open = try plans([Scene.cname()], Scene.input(window: always))
     #expect(open.plan.risks.isEmpty)
+  }
+  @Test func `no freeze puts a rollback off, only the hours do`() throws {
+    let frozen = try ChangeWindow(
+      timeZone: "Europe/London", allow: ["Tue,Thu 10:00-12:00"], freeze: ["2026-12-18/2027-01-04"])
+    let made = try plans(
+      [Scene.cname()],
+      Scene.input(window: frozen, start: Scene.time("2026-12-15T11:30:00Z")))
+    #expect(made.plan.steps[1].earliest == Scene.time("2026-12-17T10:00:00Z"))
+    let risk = try #require(made.plan.risks.first { $0.code == "rollback-outside-window" })
+    #expect(risk.text.hasSuffix("rollback is Tue 2026-12-22 10:00 Europe/London"), "\(risk.text)")
+    #expect(
+      made.plan.schedule.rollback?.last?.nextAllowed == Scene.time("2026-12-22T10:00:00Z"))
+  }
+  @Test func `a window that only a freeze closes lets a rollback begin at any time`() throws {
+    let frozen = try ChangeWindow(timeZone: "UTC", allow: [], freeze: ["2026-12-08/2026-12-31"])
+    let made = try plans([Scene.cname()], Scene.input(window: frozen))
+    #expect(made.plan.steps[1].latest != nil)
+    #expect(made.plan.risks.isEmpty)
+    let points = try #require(made.plan.schedule.rollback)
+    #expect(points.allSatisfy { $0.nextAllowed == $0.from })
   }
   @Test func `E9: a window too short names the TTL that would fit, and can be accepted`() throws {
     let short = try ChangeWindow(timeZone: "UTC", allow: ["Mon..Sun 10:00-12:00"], freeze: [])

@@ -42,10 +42,15 @@ struct NamesFileTests {
 struct ReaderTests {
   /// A provider that has what the test arranged, and fails it on a write.
   struct FakeZone: ZoneEditor {
-    let provider = "fake"
+    var provider = "fake"
     var values: [RecordKey: RecordValue]
+    /// The names that have records of their own; nil where that cannot be told.
+    var owners: Set<DomainName>?
     func read(_ keys: [RecordKey]) async throws(FerryError) -> [RecordKey: RecordValue] {
       values.filter { keys.contains($0.key) }
+    }
+    func own(_ keys: [RecordKey]) async throws(FerryError) -> Set<RecordKey>? {
+      owners.map { owners in Set(keys.filter { owners.contains($0.name) }) }
     }
     func write(_ changes: [RecordChange], comment: String) async throws(FerryError) -> String {
       Issue.record("planning wrote \(changes)")
@@ -127,6 +132,67 @@ struct ReaderTests {
         try CutoverPlanner.plan([it], input: Scene.input(health: health)))
       #expect(made.plan.risks.map(\.code) == ["marker-unknown"])
     }
+  }
+  private static let old = RecordValue(ttl: 300, data: [Scene.old])
+  /// What is seen of a name in a zone that has these records.
+  private func wildcard(
+    _ it: CutoverObservation, _ values: [String: [RRType: RecordValue]],
+    owners: Set<String>? = nil
+  ) async throws -> CutoverObservation.Wildcard? {
+    var zone = FakeZone(values: [:], owners: owners.map { Set($0.map(Scene.name)) })
+    for (name, sets) in values {
+      for (type, value) in sets { zone.values[RecordKey(Scene.name(name), type)] = value }
+    }
+    let (fake, probe) = (zone, it.probe)
+    let reader = CutoverReader(
+      zones: [it.zone], probe: { $0.map { _ in probe } },
+      owner: { _ throws(FerryError) in nil },
+      place: { _ throws(FerryError) in (fake, nil, nil) as CutoverReader.Place })
+    return try await reader.observe([move(it)]).observations.first?.wildcard
+  }
+  @Test func `in Route 53 the closest wildcard that says the same is behind what has no record`()
+    async throws
+  {
+    let it = Scene.cname(300, "q.wild.example.com.")
+    let over = ["*.wild.example.com.": [RRType.cname: Self.old]]
+    #expect(
+      try await wildcard(it, over)
+        == .init(name: Scene.name("*.wild.example.com."), isAlone: true))
+    #expect(
+      try await wildcard(it, ["*.example.com.": [.cname: Self.old]])?.name.text
+        == "*.example.com.")
+    var own = over
+    own["q.wild.example.com."] = [.cname: Self.old]
+    #expect(try await wildcard(it, own) == nil)
+    let other = RecordValue(ttl: 300, data: ["d9.cloudfront.net."])
+    #expect(try await wildcard(it, ["*.wild.example.com.": [.cname: other]]) == nil)
+    #expect(try await wildcard(it, [:]) == nil)
+    // The answers of an alias record are addresses.
+    let alias = Scene.records([.a: Scene.alias(Scene.old)], at: "q.wild.example.com.")
+    #expect(
+      try await wildcard(alias, ["*.wild.example.com.": [.a: Scene.alias(Scene.old)]])?.isAlone
+        == true)
+  }
+  @Test func `elsewhere a name that answers as the wildcard does is asked for its own records`()
+    async throws
+  {
+    let q = "q.wild.example.com."
+    let it = Scene.cname(300, q, provider: .rfc2136)
+    // What the servers answer, whether it is a record or a wildcard's.
+    let answers = [q, "*.wild.example.com."].reduce(into: [:]) { $0[$1] = [RRType.cname: Self.old] }
+    let name = Scene.name("*.wild.example.com.")
+    #expect(try await wildcard(it, answers, owners: []) == .init(name: name, isAlone: true))
+    #expect(try await wildcard(it, answers, owners: [q]) == nil)
+    #expect(try await wildcard(it, answers) == .init(name: name, isAlone: false))
+    var upper = answers
+    upper["*.example.com."] = [.cname: Self.old]
+    #expect(try await wildcard(it, upper, owners: [])?.name.text == "*.example.com.")
+    #expect(try await wildcard(it, [q: [.cname: Self.old]], owners: []) == nil)
+    var another = answers
+    another[q] = [.cname: RecordValue(ttl: 301, data: [Scene.old])]
+    #expect(try await wildcard(it, another, owners: []) == nil)
+    let itself = Scene.cname(300, "*.wild.example.com.", provider: .rfc2136)
+    #expect(try await wildcard(itself, answers, owners: []) == nil)
   }
   @Test func `names of plans come from the names that move`() {
     func derived(_ names: String...) -> String {

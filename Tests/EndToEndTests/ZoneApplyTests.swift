@@ -51,6 +51,41 @@ struct ZoneApplyTests {
     #expect(answer.code == 0, "\(answer.talk)")
   }
 
+  @Test func `what only a wildcard answers for is refused until it has a record of its own`()
+    async throws
+  {
+    try await withBIND { ferry, server, key in
+      try settings(
+        ferry,
+        "provider: rfc2136, server: \"\(server.address)\", nameservers: [\"\(server.address)\"], tsig: { name: \(key.name), secretFile: tsig.secret }"
+      )
+      try ferry.write(key.secret + "\n", to: "tsig.secret")
+      chmod(ferry.folder.appendingPathComponent("tsig.secret").path, 0o600)
+      func add(_ name: String) async throws {
+        try await nsupdate(
+          ferry, server, key,
+          "update add \(name).wild.example.com. 1 CNAME d111111abcdef8.cloudfront.net.\nsend")
+      }
+      func plan(_ name: String) async throws -> Ferry.Answer {
+        try await ferry(
+          "cutover", "plan", "\(name).wild.example.com", "--to", Self.target, "--name", "flip",
+          "--output", "json")
+      }
+      try await add("*")
+      let covered = try await plan("q")
+      #expect(covered.code == 4, "\(covered.talk)")
+      #expect(covered.error["code"] == "covered-by-wildcard", "\(covered.talk)")
+      #expect(covered.error["why"]?.string?.contains("*.wild.example.com.") == true)
+      // The same answer as before, now from a record.
+      try await add("q")
+      let own = try await plan("q")
+      #expect(own.code == 0, "\(own.talk)")
+      let applied = try await ferry(
+        "apply", "flip", "--approve", own.json["digest"]?.string ?? "", "--output", "json")
+      #expect(applied.code == 0, "\(applied.talk)")
+    }
+  }
+
   @Test func `apply flips a name by dynamic update, and not once somebody else has touched it`()
     async throws
   {
@@ -173,7 +208,8 @@ struct ZoneApplyTests {
       #expect(!id.isEmpty, "\(made.talk)")
       try ferry.write(
         """
-        {"Changes": [{"Action": "CREATE", "ResourceRecordSet": {"Name": "www.example.com", "Type": "CNAME", "TTL": 1, "ResourceRecords": [{"Value": "d111111abcdef8.cloudfront.net"}]}}]}
+        {"Changes": [{"Action": "CREATE", "ResourceRecordSet": {"Name": "www.example.com", "Type": "CNAME", "TTL": 1, "ResourceRecords": [{"Value": "d111111abcdef8.cloudfront.net"}]}},
+          {"Action": "CREATE", "ResourceRecordSet": {"Name": "*.wild.example.com", "Type": "CNAME", "TTL": 300, "ResourceRecords": [{"Value": "d111111abcdef8.cloudfront.net"}]}}]}
         """, to: "batch.json")
       let set = try await cli(
         "change-resource-record-sets", "--hosted-zone-id", id, "--change-batch",
@@ -202,6 +238,11 @@ struct ZoneApplyTests {
       }
       // One of the CLI's and one of ours.
       #expect(batches == 2)
+      let covered = try await ferry(
+        "cutover", "plan", "q.wild.example.com", "--to", Self.target, "--output", "json",
+        extra: lab.variables())
+      #expect(covered.code == 4, "\(covered.talk)")
+      #expect(covered.error["code"] == "covered-by-wildcard", "\(covered.talk)")
     }
   }
 }

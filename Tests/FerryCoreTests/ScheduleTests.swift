@@ -77,6 +77,11 @@ struct ScheduleTests {
     // The next Tuesday or Thursday after the close.
     let next = window.nextRollback(after: try time("2026-12-10T12:00:00Z"), seconds: 270)
     #expect(next == (try time("2026-12-15T10:00:00Z")))
+    let frozen = try ChangeWindow(
+      timeZone: "Europe/London", allow: ["Tue,Thu 10:00-12:00"], freeze: ["2026-12-11/2027-01-04"])
+    let closed = try time("2026-12-10T12:00:00Z")
+    #expect(frozen.nextRollback(after: closed, seconds: 270) == next)
+    #expect(frozen.undoingCloses(from: try time("2026-12-15T10:30:00Z")) == next.map { $0 + 7200 })
     #expect(
       window.localText(try time("2026-07-14T09:00:00Z")) == "Tue 2026-07-14 10:00 Europe/London")
   }

@@ -132,6 +132,19 @@ struct UpdateTests {
     #expect(fake.state.withLock { $0.effective } == 0)
   }
 
+  @Test func `a record of its own is told from a wildcard's without a change`() async throws {
+    let fake = PrimaryFake([Self.www: Self.old])
+    let other = key("q.example.com.", .cname)
+    #expect(try await zone(fake).own([Self.www, other]) == [Self.www])
+    let updates = fake.state.withLock { $0.updates }
+    #expect(updates.count == 2 && updates.allSatisfy { $0.changes.isEmpty })
+    #expect(fake.state.withLock { $0.effective } == 0)
+    fake.state.withLock { $0.rcodes = [.refused] }
+    #expect(try await zone(fake).own([Self.www]) == nil)
+    fake.state.withLock { $0.losesNextAnswer = true }
+    #expect(try await zone(fake).own([Self.www]) == nil)
+  }
+
   @Test func `NOERROR without effect is an error`() async throws {
     let fake = PrimaryFake([Self.www: Self.old])
     fake.state.withLock { $0.ignoresAll = true }

@@ -59,6 +59,33 @@ struct MoveMethodTests {
     #expect(it.there == ["EPRIMARY", "403", it.copy] && it.back == it.there)
   }
 
+  @Test func `a way's seconds are those of the DNS steps, whatever their records can have`()
+    async throws
+  {
+    let inventory = MoveScene.inventory(
+      [
+        MoveScene.distribution(
+          "EPRIMARY", "d1.cloudfront.net", MoveScene.config("p", aliases: ["example.com"]))
+      ], records: MoveScene.alias("example.com.", "d1.cloudfront.net.", ["A", "AAAA"]))
+    let plan = try await MoveWorld(inventory: inventory) {
+      Self.outage(.disabledSource)(&$0)
+      $0.cutover.policy.ttl = 5
+      $0.cutover.policy.propagationSeconds = 1
+      $0.cutover.policy.resolverFloorSeconds = 0
+      $0.cutover.policy.margin.minimumSeconds = 1
+      $0.cutover.policy.clientHoldSeconds = 1
+    }.pair.plan
+    // An alias record answers with 60 s and cannot be lowered.
+    let flip = try #require(plan.steps.first { $0.id.hasPrefix("flip") })
+    #expect(flip.wait?.seconds == 67 && flip.rollbackSeconds == 68)
+    let ways = try #require(plan.methods?.first?.considered)
+    let disabled = try #require(ways.first { $0.method == "disabled-source" })
+    #expect(disabled.exposureSeconds == 668 && disabled.rollbackSeconds == 668)
+    #expect(ways.first { $0.method == "support" }?.exposureSeconds == 368)
+    #expect(plan.exposureSecondsOfAll == 668)
+    #expect(plan.risks.first { $0.code == "outage" }?.text.contains("about 668 s") == true)
+  }
+
   @Test func `what was disabled stays so in the copy, unproven, and the plan says so`() async throws
   {
     let world = try await MoveWorld(

@@ -153,6 +153,26 @@ struct TogetherTests {
     #expect(Double(plan.schedule.criticalPathSeconds) < whole)
   }
 
+  @Test func `the way back of a flip before a freeze is put off by the hours alone`() async throws {
+    let frozen = try ChangeWindow(
+      timeZone: "UTC", allow: ["Tue,Thu 10:00-12:00"], freeze: ["2000-01-01/2000-01-02"])
+    let free = try await Self.risk(frozen)
+    let text = try #require(free)
+    let flipped = try #require(text.firstMatch(of: /closes at \w+ (\d{4}-\d\d-\d\d)/)?.1)
+    let day = try #require(Timestamp.read("\(flipped)T00:00:00Z"))
+    let freeze =
+      "\(Timestamp.text(day + 86_400).prefix(10))/\(Timestamp.text(day + 60 * 86_400).prefix(10))"
+    let later = try ChangeWindow(timeZone: "UTC", allow: ["Tue,Thu 10:00-12:00"], freeze: [freeze])
+    #expect(try await Self.risk(later) == text)
+  }
+  private static func risk(_ dns: ChangeWindow) async throws -> String? {
+    try await MoveWorld(inventory: MoveScene.simple()) {
+      $0.windows = ["dns": dns]
+      $0.cutover.window = dns
+      $0.cutover.policy.restoresTTL = false
+    }.pair.plan.risks.first { $0.code == "rollback-outside-window" }?.text
+  }
+
   @Test(arguments: [60.0, 1e6]) func `no change of DNS comes before the time that was asked for`(
     _ later: Double
   ) async throws {

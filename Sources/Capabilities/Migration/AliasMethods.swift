@@ -17,7 +17,14 @@ struct AliasScene: Equatable, Sendable {
   var zone: String?
   /// Whether the source's own configuration holds it.
   var isHeldBySource: Bool
+  /// What caches take to follow its record; nil for that of a record with `cutover.ttl`.
+  var drain: Drain?
 
+  /// Seconds from the last authoritative change, there and back.
+  struct Drain: Equatable, Sendable {
+    var flipSeconds: Int
+    var undoSeconds: Int
+  }
   struct Overlap: Equatable, Hashable, Sendable {
     var alias: String
     var holder: String
@@ -88,7 +95,7 @@ struct AliasMethods {
           "--order dns-first needs a wildcard bridge: CloudFront routes by who owns the alias",
           considered)
       }
-      predicted = exposure(.wildcardBridge(.aliasFirst))
+      predicted = exposure(by: .wildcardBridge(.aliasFirst), scene)
     }
     let (order, exposure) = (predicted.order.rawValue, predicted.seconds)
     if exposure > 0, chosen != .support, !isOutageAccepted {
@@ -121,7 +128,7 @@ struct AliasMethods {
     // Whether the way exists between the two at all, so that its figures mean something.
     var exists = true
     let alias = Exposure.aliasSeconds
-    let flip = policy.stepCost(distribution: policy.propagationSeconds, ttl: policy.ttl)
+    let back = policy.propagationSeconds + drain(it).undoSeconds
     var rollback: Int?
     let others = (it.overlaps ?? []).filter { $0.holder != it.distribution }
     if method != .support {
@@ -148,7 +155,7 @@ struct AliasMethods {
         exists = false
       }
       reasons = ["one call takes the alias from one distribution to the other"]
-      rollback = alias + flip
+      rollback = alias + back
     case .wildcardBridge:
       if it.isSameAccount { against.append("within one account the alias moves in one call") }
       exists = !it.isWildcard && !it.isApex
@@ -165,7 +172,7 @@ struct AliasMethods {
       reasons = [
         "the target answers by \(it.bridge) while \(it.alias) leaves the source and joins the target"
       ]
-      rollback = 3 * alias + flip
+      rollback = 3 * alias + back
     case .disabledSource:
       if it.isSameAccount { against.append("within one account no source has to be disabled") }
       reasons = [
@@ -173,7 +180,7 @@ struct AliasMethods {
           ? "the source is disabled before the alias is moved: viewers see errors until DNS leads to the target"
           : "the source is disabled already, so the alias moves in one call"
       ]
-      rollback = 2 * alias + flip
+      rollback = 2 * alias + back
     case .support:
       if it.isSameAccount { against.append("within one account nobody else is needed") }
       reasons = [
@@ -191,14 +198,18 @@ struct AliasMethods {
 
   private func exposure(_ method: Method, _ it: AliasScene) -> Exposure {
     switch method {
-    case .sameAccount: exposure(.sameAccount)
-    case .wildcardBridge: exposure(.wildcardBridge(.dnsFirst))
-    case .disabledSource: exposure(.disabledSource(isEnabled: it.isSourceEnabled))
-    case .support: exposure(.support)
+    case .sameAccount: exposure(by: .sameAccount, it)
+    case .wildcardBridge: exposure(by: .wildcardBridge(.dnsFirst), it)
+    case .disabledSource: exposure(by: .disabledSource(isEnabled: it.isSourceEnabled), it)
+    case .support: exposure(by: .support, it)
     }
   }
-  private func exposure(_ way: Exposure.Way) -> Exposure {
-    .predict(way, ttl: policy.ttl, distribution: policy.propagationSeconds, policy: policy)
+  private func exposure(by way: Exposure.Way, _ it: AliasScene) -> Exposure {
+    .predict(way, dnsSeconds: policy.propagationSeconds + drain(it).flipSeconds)
+  }
+  private func drain(_ it: AliasScene) -> AliasScene.Drain {
+    let usual = policy.flipWait(ttl: policy.ttl)
+    return it.drain ?? .init(flipSeconds: usual, undoSeconds: usual)
   }
 
   /// A certificate's wildcard covers one label (RFC 6125 §6.4.3); a wildcard alias must be listed itself.

@@ -14,11 +14,7 @@ extension MigrationPlanner {
   {
     let placeholder = DNSLegs.placeholder(move.it.id)
     let wanted = Set(aliases.map { DomainName(wire: $0) })
-    let observed = input.names.filter { wanted.contains($0.name) }.map { it in
-      var out = it
-      out.target = placeholder
-      return out
-    }
+    let observed = observed(wanted, to: placeholder)
     let seen = Set(observed.map(\.name)).union(input.leads.map(\.name))
     for name in wanted.subtracting(seen).sorted() {
       builder.note("\(name) has no record that leads to \(move.it.id), so DNS is left alone")
@@ -36,6 +32,21 @@ extension MigrationPlanner {
       legs, suffix: suffix,
       references: [(placeholder, move.create, "the copy of \(move.it.id)")])
     return out
+  }
+  private func observed(_ names: Set<DomainName>, to target: DomainName) -> [CutoverObservation] {
+    input.names.filter { names.contains($0.name) }.map { it in
+      var out = it
+      out.target = target
+      return out
+    }
+  }
+  /// What the DNS steps of an alias wait for; nil where it has none.
+  func drain(of scene: AliasScene) -> AliasScene.Drain? {
+    let seen = observed(
+      [DomainName(wire: scene.alias)], to: DNSLegs.placeholder(scene.distribution))
+    return seen.first?.drainSeconds(input.cutover.policy, form: input.cutover.form).map {
+      .init(flipSeconds: $0.flip, undoSeconds: $0.undo)
+    }
   }
 
   /// TXT records that show control of the names: the target's domain for the way there, the source's for the

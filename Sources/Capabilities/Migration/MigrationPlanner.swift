@@ -152,6 +152,8 @@ struct MigrationPlanner {
       policy: input.cutover.policy, asked: input.method, askedOrder: input.order,
       isOutageAccepted: input.planning.acceptedRisks.contains("outage"))
     for scene in input.scenes {
+      var scene = scene
+      scene.drain = drain(of: scene)
       let choice = try methods.choose(scene)
       choices.append(choice)
       exposure = max(exposure, choice.exposureSeconds)
@@ -191,7 +193,8 @@ struct MigrationPlanner {
     let reckoning = try builder.place(terms)
     guard let window = input.windows["dns"] else { return }
     for (id, count) in waves {
-      guard let closes = reckoning.slots[id]?.closes,
+      guard let slot = reckoning.slots[id],
+        let closes = window.undoingCloses(from: slot.earliest),
         let own = builder.steps.first(where: { $0.id == id })?.rollbackSeconds
       else { continue }
       let seconds = own + (count - 1) * input.cutover.policy.propagationSeconds

@@ -97,7 +97,7 @@ struct Judge: Sendable {
     if operation.hasPrefix("Create") { ids[step.id] = resource }
     if let name = step.window, var window = windows[name] {
       // Undoing has its own rules: docs/decisions/0003 and 0007.
-      if isRollback { window.freezes = [] }
+      if isRollback { window = window.forUndoing }
       if !isRollback || name == "dns", case .closed(_, let because, _) = window.state(at: at) {
         add(.window, at: seconds, "\(step.id) wrote at \(Timestamp.text(at)): \(because)")
       }

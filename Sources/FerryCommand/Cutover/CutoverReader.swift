@@ -115,7 +115,82 @@ package struct CutoverReader: Sendable {
       // SOA and NS are at every apex, and no CNAME is planned there.
       if name == zone.name { out[index].current["NS"] = nil }
     }
+    if zone.provider == .route53 {
+      for index in own { out[index].wildcard = try await wildcardBehind(out[index], editor) }
+    } else {
+      try await findWildcards(own, &out, editor)
+    }
     return note
+  }
+  /// The wildcards over a name, the closest first.
+  private static func wildcards(over it: CutoverObservation) -> [DomainName] {
+    guard !it.name.isWildcard, it.name != it.zone.name else { return [] }
+    var out: [DomainName] = []
+    var above = it.name.parent
+    while let parent = above, parent.isWithin(it.zone.name) {
+      out.append(DomainName(wire: parent == .root ? "*." : "*.\(parent)"))
+      above = parent == it.zone.name ? nil : parent.parent
+    }
+    return out
+  }
+  /// What Route 53 answers for a name that it has nothing of: the closest wildcard that it has.
+  private func wildcardBehind(_ it: CutoverObservation, _ editor: any ZoneEditor)
+    async throws(FerryError) -> CutoverObservation.Wildcard?
+  {
+    let answered = Self.current(it.probe)
+    guard it.current.isEmpty, !answered.isEmpty else { return nil }
+    for name in Self.wildcards(over: it) {
+      let values = try await editor.read(CutoverMove.types.map { RecordKey(name, $0) })
+      guard !values.isEmpty else { continue }
+      // Anything else is a change that has not reached every server yet.
+      let fits = answered.allSatisfy { type, answer in
+        guard let value = values[RecordKey(name, type)] else { return false }
+        return value.alias != nil || value.data.sorted() == answer.data.sorted()
+      }
+      return fits ? .init(name: name, isAlone: true) : nil
+    }
+    return nil
+  }
+  /// Where the servers alone tell of a zone: wildcards that they answer the same for as for a name, unless that is
+  /// known to have records of its own.
+  private func findWildcards(
+    _ own: [Int], _ out: inout [CutoverObservation], _ editor: any ZoneEditor
+  ) async throws(FerryError) {
+    let seen = out
+    func keys(_ index: Int, _ name: DomainName) -> [RecordKey] {
+      CutoverMove.types.filter { seen[index].current[$0] != nil }.map { RecordKey(name, $0) }
+    }
+    func read(_ keys: [RecordKey]) async throws(FerryError) -> [RecordKey: RecordValue] {
+      do throws(FerryError) {
+        return keys.isEmpty ? [:] : try await editor.read(keys)
+      } catch {
+        // A person sees for themselves what is there.
+        guard editor.provider == ZoneSettings.Provider.manual.rawValue else { throw error }
+        return [:]
+      }
+    }
+    let closest = Set(
+      own.flatMap { index in
+        Self.wildcards(over: seen[index]).prefix(1).flatMap { keys(index, $0) }
+      })
+    let first = try await read(closest.sorted())
+    for index in own {
+      let it = seen[index]
+      var like: DomainName?
+      for (level, name) in Self.wildcards(over: it).enumerated() {
+        let asked = keys(index, name)
+        let values = level == 0 ? first : try await read(asked)
+        // Below its own parent a wildcard answers for `*`, too: it is the last of those that say the same.
+        guard !asked.isEmpty, asked.allSatisfy({ values[$0] == it.current[$0.rrtype] }) else {
+          break
+        }
+        like = name
+      }
+      guard let like else { continue }
+      let there = try await editor.own(keys(index, it.name))
+      guard there?.isEmpty ?? true else { continue }
+      out[index].wildcard = .init(name: like, isAlone: there != nil)
+    }
   }
   /// The RRsets that the first server in good order answers.
   static func current(_ probe: ProbedName) -> [RRType: RecordValue] {

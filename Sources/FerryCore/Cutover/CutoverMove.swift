@@ -257,6 +257,11 @@ package struct CutoverMove: Equatable, Sendable {
         "\(it.name) is not there yet: no resolver is asked for it before every authoritative server has it, since a denial would be kept for \(seen.negative.ttl) s"
       )
     }
+    if let wildcard = it.wildcard {
+      out.append(
+        "the servers answer for \(it.name) as the wildcard \(wildcard.name) does: if it has no record of its own, the first change makes one, and taking back leaves one with today's answer"
+      )
+    }
     if wanted[.a] != nil, wanted[.aaaa] == nil {
       out.append(
         "\(it.name) has no AAAA record and gets none: clients keep the answer that there is none for \(seen.negative.ttl) s"
@@ -278,6 +283,20 @@ package struct CutoverMove: Equatable, Sendable {
       )
     }
     return out
+  }
+}
+
+extension CutoverObservation {
+  /// What a move of this name waits for after its flip, and after that is taken back, seconds from the last
+  /// authoritative change; nil when it is at its target or cannot be planned.
+  package func drainSeconds(_ policy: CutoverPolicy, form: CutoverInput.Form? = nil) -> (
+    flip: Int, undo: Int
+  )? {
+    var known = KnownDrains()
+    guard
+      let move = try? CutoverMove.make(self, policy: policy, form: form, known: &known)
+    else { return nil }
+    return (move.flipDrain.seconds, move.undoDrain.seconds)
   }
 }
 

@@ -12,6 +12,17 @@ public struct CutoverObservation: Equatable, Sendable {
   /// The values of the marker header that source and target answer with, where health is watched.
   public var sourceMarker: String?
   public var targetMarker: String?
+  /// The wildcard whose answer the servers give for the name; nil for none.
+  package var wildcard: Wildcard?
+  package struct Wildcard: Equatable, Sendable {
+    package var name: DomainName
+    /// Whether the name has no record of its own for sure; else one may be there that says the same.
+    package var isAlone: Bool
+    package init(name: DomainName, isAlone: Bool) {
+      self.name = name
+      self.isAlone = isAlone
+    }
+  }
   /// What both sides answered over HTTPS, where health is watched.
   public var serving: ServingScene?
   public var name: DomainName { probe.name }

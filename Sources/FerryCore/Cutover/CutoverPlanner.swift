@@ -275,7 +275,7 @@ public struct CutoverPlanner {
   }
 
   private mutating func judgeRollback() {
-    guard let window, let closes = schedule.flip.closes else { return }
+    guard let window, let closes = undoingCloses else { return }
     let seconds = undoSeconds
     let next = window.nextRollback(after: closes, seconds: seconds)
     risk(
@@ -283,6 +283,8 @@ public struct CutoverPlanner {
       "if the flip is wrong after \(window.localText(closes - Double(seconds))), a rollback of \(seconds) s no longer ends before the window closes at \(window.localText(closes)); the next allowed rollback is "
         + (next.map(window.localText) ?? "never"))
   }
+  /// When the hours end in which the flip can be taken back; nil for never.
+  var undoingCloses: Date? { window?.undoingCloses(from: schedule.flip.earliest) }
   /// From the first write that takes a flip back to the last cache with the old answer.
   var undoSeconds: Int {
     policy.propagationSeconds + (drains.undo?.seconds ?? 0)
@@ -296,6 +298,7 @@ package enum Admission {
   /// - Throws: 4: no server that can be trusted, servers that disagree, a bogus zone, a chain too long.
   static func check(_ it: CutoverObservation) throws(FerryError) {
     try checkProbe(it)
+    try checkWildcard(it)
     for server in it.probe.servers where server.verdict == .ok {
       for type in CutoverMove.types {
         let found = server.answers.first { $0.type == type && $0.name == it.name }
@@ -315,6 +318,29 @@ package enum Admission {
         }
       }
     }
+  }
+  /// A plan replaces records that are there. What a wildcard answers can neither be compared and swapped nor be given
+  /// back by taking a record away.
+  private static func checkWildcard(_ it: CutoverObservation) throws(FerryError) {
+    guard let wildcard = it.wildcard else { return }
+    let answers = it.probe.servers.first { $0.verdict == .ok && !$0.answers.isEmpty }?.answers
+    let today = (answers ?? []).filter { $0.name == it.name }.map {
+      "\($0.type.rawValue) \($0.data.joined(separator: ", "))"
+    }.joined(separator: "; ")
+    if wildcard.isAlone {
+      throw refusal(
+        it, "covered-by-wildcard",
+        "it has no record of its own: its servers answer with the wildcard \(wildcard.name) (\(today))",
+        "give it a record of its own with today's target and TTL first and plan again, or cut over \(wildcard.name) itself"
+      )
+    }
+    // A person sees what is there, and makes the record that the first change asks for.
+    guard it.zone.provider != .manual else { return }
+    throw refusal(
+      it, "covered-by-wildcard",
+      "its servers answer for it as the wildcard \(wildcard.name) does (\(today)), and whether it has a record of its own could not be told: the zone's server does not take an update from here",
+      "have the key allowed to update the zone; or give the name a record of its own with today's target and another TTL, and plan again"
+    )
   }
   private static func refusal(
     _ it: CutoverObservation, _ code: FerryError.Code, _ why: String, _ next: String

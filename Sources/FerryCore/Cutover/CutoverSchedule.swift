@@ -150,8 +150,20 @@ public struct CutoverSchedule: Equatable, Sendable {
 }
 
 extension ChangeWindow {
+  /// As it is for taking a change of DNS back: its hours, which no freeze shortens.
+  ///
+  /// - Source: docs/decisions/0007-undoing-dns-keeps-its-hours.md.
+  public var forUndoing: ChangeWindow {
+    var out = self
+    out.freezes = []
+    return out
+  }
+  /// Until when what was written at `date` can be taken back without a break; nil for always.
+  public func undoingCloses(from date: Date) -> Date? { forUndoing.span(at: date)?.end }
   /// When a rollback that is decided at `date` may begin; nil when the window never opens again.
   public func nextRollback(after date: Date, seconds: Int) -> Date? {
-    first(after: date, leaving: seconds)?.start ?? first(after: date, leaving: 0)?.start
+    let hours = forUndoing
+    return hours.first(after: date, leaving: seconds)?.start
+      ?? hours.first(after: date, leaving: 0)?.start
   }
 }

@@ -273,7 +273,7 @@ extension CutoverPlanner {
     }
     if let flip = steps.last(where: { $0.id.hasPrefix(Phase.flip.rawValue) }) {
       points.append(point(flip.id, schedule.allClear, undoSeconds))
-      if let closes = schedule.flip.closes {
+      if let closes = undoingCloses {
         points.append(point(flip.id, closes - Double(undoSeconds) + 1, undoSeconds))
       }
     }
@@ -290,9 +290,8 @@ extension CutoverPlanner {
     own.retire = schedule.retire
     let observed = observedDigest
     let forth = assemble(input.name, steps, own, observed, of: nil, debts: debts).sealedBytes
-    let seconds = rollback.reduce(0) {
-      $0 + policy.propagationSeconds + ($1.wait?.seconds ?? 0)
-    }
+    // Not the sum of the waits: copies with the restored TTL run out while the flip's do.
+    let seconds = Reckoning.seconds(rollback)
     let back = Plan.Schedule(
       start: start, end: start + Double(seconds), criticalPathSeconds: seconds, exposureSeconds: 0)
     let name = String(input.name.prefix(55)) + ".rollback"

@@ -39,6 +39,16 @@ public struct Exposure: Equatable, Sendable {
     _ order: Order, _ accounts: Accounts, ttl: Int, aliasSeconds: Int, distribution: Int,
     policy: CutoverPolicy
   ) -> Exposure {
+    predict(
+      order, accounts, aliasSeconds: aliasSeconds,
+      dnsSeconds: policy.stepCost(distribution: distribution, ttl: ttl))
+  }
+  /// - Parameters:
+  ///   - aliasSeconds: how long the alias takes from owner to owner on the last edge location.
+  ///   - dnsSeconds: from the flip to the last cache without the old answer.
+  static func predict(_ order: Order, _ accounts: Accounts, aliasSeconds: Int, dnsSeconds: Int)
+    -> Exposure
+  {
     let rule =
       "CloudFront routes by who owns the alias, whichever dxxxx.cloudfront.net name DNS points at"
     switch (accounts, order) {
@@ -51,14 +61,14 @@ public struct Exposure: Equatable, Sendable {
     case (.cross, .aliasFirst):
       // The owner changes first: copies of the old answer meet 421 until the last has run out.
       return Exposure(
-        order: order, seconds: aliasSeconds + distribution + policy.flipWait(ttl: ttl),
+        order: order, seconds: aliasSeconds + dnsSeconds,
         because:
           "\(rule); across accounts who still has the old answer gets 421 from the moment the alias moves until that copy runs out"
       )
     case (.cross, .dnsFirst):
       // DNS changes first: the new answer meets 421 until the alias follows on the last edge location.
       return Exposure(
-        order: order, seconds: distribution + policy.flipWait(ttl: ttl) + aliasSeconds,
+        order: order, seconds: dnsSeconds + aliasSeconds,
         because:
           "\(rule); across accounts who has the new answer gets 421 until the alias has moved, which waits for the last old answer"
       )
@@ -70,13 +80,20 @@ public struct Exposure: Equatable, Sendable {
     _ way: Way, ttl: Int, aliasSeconds: Int = Exposure.aliasSeconds, distribution: Int,
     policy: CutoverPolicy
   ) -> Exposure {
+    predict(
+      way, aliasSeconds: aliasSeconds,
+      dnsSeconds: policy.stepCost(distribution: distribution, ttl: ttl))
+  }
+  /// - Parameter dnsSeconds: from the flip to the last cache without the old answer, as the plan waits for it.
+  package static func predict(
+    _ way: Way, aliasSeconds: Int = Exposure.aliasSeconds, dnsSeconds: Int
+  ) -> Exposure {
     // Two changes of CloudFront, and DNS in between or after: who has the old answer waits for all of it.
-    let whole = 2 * aliasSeconds + policy.stepCost(distribution: distribution, ttl: ttl)
+    let whole = 2 * aliasSeconds + dnsSeconds
     switch way {
     case .sameAccount:
       return predict(
-        .aliasFirst, .same, ttl: ttl, aliasSeconds: aliasSeconds, distribution: distribution,
-        policy: policy)
+        .aliasFirst, .same, aliasSeconds: aliasSeconds, dnsSeconds: dnsSeconds)
     case .wildcardBridge(.dnsFirst):
       return Exposure(
         order: .dnsFirst, seconds: 0,
@@ -100,8 +117,7 @@ public struct Exposure: Equatable, Sendable {
         order: .aliasFirst, seconds: 0, because: "the source serves nobody, so nobody loses it")
     case .support:
       return predict(
-        .aliasFirst, .cross, ttl: ttl, aliasSeconds: aliasSeconds, distribution: distribution,
-        policy: policy)
+        .aliasFirst, .cross, aliasSeconds: aliasSeconds, dnsSeconds: dnsSeconds)
     }
   }
 }

@@ -7,6 +7,9 @@ public protocol ZoneEditor: Sendable {
   /// What is there now; a key that is missing has no record.
   /// - Throws: a transient error (`no-answer`) when nothing can be said.
   func read(_ keys: [RecordKey]) async throws(FerryError) -> [RecordKey: RecordValue]
+  /// Of records that `read` gives, those that are there themselves and are not a wildcard's; nil when the provider
+  /// cannot tell. Changes nothing.
+  func own(_ keys: [RecordKey]) async throws(FerryError) -> Set<RecordKey>?
   /// Applies all of the changes or none, and only if each name still holds what its `from` says.
   ///
   /// - Returns: what the provider calls the change, such as Route 53's change id; empty without one.
@@ -17,6 +20,10 @@ public protocol ZoneEditor: Sendable {
   func isInSync(_ change: String) async throws(FerryError) -> Bool?
   /// For a person: the exact change in every form that one may need; nil when `write` writes itself.
   func ticket(_ changes: [RecordChange]) -> String?
+}
+
+extension ZoneEditor {
+  public func own(_ keys: [RecordKey]) async throws(FerryError) -> Set<RecordKey>? { nil }
 }
 
 extension FerryError.Code {
