@@ -6,15 +6,18 @@ public struct External: Codable, Equatable, Sendable {
   public var commands: [String]
   /// In order, each after the one before has ended as it should. Run again from the first after a crash.
   public var tools: [ToolCommand]?
+  /// Asked first, and again until what it proves holds: nothing that a run before this one has started is still under way.
+  public var settled: ToolCommand?
   /// Ends as it should when the goal holds already; it changes nothing.
   public var done: ToolCommand?
   public init(says: String, commands: [String]) {
     self.says = says
     self.commands = commands
   }
-  public init(says: String, tools: [ToolCommand], done: ToolCommand?) {
+  public init(says: String, tools: [ToolCommand], settled: ToolCommand? = nil, done: ToolCommand?) {
     self.says = says
     self.tools = tools
+    self.settled = settled
     self.done = done
     commands = tools.flatMap { tool in
       [tool.line] + [tool.proves.map { "# must say: \($0.says)" }].compactMap { $0 }
@@ -63,6 +66,13 @@ public struct ToolCommand: Codable, Equatable, Sendable {
     default: return false
     }
   }
+  /// Whether it changes nothing that anybody uses: it only looks, or makes what a later command carries out.
+  public var onlyPrepares: Bool {
+    let words = arguments.dropFirst().filter { !$0.hasPrefix("-") }
+    return onlyReads || (arguments.first == "terraform" && words.first == "init")
+      || (arguments.first == "aws"
+        && ["create-change-set", "delete-change-set"].contains(words.dropFirst().first ?? ""))
+  }
   /// As one would type it.
   public var line: String {
     ((environment ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\(Self.word($0.value))" }
@@ -93,16 +103,27 @@ public struct ToolProof: Codable, Equatable, Sendable {
     case stackImports = "cloudformation.imports-only"
     /// The same: each of `only` leaves the stack and stays live, and nothing else happens.
     case stackReleases = "cloudformation.releases-only"
+    /// `describe-stacks`: nothing is under way in the one stack.
+    case stackSettled = "cloudformation.settled"
+    /// `get-template`: the stack has one of `templates`.
+    case stackTemplate = "cloudformation.template"
+    /// `list-stack-resources`: the stack has none of `only`.
+    case stackLacks = "cloudformation.lacks"
   }
   public var kind: Kind
-  /// Terraform addresses, or logical ids.
+  /// Terraform addresses, or logical ids; none where it is about a stack as a whole.
   public var only: [String]
   /// Besides: logical ids of empty resources that may come and go, or Terraform addresses that are in the state already.
   public var also: [String]?
-  public init(_ kind: Kind, only: [String], also: [String]? = nil) {
+  /// `sha256:` of templates: of the canonical JSON (RFC 8785), or of the text of one in YAML.
+  public var templates: [String]?
+  public init(
+    _ kind: Kind, only: [String] = [], also: [String]? = nil, templates: [String]? = nil
+  ) {
     self.kind = kind
     self.only = only.sorted()
     self.also = also
+    self.templates = templates
   }
 
   /// What it must say, in words.
@@ -117,20 +138,53 @@ public struct ToolProof: Codable, Equatable, Sendable {
     case .stackImports: "imports of \(names), and nothing else"
     case .stackReleases:
       "removes \(names), all retained, and does nothing else\(also.map { "; \($0.joined(separator: ", ")) may come and go" } ?? "")"
+    case .stackSettled: "nothing is under way in the stack"
+    case .stackTemplate: "the stack has the template of this step"
+    case .stackLacks: "the stack has none of \(names)"
     }
   }
 
   /// What speaks against it, a line each; none when it holds.
   ///
-  /// - Source: Terraform, "JSON Output Format", plan representation; CloudFormation API, DescribeChangeSet.
-  public func objections(_ json: JSONValue) -> [String] {
+  /// - Parameter again: a run before this one has started the step, and may have done what this one is to prove.
+  /// - Source: Terraform, "JSON Output Format", plan representation; CloudFormation API, DescribeChangeSet, DescribeStacks,
+  ///   GetTemplate, ListStackResources.
+  public func objections(_ json: JSONValue, again: Bool = false) -> [String] {
     switch kind {
-    case .terraformImports, .terraformForgets: terraform(json)
+    case .terraformImports, .terraformForgets: terraform(json, again: again)
     case .stackRetains, .stackImports, .stackReleases: changeSet(json)
+    case .stackSettled: settled(json)
+    case .stackTemplate: template(json)
+    case .stackLacks: held(json)
     }
   }
 
-  private func terraform(_ json: JSONValue) -> [String] {
+  private func settled(_ json: JSONValue) -> [String] {
+    guard let stacks = json["Stacks"]?.array, stacks.count == 1,
+      let status = stacks[0]["StackStatus"]?.string
+    else { return ["it is no description of one stack"] }
+    // A stack that only has a change set to be looked at waits for nothing.
+    return status.hasSuffix("_IN_PROGRESS") && status != "REVIEW_IN_PROGRESS"
+      ? ["the stack is \(status)"] : []
+  }
+  private func held(_ json: JSONValue) -> [String] {
+    guard let resources = json["StackResourceSummaries"]?.array else {
+      return ["it is no list of a stack's resources"]
+    }
+    return resources.compactMap { it in
+      let (id, status) = (it["LogicalResourceId"]?.string ?? "", it["ResourceStatus"]?.string ?? "")
+      let isGone = ["DELETE_SKIPPED", "DELETE_COMPLETE"].contains(status)
+      return only.contains(id) && !isGone ? "\(id): \(status)" : nil
+    }
+  }
+  private func template(_ json: JSONValue) -> [String] {
+    guard let body = json["TemplateBody"] else { return ["it is no template of a stack"] }
+    // The AWS CLI tells a template in JSON as such, and any other as its text.
+    let digest = Digest.tagged(body.string ?? body.canonical)
+    return templates?.contains(digest) == true ? [] : ["the stack has another template (\(digest))"]
+  }
+
+  private func terraform(_ json: JSONValue, again: Bool) -> [String] {
     guard let version = json["format_version"]?.string, version.hasPrefix("1.") else {
       return ["it is no plan of Terraform in JSON, format 1"]
     }
@@ -163,7 +217,13 @@ public struct ToolProof: Codable, Equatable, Sendable {
       }
       seen.insert(address)
     }
-    out += only.filter { !seen.contains($0) }.map { "\($0): not in the plan" }
+    // What neither the state nor the code has is not in a plan.
+    let isForgotten =
+      again && kind == .terraformForgets
+      ? { (address: String) in
+        !(json["resource_changes"]?.array ?? []).contains { $0["address"]?.string == address }
+      } : { _ in false }
+    out += only.filter { !seen.contains($0) && !isForgotten($0) }.map { "\($0): not in the plan" }
     for (name, change) in (json["output_changes"]?.object ?? [:]).sorted(by: { $0.key < $1.key })
     where change["actions"] != ["no-op"] {
       out.append("output \(name) changes")

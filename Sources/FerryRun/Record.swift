@@ -152,8 +152,13 @@ public struct RunState: Equatable, Sendable {
     var waited = 0.0
     var mark: ClockReading?
     public var isDone: Bool { phase == .verified || phase == .skipped }
+    /// Whether the last write that was meant is journalled as done, and was not taken back: `appliedAt` may be an earlier
+    /// round's.
+    private(set) var isApplied = false
+    /// Whether what it did was taken back, and nothing was meant since: whatever a run ended with that got no further.
+    package var isUndone: Bool { undoneAt != nil && !hadEffect && !isApplied }
     /// A write was meant, and whether it landed was never journalled.
-    var isUnresolved: Bool { hadEffect && appliedAt == nil }
+    var isUnresolved: Bool { hadEffect && !isApplied }
 
     fileprivate mutating func add(_ record: Record) {
       if startedAt == nil, [.intended, .applied, .waiting].contains(record.kind) {
@@ -168,12 +173,13 @@ public struct RunState: Equatable, Sendable {
         changedAt = record.body.changedAt
         waited = Double(record.body.waitedMilliseconds ?? 0) / 1000
       case .intended:
-        if phase == .undone {
+        if isUndone {
           // What it made before is gone again.
           appliedAt = nil
           outputs = [:]
         }
         phase = .intended
+        isApplied = false
         intendedAt = record.at
         hadEffect = true
         effectSequence = record.sequence
@@ -181,6 +187,7 @@ public struct RunState: Equatable, Sendable {
         before = record.body.image
       case .applied:
         phase = .applied
+        isApplied = true
         appliedAt = record.at
         changedAt = nil
         waited = 0
@@ -199,10 +206,11 @@ public struct RunState: Equatable, Sendable {
         verifiedSequence = record.sequence
       case .undone:
         phase = .undone
+        isApplied = false
         undoneAt = record.at
         hadEffect = false
       case .stopped:
-        if record.body.wasRefused == true, phase == .intended, appliedAt == nil {
+        if record.body.wasRefused == true, phase == .intended {
           phase = .pending
           hadEffect = false
         }

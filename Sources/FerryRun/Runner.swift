@@ -421,11 +421,7 @@ public actor Runner {
   // MARK: One step
 
   private func perform(_ step: Step, at index: Int) async throws(Stop) {
-    if state.steps[step.id]?.appliedAt == nil || state.steps[step.id]?.phase == .undone
-      || needsAgain(index)
-    {
-      try await apply(step)
-    }
+    if state.steps[step.id]?.isApplied != true || needsAgain(index) { try await apply(step) }
     try await settle(step)
     try await journal(.verified, step: step)
     tell(.verified(step: step))

@@ -77,7 +77,7 @@ extension Runner {
 
   /// What a rollback made again has another id: that the old one is gone is no success.
   func checkNotMadeAgain(_ step: Step, _ id: String) throws(Stop) {
-    guard state.steps[step.id]?.phase == .undone else { return }
+    guard state.steps[step.id]?.isUndone == true else { return }
     throw stale(
       step,
       "\(id) is gone, and this step was taken back: what it deleted may be there again under another id",
@@ -90,14 +90,14 @@ extension Runner {
     guard appliedLately else { return false }
     // What was taken back meanwhile may be shown for a while yet.
     let isUndone = state.steps.values.contains { it in
-      guard it.phase == .undone, let at = it.undoneAt, it.resource == id else { return false }
+      guard it.isUndone, let at = it.undoneAt, it.resource == id else { return false }
       return world.clock.now.timeIntervalSince(at) < Self.readBackSeconds
         && digest == it.readBack
     }
     if isUndone, digest != nil { return true }
     // Of a rollback the run that it takes back is as much its own.
     func wrote(_ it: RunState.StepState) -> Bool {
-      it.writes > 0 && it.phase != .undone && (it.resource == id || it.outputs["id"] == id)
+      it.writes > 0 && !it.isUndone && (it.resource == id || it.outputs["id"] == id)
     }
     let ours = state.steps.values.filter(wrote) + (original?.steps.values.filter(wrote) ?? [])
     guard let last = ours.max(by: { $0.effectSequence < $1.effectSequence }),
@@ -191,7 +191,7 @@ extension Runner {
     if original?.lastReadBack[id] == digest { return }
     if try await isOursAlone(step, id, found, since: planned) { return }
     // Once something was taken back, what was read back before that is no measure.
-    let isTakenBack = state.steps.values.contains { $0.phase == .undone }
+    let isTakenBack = state.steps.values.contains(where: \.isUndone)
     var before = try await image(isTakenBack ? planned : state.lastReadBack[id] ?? planned)
     if before == nil { before = try await image(planned) }
     if before == nil { before = try await predicted(step, id) }

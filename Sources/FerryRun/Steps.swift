@@ -317,7 +317,7 @@ extension Runner {
   }
   func stale(_ step: Step, _ why: String, _ causes: [String]) -> Stop {
     let it = state.steps[step.id]
-    let hasWritten = it?.phase == .intended || (it?.writes ?? 0 > 0 && it?.phase != .undone)
+    let hasWritten = it?.phase == .intended || (it?.writes ?? 0 > 0 && it?.isUndone != true)
     let error = FerryError(
       .stale, exit: .stale,
       what: "could not \(step.title.prefix(1).lowercased() + step.title.dropFirst())", why: why,

@@ -30,27 +30,33 @@ extension Runner {
       try await journal(.applied, step: step)
       return
     }
-    let wasIntended = state.steps[step.id]?.phase == .intended
+    // A run before this one has started it, and how far that got nobody knows.
+    let isAgain =
+      state.steps[step.id].map {
+        $0.hadEffect && [.intended, .failed].contains($0.phase)
+      } ?? false
+    if let settled = it.settled { try await untilSettled(settled, step, runner) }
     if let done = it.done, case .good = try await verdict(on: done, runner) {
       try await record(
-        Effect(resource: ""), step: step, writes: wasIntended ? 1 : 0, alreadyHeld: !wasIntended)
+        Effect(resource: ""), step: step, writes: isAgain ? 1 : 0, alreadyHeld: !isAgain)
       tell(.alreadyHeld(step: step))
       return
     }
     while try await !mayWrite(step) {}
     try await checkFiles(of: tools, step, runner)
     try await journal(.intended, step: step)
+    var hasWritten = isAgain
     for command in tools {
       tell(.running(step: step, command: command.line))
-      switch try await verdict(on: command, runner) {
-      case .good: continue
-      case .ended(let code, let lines):
-        throw stop(
-          "tool-failed", step, "`\(command.line)` ended with \(code)", causes: lines, exit: .failed)
+      switch try await verdict(on: command, runner, again: isAgain) {
+      case .good: hasWritten = hasWritten || !command.onlyPrepares
+      case .ended(let code, let lines): throw failed(command, step, code, lines)
       case .refused(let objections):
-        throw stop(
+        var refused = stop(
           "tool-refused", step, "`\(command.line)` says what the plan does not want",
           causes: objections, exit: .blocked)
+        refused.wasRefused = !hasWritten
+        throw refused
       }
     }
     let writes = tools.allSatisfy(\.onlyReads) ? 0 : 1
@@ -58,6 +64,36 @@ extension Runner {
     tell(.applied(step: step, writes: writes))
   }
 
+  /// How long another's change of a stack is waited for: as long as the AWS CLI waits for it.
+  ///
+  /// - Source: botocore, cloudformation waiters-2, StackUpdateComplete: 120 times 30 s.
+  private static let settleSeconds = 3600.0
+  private func untilSettled(_ command: ToolCommand, _ step: Step, _ runner: any ToolRunner)
+    async throws(Stop)
+  {
+    let since = world.clock.now
+    while true {
+      switch try await verdict(on: command, runner) {
+      case .good: return
+      case .ended(let code, let lines): throw failed(command, step, code, lines)
+      case .refused(let objections):
+        let seen = objections.joined(separator: "; ")
+        let limit = since + Self.settleSeconds
+        tell(
+          .waiting(
+            step: step, for: command.proves?.says ?? "", since: since, atMost: limit, lastSeen: seen
+          ))
+        guard !hasCome(limit) else { throw notYet(seen, until: nil) }
+        try await returnsLater(seen, until: world.clock.now + options.deployedPollSeconds)
+        try await sleep(options.deployedPollSeconds)
+      }
+    }
+  }
+  private func failed(_ command: ToolCommand, _ step: Step, _ code: Int, _ lines: [String]) -> Stop
+  {
+    stop(
+      "tool-failed", step, "`\(command.line)` ended with \(code)", causes: lines, exit: .failed)
+  }
   private func stop(
     _ code: FerryError.Code, _ step: Step, _ why: String, causes: [String], exit: ExitCode
   ) -> Stop {
@@ -91,22 +127,23 @@ extension Runner {
     case ended(Int, lines: [String])
     case refused([String])
   }
-  private func verdict(on command: ToolCommand, _ runner: any ToolRunner) async throws(Stop)
-    -> ToolVerdict
-  {
+  private func verdict(
+    on command: ToolCommand, _ runner: any ToolRunner, again: Bool = false
+  ) async throws(Stop) -> ToolVerdict {
     let ending = try await ending(of: command, runner)
     guard (command.exits ?? [0]).contains(ending.code) else {
       let lines = ending.stderr.split(whereSeparator: \.isNewline).suffix(12).map(String.init)
       return .ended(ending.code, lines: lines)
     }
-    guard let proof = command.proves else { return .good }
+    // One that may fail says nothing then.
+    guard ending.code == 0, let proof = command.proves else { return .good }
     let json: JSONValue
     do throws(FerryError) {
       json = try JSONValue.read(ending.stdout, what: command.arguments.first ?? "")
     } catch {
       return .refused(["its output is no JSON: \(error.why)"])
     }
-    let objections = proof.objections(json)
+    let objections = proof.objections(json, again: again)
     return objections.isEmpty ? .good : .refused(objections)
   }
 

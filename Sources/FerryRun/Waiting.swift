@@ -53,7 +53,7 @@ extension Runner {
         next: "run the command again"))
   }
   /// `advance` comes back for a wait; on a held plan it says that it is held.
-  private func returnsLater(_ reason: String, until: Date?) async throws(Stop) {
+  func returnsLater(_ reason: String, until: Date?) async throws(Stop) {
     guard options.mode == .advance else { return }
     try await checkOrders()
     throw notYet(reason, until: until)

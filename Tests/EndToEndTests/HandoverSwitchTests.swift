@@ -5,9 +5,9 @@ import Testing
 
 /// From a stack to Terraform and on to another stack: the real AWS CLI and the real Terraform on the lab, by plans alone.
 struct HandoverSwitchTests {
-  private static let stackID = "arn:aws:cloudformation:us-east-1:111111111111:stack/shop/1"
+  static let stackID = "arn:aws:cloudformation:us-east-1:111111111111:stack/shop/1"
   /// A stack that owns a trio, with things of its own that refer to it.
-  private static let stack = """
+  static let stack = """
     {"id":"\(stackID)","name":"shop","region":"us-east-1","status":"CREATE_COMPLETE","resources":[
     {"logicalId":"Site","type":"AWS::CloudFront::Distribution","physicalId":"EWEIGHT1","status":"CREATE_COMPLETE"},
     {"logicalId":"Next","type":"AWS::CloudFront::Distribution","physicalId":"EWEIGHT2","status":"CREATE_COMPLETE"},
@@ -35,84 +35,13 @@ struct HandoverSwitchTests {
     "Name":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":{"Ref":"Site"}}}}}}
     """
 
-  private struct Scene {
-    let ferry: Ferry
-    let lab: RunningLab
-    let variables: [String: String]
-
-    /// nil where a tool is missing.
-    init?(_ stack: String) async throws {
-      let ferry = try Ferry()
-      guard let rc = try ClientTests.terraformConfig(ferry), ClientTests.onPath("terraform") != nil
-      else {
-        print("skipped: no terraform with a mirror of the provider hashicorp/aws")
-        ferry.remove()
-        return nil
-      }
-      self.ferry = ferry
-      let fixture = text(HandoverTerraformTests.fixture).replacing(
-        #""id": "111111111111","#,
-        with: #""id": "111111111111", "stacks": [\#(stack)],"#)
-      try ferry.write(fixture, to: "i.json")
-      lab = try await RunningLab(
-        ferry,
-        ["--propagation", "0s", "--load", ferry.folder.appendingPathComponent("i.json").path])
-      // The AWS CLI of the tests, by its name.
-      let bin = ferry.folder.appendingPathComponent("bin")
-      try FileManager.default.createDirectory(at: bin, withIntermediateDirectories: true)
-      try ferry.write("#!/bin/sh\nexec \(Ferry.python) -m awscli \"$@\"\n", to: "bin/aws")
-      chmod(bin.appendingPathComponent("aws").path, 0o755)
-      let around = ClientTests.around(ferry, lab)
-      variables = around.merging([
-        "TF_CLI_CONFIG_FILE": rc, "CHECKPOINT_DISABLE": "1",
-        "PATH": bin.path + ":" + (around["PATH"] ?? ""),
-      ]) { $1 }
-    }
-    func run(_ words: String...) async throws -> Ferry.Answer {
-      try await ferry.run(words + ["--output", "json"], extra: variables)
-    }
-    func apply(_ name: String, _ more: String...) async throws -> Ferry.Answer {
-      let digest = try ferry.read("plans/\(name).plan.json")["digest"]?.string ?? ""
-      return try await ferry.run(
-        ["apply", name, "--approve", digest, "--run-commands", "--output", "json"] + more,
-        extra: variables)
-    }
-    func rollBack(_ name: String, _ more: String...) async throws -> Ferry.Answer {
-      let digest = try ferry.read("plans/\(name).rollback.plan.json")["digest"]?.string ?? ""
-      return try await ferry.run(
-        ["rollback", name, "--approve", digest, "--run-commands", "--output", "json"] + more,
-        extra: variables)
-    }
-    /// Everything live, without what changes by itself.
-    func live() async throws -> JSONValue { try await lab.get("/_lab/state", ferry) }
-    /// Physical ids that a stack holds.
-    func held(_ stack: String) async throws -> Set<String> {
-      let answer = try await ferry.run(
-        ["-m", "awscli", "cloudformation", "list-stack-resources", "--stack-name", stack],
-        extra: variables, program: Ferry.python)
-      return Set(
-        (answer.json["StackResourceSummaries"]?.array ?? []).compactMap {
-          $0["PhysicalResourceId"]?.string
-        })
-    }
-    func end() async {
-      await lab.stop()
-      ferry.remove()
-    }
-  }
+  private typealias Scene = HandoverScene
   private func with(
     _ stack: String = HandoverSwitchTests.stack, _ body: (Scene) async throws -> Void
   ) async throws {
-    guard let scene = try await Scene(stack) else { return }
-    do {
-      try await body(scene)
-    } catch {
-      await scene.end()
-      throw error
-    }
-    await scene.end()
+    try await Scene.with(stack, body)
   }
-  private static let trio: Set = ["EWEIGHT1", "EWEIGHT2", "cdp-weight"]
+  static let trio: Set = ["EWEIGHT1", "EWEIGHT2", "cdp-weight"]
 
   @Test
   func `a stack's trio goes to Terraform and on to a new stack, and nothing live ever changes`()

@@ -71,10 +71,14 @@ struct ToolProofTests {
     (["terraform", "-chdir=a", "apply", "p"], false), (["terraform", "state", "rm", "a"], false),
     (["aws", "cloudformation", "wait", "stack-update-complete"], true),
     (["aws", "cloudformation", "describe-change-set"], true),
+    (["terraform", "-chdir=a", "init"], false),
+    (["aws", "cloudformation", "execute-change-set"], false),
     (["aws", "cloudformation", "delete-change-set"], false), (["tool"], false),
   ])
   func `a command that only looks is known as such`(_ words: [String], _ onlyReads: Bool) {
     #expect(ToolCommand(words).onlyReads == onlyReads)
+    let prepares = words.contains { ["init", "delete-change-set"].contains($0) }
+    #expect(ToolCommand(words).onlyPrepares == (onlyReads || prepares))
   }
 
   @Test func `a plan that forgets does that alone`() {
@@ -86,6 +90,69 @@ struct ToolProofTests {
         "a.x: delete", "a.x: not in the plan",
       ])
     #expect(proof.objections(plan([good, change("a.other", ["forget"])])) == ["a.other: forget"])
+  }
+
+  @Test
+  func `what a killed run has made a state forget is missing from the plan, and no objection`() {
+    let proof = ToolProof(.terraformForgets, only: ["a.x", "a.y"])
+    let rest = change("a.y", ["forget"])
+    #expect(proof.objections(plan([rest])) == ["a.x: not in the plan"])
+    #expect(proof.objections(plan([rest]), again: true) == [])
+    #expect(proof.objections(plan([]), again: true) == [])
+    // The code still speaks of it.
+    for actions: JSONValue in [["no-op"], ["create"]] {
+      #expect(!proof.objections(plan([rest, change("a.x", actions)]), again: true).isEmpty)
+    }
+    // An import that is not in the plan was not done.
+    let imports = ToolProof(.terraformImports, only: ["a.x"])
+    #expect(imports.objections(plan([]), again: true) == ["a.x: not in the plan"])
+  }
+
+  @Test(arguments: [
+    ("UPDATE_COMPLETE", true), ("IMPORT_ROLLBACK_COMPLETE", true), ("UPDATE_FAILED", true),
+    ("REVIEW_IN_PROGRESS", true), ("UPDATE_IN_PROGRESS", false), ("IMPORT_IN_PROGRESS", false),
+    ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", false), ("UPDATE_ROLLBACK_IN_PROGRESS", false),
+  ])
+  func `a stack is settled when nothing is under way in it`(_ status: String, _ isSettled: Bool) {
+    let said = ToolProof(.stackSettled).objections(
+      ["Stacks": [["StackStatus": .string(status)]]])
+    #expect(said == (isSettled ? [] : ["the stack is \(status)"]))
+  }
+
+  @Test func `a stack has a template whatever the order of its members, and text as it stands`() {
+    let template: JSONValue = ["Resources": ["A": ["Type": "X"], "B": ["Type": "Y"]]]
+    let yaml = "Resources:\n  A: { Type: X }\n"
+    let proof = ToolProof(
+      .stackTemplate, templates: [template.canonical, yaml].map(Digest.tagged))
+    #expect(proof.objections(["TemplateBody": template]) == [])
+    #expect(proof.objections(["TemplateBody": .string(yaml)]) == [])
+    for other: JSONValue in [["Resources": ["A": ["Type": "X"]]], .string(yaml + " "), .null] {
+      #expect(proof.objections(["TemplateBody": other]).count == 1)
+    }
+    let none = ToolProof(.stackTemplate)
+    #expect(none.objections(["TemplateBody": template]).count == 1)
+  }
+
+  @Test func `a stack lacks what it does not hold, or holds no more`() {
+    let proof = ToolProof(.stackLacks, only: ["Site"])
+    func list(_ id: String, _ status: String) -> JSONValue {
+      [
+        "StackResourceSummaries": [
+          ["LogicalResourceId": .string(id), "ResourceStatus": .string(status)]
+        ]
+      ]
+    }
+    #expect(proof.objections(list("Other", "CREATE_COMPLETE")) == [])
+    #expect(proof.objections(list("Site", "DELETE_SKIPPED")) == [])
+    #expect(proof.objections(list("Site", "IMPORT_COMPLETE")) == ["Site: IMPORT_COMPLETE"])
+    #expect(proof.objections(["StackResourceSummaries": []]) == [])
+  }
+
+  @Test(arguments: [ToolProof.Kind.stackSettled, .stackTemplate, .stackLacks])
+  func `what says nothing of a stack proves nothing`(_ kind: ToolProof.Kind) {
+    for odd: JSONValue in [.null, [:], [], ["Stacks": []], ["Stacks": [1, 2]]] {
+      #expect(ToolProof(kind, only: ["Site"]).objections(odd).count == 1)
+    }
   }
 
   private func changes(_ status: String = "CREATE_COMPLETE", _ list: JSONValue...) -> JSONValue {

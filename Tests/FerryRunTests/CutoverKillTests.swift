@@ -13,6 +13,19 @@ struct CutoverKillTests {
     case forward, back
     /// The bake fails, and the run undoes itself.
     case undone
+    /// After it was taken back, and taking that back again.
+    case forwardAgain, backAgain
+
+    var isBack: Bool { [.back, .backAgain].contains(self) }
+    /// The runs before it, each of them back or not.
+    var before: [Bool] {
+      switch self {
+      case .forward, .undone: []
+      case .back: [false]
+      case .forwardAgain: [false, true]
+      case .backAgain: [false, true, false]
+      }
+    }
   }
 
   /// Longer than everything else of the way back takes.
@@ -37,8 +50,11 @@ struct CutoverKillTests {
         $0.status = { target, at in target == CutoverWorld.target && at > 800 ? 500 : 200 }
       }
     }
-    if direction == .back {
-      #expect(try await world.run(store: store, options: options(world)).exit == .done)
+    for isBack in direction.before {
+      let outcome = try await Runner.run(
+        isBack ? world.rollback : world.plan, store: store, world: world.world(),
+        options: options(world))
+      #expect(outcome.exit == .done, "\(String(describing: outcome.error))")
     }
     return (world, store)
   }
@@ -74,7 +90,7 @@ struct CutoverKillTests {
       world.names.set(hooks(kill))
       do throws(FerryError) {
         let outcome = try await Runner.run(
-          direction == .back ? world.rollback : world.plan, store: store, world: world.world(),
+          direction.isBack ? world.rollback : world.plan, store: store, world: world.world(),
           options: options(world))
         if [.done, .rolledBack].contains(outcome.exit) { return outcome.exit }
         #expect(
@@ -91,25 +107,28 @@ struct CutoverKillTests {
   }
 
   static func check(_ direction: Direction, _ world: CutoverWorld, _ label: String) {
-    let forward = [CutoverWorld.lowered, CutoverWorld.flipped, world.restored]
+    let there = [CutoverWorld.lowered, CutoverWorld.flipped, world.restored]
+    let back = [CutoverWorld.flipped, CutoverWorld.lowered, world.before]
+    let earlier = direction.before.flatMap { $0 ? back : there }
     let writes = world.names.effectiveWrites
+    let first = earlier.count
     switch direction {
-    case .forward:
-      #expect(world.history == forward, "\(label)")
-      guard writes.count == 3 else { return }
+    case .forward, .forwardAgain:
+      #expect(world.history == earlier + there, "\(label)")
+      guard writes.count == first + 3 else { return }
       #expect(
-        writes[1].at >= world.names.seenEverywhere(0) + Double(world.drainSeconds), "\(label)")
+        writes[first + 1].at >= world.names.seenEverywhere(first) + Double(world.drainSeconds),
+        "\(label)")
       #expect(
-        writes[2].at >= world.names.seenEverywhere(1) + 240 + Double(world.bakeSeconds), "\(label)")
-    case .back:
+        writes[first + 2].at >= world.names.seenEverywhere(first + 1) + 240
+          + Double(world.bakeSeconds), "\(label)")
+    case .back, .backAgain:
+      #expect(world.history == earlier + back, "\(label)")
+      guard writes.count == first + 3 else { return }
       #expect(
-        world.history == forward + [
-          CutoverWorld.flipped, CutoverWorld.lowered, world.before,
-        ], "\(label)")
-      guard writes.count == 6 else { return }
-      #expect(
-        writes[5].at >= world.names.seenEverywhere(3) + Double(copiesSeconds), "\(label)")
-      #expect(writes[5].at >= world.names.seenEverywhere(4) + 240, "\(label)")
+        writes[first + 2].at >= world.names.seenEverywhere(first) + Double(copiesSeconds),
+        "\(label)")
+      #expect(writes[first + 2].at >= world.names.seenEverywhere(first + 1) + 240, "\(label)")
     case .undone:
       #expect(
         world.history == [
@@ -141,7 +160,7 @@ struct CutoverKillTests {
     defer { KillTests.remove(trialPath) }
     let counted = try SQLiteState(path: trialPath, durable: false)
     let whole = try await Runner.run(
-      direction == .back ? trial.rollback : trial.plan, store: counted, world: trial.world(),
+      direction.isBack ? trial.rollback : trial.plan, store: counted, world: trial.world(),
       options: Self.options(trial))
     let end: ExitCode = direction == .undone ? .rolledBack : .done
     #expect(whole.exit == end, "\(String(describing: whole.error))")
@@ -155,7 +174,7 @@ struct CutoverKillTests {
       defer { KillTests.remove(path) }
       #expect(try await Self.run(direction, world, path: path, kill: kill) == end, "\(kill)")
       Self.check(direction, world, "\(direction) \(kill)")
-      guard direction != .forward else { continue }
+      guard direction.isBack || direction == .undone else { continue }
       // What is taken back says so, or the plan could not be run again.
       let state = RunState(
         try SQLiteState(path: path, durable: false).records(plan: world.plan.digest))

@@ -80,14 +80,19 @@ struct KillTests {
     }
   }
 
-  static func calls(_ plan: KeyPath<RemovalWorld, Plan>, prepared: Bool) async throws -> (
-    calls: Int, journal: Int
-  ) {
-    let world = try await RemovalWorld(propagation: 30)
+  static func calls(
+    _ plan: KeyPath<RemovalWorld, Plan>, after earlier: [KeyPath<RemovalWorld, Plan>] = []
+  )
+    async throws -> (calls: Int, journal: Int)
+  {
+    var world = try await RemovalWorld(propagation: 30)
+    if earlier.count > 1 { world = world.reversible }
     let path = temporary()
     defer { remove(path) }
     _ = try world.store(path)
-    if prepared { _ = try await run(world.plan, world, path: path, kill: nil) }
+    for plan in earlier {
+      _ = try await run(world[keyPath: plan], world, path: path, kill: nil)
+    }
     let store = try SQLiteState(path: path, durable: false)
     let before = world.model.with { $0.log.count }
     let outcome = try await Runner.run(
@@ -107,7 +112,7 @@ struct KillTests {
   @Test func `a removal killed at any call or journal write ends the same with no second write`()
     async throws
   {
-    let (calls, journal) = try await Self.calls(\.plan, prepared: false)
+    let (calls, journal) = try await Self.calls(\.plan)
     #expect(calls > 15 && journal > 10)
     var kills: [Kill] = []
     for number in 1...calls { kills += [.beforeCall(number), .afterCall(number)] }
@@ -126,7 +131,7 @@ struct KillTests {
   }
 
   @Test func `a rollback killed at any call or journal write brings back one trio`() async throws {
-    let (calls, journal) = try await Self.calls(\.rollback, prepared: true)
+    let (calls, journal) = try await Self.calls(\.rollback, after: [\.plan])
     var kills: [Kill] = []
     for number in 1...calls { kills += [.beforeCall(number), .afterCall(number)] }
     for number in 1...journal { kills += [.beforeJournal(number), .afterJournal(number)] }
@@ -143,6 +148,36 @@ struct KillTests {
     }
     #expect(kills.count >= 90)
     print("kill test: \(kills.count) points of the rollback plan")
+  }
+
+  @Test(arguments: [2, 3])
+  func `what is done again after it was taken back, killed anywhere, is done and taken back again`(
+    _ rounds: Int
+  ) async throws {
+    let earlier = [\RemovalWorld.plan, \.rollback, \.plan].prefix(rounds)
+    let last = rounds == 2 ? \RemovalWorld.plan : \.rollback
+    let (calls, journal) = try await Self.calls(last, after: Array(earlier))
+    var kills: [Kill] = []
+    for number in 1...calls { kills += [.beforeCall(number), .afterCall(number)] }
+    for number in 1...journal { kills += [.beforeJournal(number), .afterJournal(number)] }
+    for kill in kills {
+      let world = try await RemovalWorld(propagation: 30).reversible
+      let path = Self.temporary()
+      defer { Self.remove(path) }
+      _ = try world.store(path)
+      for plan in earlier {
+        _ = try await Self.run(world[keyPath: plan], world, path: path, kill: nil)
+      }
+      world.model.with { $0.clearLog() }
+      _ = try await Self.run(world[keyPath: last], world, path: path, kill: kill)
+      #expect(world.writes.values.reduce(0, +) == 2, "\(kill): \(world.writes)")
+      let it = world.snapshot
+      #expect(
+        it.distribution(world.primary)?.policyID == (rounds == 2 ? "" : world.policy), "\(kill)")
+      #expect(it.policies.map(\.enabled) == [rounds == 3], "\(kill)")
+    }
+    #expect(kills.count >= 40)
+    print("kill test: \(kills.count) points of round \(rounds + 1)")
   }
 
   @Test func `over many seeds with faults a killed removal still ends the same`() async throws {

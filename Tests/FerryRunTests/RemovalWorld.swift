@@ -174,6 +174,18 @@ struct RemovalWorld {
     return (plan1, plan("removal.rollback", back, of: plan1.digest), images)
   }
 
+  /// The same without what cannot be done a second time: it deletes nothing.
+  var reversible: RemovalWorld {
+    var out = self
+    let kept = ["disable-policy", "detach"]
+    out.plan.steps.removeAll { !kept.contains($0.id) }
+    out.plan = out.plan.sealed
+    out.rollback.steps.removeAll { !kept.contains($0.undoes ?? "") }
+    out.rollback.rollbackOf = out.plan.digest
+    out.rollback = out.rollback.sealed
+    return out
+  }
+
   func world(
     faults: ModelTransport.Faults = .init(), windows: [String: ChangeWindow] = [:]
   ) -> World {

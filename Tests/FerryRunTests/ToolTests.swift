@@ -46,7 +46,7 @@ struct ToolTests {
         ToolCommand(["tool", "make"], files: ["code.tf": "sha256:1"]),
         ToolCommand(["tool", "show"], proves: ToolProof(.terraformImports, only: ["a.x"])),
         ToolCommand(["tool", "apply"]),
-      ]
+      ], settled: ToolCommand? = nil
     ) async throws {
       world = try await RemovalWorld()
       store = try SQLiteState(path: KillTests.temporary(), durable: false)
@@ -58,7 +58,7 @@ struct ToolTests {
       check.limitSeconds = 60
       let external = External(
         says: "Import it.",
-        tools: commands, done: ToolCommand(["tool", "is-done"]))
+        tools: commands, settled: settled, done: ToolCommand(["tool", "is-done"]))
       plan =
         Plan(
           name: "over", capability: "handover", createdAt: world.clock.now, tool: "t",
@@ -79,14 +79,15 @@ struct ToolTests {
     static let imports =
       #"{"format_version":"1.2","resource_changes":[{"address":"a.x","mode":"managed","change":{"actions":["no-op"],"importing":{"id":"E"}}}]}"#
 
-    func run(told: Bool = true) async throws -> RunOutcome {
+    func run(told: Bool = true, _ mode: RunOptions.Mode = .apply) async throws -> RunOutcome {
       var it = World(clock: world.clock) { [world] _ in
         CloudFrontClient(
           ModelTransport(world.model, account: RemovalWorld.account, clock: world.clock))
       }
       it.tools = told ? tools : nil
-      return try await Runner.run(
-        plan, store: store, world: it, options: RunOptions(path: "over"), tell: { _ in })
+      var options = RunOptions(path: "over")
+      options.mode = mode
+      return try await Runner.run(plan, store: store, world: it, options: options, tell: { _ in })
     }
     func end() { KillTests.remove(store.path) }
   }
@@ -166,6 +167,86 @@ struct ToolTests {
     scene.tools.file("code.tf", found)
     let stale = try await scene.run()
     #expect(stale.exit == .stale && scene.tools.words == ["is-done"])
+  }
+
+  private static let settled = ToolCommand(
+    ["tool", "is-settled"], exits: [0, 254], proves: ToolProof(.stackSettled))
+  private static func stack(_ status: String) -> String {
+    #"{"Stacks":[{"StackStatus":"\#(status)"}]}"#
+  }
+
+  @Test func `what is still under way is waited for before anything else is asked or run`()
+    async throws
+  {
+    let scene = try await Scene(settled: Self.settled)
+    defer { scene.end() }
+    scene.tools.answer("is-settled", out: Self.stack("UPDATE_IN_PROGRESS"))
+    let later = try await scene.run(.advance)
+    #expect(later.exit == .notYet && later.error?.why == "the stack is UPDATE_IN_PROGRESS")
+    #expect(scene.tools.words == ["is-settled"])
+    // Until it has taken longer than anybody waits.
+    let began = scene.world.clock.now
+    let late = try await scene.run()
+    #expect(late.exit == .notYet)
+    #expect(scene.world.clock.now.timeIntervalSince(began) >= 3600)
+    #expect(Set(scene.tools.words) == ["is-settled"])
+
+    scene.tools.forget()
+    let tools = scene.tools
+    tools.onRun = { word in
+      guard word == "is-settled", tools.words.count == 3 else { return }
+      tools.answer("is-settled", out: Self.stack("UPDATE_COMPLETE"))
+      tools.answer("is-done", 0)
+    }
+    #expect(try await scene.run().exit == .done)
+    #expect(scene.tools.words == Array(repeating: "is-settled", count: 4) + ["is-done"])
+  }
+
+  @Test func `a stack that is not there has nothing under way, and one that is not told stops`()
+    async throws
+  {
+    let scene = try await Scene(settled: Self.settled)
+    defer { scene.end() }
+    scene.tools.answer("is-settled", 253, talk: "no credentials")
+    let failed = try await scene.run()
+    #expect(failed.exit == .failed && failed.error?.causes == ["no credentials"])
+    #expect(scene.tools.words == ["is-settled"])
+    scene.tools.forget()
+    scene.tools.answer("is-settled", 254)
+    #expect(try await scene.run().exit == .done)
+    #expect(scene.tools.words == ["is-settled", "is-done", "make", "show", "apply"])
+  }
+
+  @Test func `what a killed run may have done is no objection, and what was refused was not done`()
+    async throws
+  {
+    let scene = try await Scene(tools: [
+      ToolCommand(["terraform", "init"]),
+      ToolCommand(["terraform", "show"], proves: ToolProof(.terraformForgets, only: ["a.x"])),
+      ToolCommand(["terraform", "apply"]),
+    ])
+    defer { scene.end() }
+    scene.tools.answer("show", out: #"{"format_version":"1.2","resource_changes":[]}"#)
+    for _ in 1...2 {
+      let refused = try await scene.run()
+      #expect(refused.exit == .blocked && refused.error?.code == "tool-refused")
+      #expect(refused.report.steps.first?.state == .pending)
+    }
+    try scene.store.append(
+      RecordDraft(.intended, plan: scene.plan.digest, step: "adopt", at: scene.world.clock.now),
+      under: nil)
+    let done = try await scene.run()
+    #expect(done.exit == .done && done.report.steps.first?.writes == 1)
+  }
+
+  @Test func `a step that failed after its work was done counts as this plan's`() async throws {
+    let scene = try await Scene()
+    defer { scene.end() }
+    scene.tools.answer("apply", 1)
+    #expect(try await scene.run().exit == .failed)
+    scene.tools.answer("is-done", 0)
+    let done = try await scene.run()
+    #expect(done.exit == .done && done.report.steps.first?.writes == 1)
   }
 
   @Test func `a tool that touches what is live is found out`() async throws {

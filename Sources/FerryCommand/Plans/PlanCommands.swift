@@ -240,7 +240,7 @@ struct RollbackCommand: FerryCommand {
     // A run that was killed right after its last step has still to say that everything is taken back.
     let isUnsaid =
       undoOnly == nil && !original.isRolledBack
-      && original.steps.values.contains { $0.phase == .undone }
+      && original.steps.values.contains(where: \.isUndone)
     if open.isEmpty, !isUnsaid {
       if global.output == .json {
         let state = RunState(try await store.records(plan: rollback.digest))

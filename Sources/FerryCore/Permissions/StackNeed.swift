@@ -56,6 +56,8 @@ extension ToolCommand {
   static let stackCalls = [
     "create-change-set": "CreateChangeSet", "delete-change-set": "DeleteChangeSet",
     "describe-change-set": "DescribeChangeSet", "execute-change-set": "ExecuteChangeSet",
+    "describe-stacks": "DescribeStacks", "get-template": "GetTemplate",
+    "list-stack-resources": "ListStackResources",
     "change-set-create-complete": "DescribeChangeSet", "stack-update-complete": "DescribeStacks",
     "stack-import-complete": "DescribeStacks",
   ]
@@ -66,7 +68,7 @@ extension Step {
   var stackNeeds: [StackNeed] {
     var commands: [ToolCommand] = []
     if case .external(let it) = action {
-      commands = (it.tools ?? []) + [it.done].compactMap { $0 }
+      commands = (it.tools ?? []) + [it.settled, it.done].compactMap { $0 }
     }
     return checks.compactMap(\.stackNeed) + commands.compactMap(\.stackNeed)
   }

@@ -23,6 +23,8 @@ struct HandoverFacts: Sendable {
     var id: String?
     var region: String
     var edits: StackEdits
+    /// What the stack has today, as it was written: JSON or YAML.
+    var text = ""
     /// The command line names a stack that is there by its id, which no other account has.
     var reference: String { id ?? name }
   }
@@ -59,6 +61,8 @@ struct HandoverFacts: Sendable {
   var folder: String { code.folder + "/handover" }
   /// Content of those files by path.
   var written: [String: String] = [:]
+  /// Of the templates that stacks are given, by path: how a stack that has one tells it, `ToolProof.templates`.
+  var templates: [String: [String]] = [:]
   /// What the commands need of the environment, such as AWS_PROFILE.
   var environment: [String: String]
   /// What goes into the new code and stays with somebody else.

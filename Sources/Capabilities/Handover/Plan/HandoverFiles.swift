@@ -8,12 +8,16 @@ extension HandoverFacts {
   ///   - secrets: the parameters of the code, `[{ParameterKey, ParameterValue}]`.
   mutating func writeFiles(adopted: StackTemplate?, secrets: JSONValue?) throws(FerryError) {
     func put(_ name: String, _ text: String) { written["\(folder)/\(name)"] = text }
+    func put(_ name: String, _ template: StackTemplate, as text: String? = nil) {
+      put(name, StackCode.text(template.body))
+      templates["\(folder)/\(name)"] = template.digests(text)
+    }
     typealias File = HandoverPlanner.File
     if let stack, from == .cloudformation {
-      put(File.original, StackCode.text(stack.edits.template.body))
-      put(File.retaining, StackCode.text(stack.edits.retaining.body))
-      put(File.released, StackCode.text(try stack.edits.released().body))
-      put(File.returning, StackCode.text(try stack.edits.returning().body))
+      put(File.original, stack.edits.template, as: stack.text)
+      put(File.retaining, stack.edits.retaining)
+      put(File.released, try stack.edits.released())
+      put(File.returning, try stack.edits.returning())
       let list = stack.edits.moved.sorted { $0.key < $1.key }.map { id, moved -> JSONValue in
         [
           "ResourceType": stack.edits.template.resources[id]?["Type"] ?? "",
@@ -33,10 +37,11 @@ extension HandoverFacts {
         )
       }
       if stack.id == nil {
-        put(File.emptied, StackCode.text(StackEdits.emptied.body))
+        templates["\(code.folder)/\(StackFiles.template)"] = adopted.digests(nil)
+        put(File.emptied, StackEdits.emptied)
       } else {
-        put(File.original, StackCode.text(stack.edits.template.body))
-        put(File.adopting, StackCode.text(try stack.edits.adopting(adopted).body))
+        put(File.original, stack.edits.template, as: stack.text)
+        put(File.adopting, try stack.edits.adopting(adopted))
         if let secrets {
           let old = stack.edits.template.parameters.map { name -> JSONValue in
             ["ParameterKey": .string(name), "UsePreviousValue": true]
@@ -49,5 +54,13 @@ extension HandoverFacts {
       put("removed.tf", HandoverPlanner.removed(Array(state.addresses.keys)))
       put("imports.tf", HandoverPlanner.imports(state.addresses))
     }
+  }
+}
+
+extension StackTemplate {
+  /// How `ToolProof.templates` has it.
+  /// - Parameter text: as it was written, where that may be YAML.
+  fileprivate func digests(_ text: String?) -> [String] {
+    [body.canonical, text].compactMap { $0.flatMap { $0.isEmpty ? nil : Digest.tagged($0) } }
   }
 }

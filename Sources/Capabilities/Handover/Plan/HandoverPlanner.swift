@@ -68,10 +68,11 @@ struct HandoverPlanner {
   /// A tool's step: run when told to, and otherwise a person's.
   func tools(
     _ id: String, _ title: String, _ says: String, _ commands: [ToolCommand],
-    done: ToolCommand? = nil, checks: [Step.Check] = [], undoes: String? = nil
+    settled: ToolCommand? = nil, done: ToolCommand? = nil, checks: [Step.Check] = [],
+    undoes: String? = nil
   ) -> Step {
     step(
-      id, title, .external(External(says: says, tools: commands, done: done)),
+      id, title, .external(External(says: says, tools: commands, settled: settled, done: done)),
       gate: "run the commands of the step, or have them run by --run-commands; then approve",
       checks: checks, undoes: undoes)
   }

@@ -178,16 +178,19 @@ struct HandoverReader {
 
   // MARK: Stacks and states
 
-  func template(of stack: Inventory.Stack) async throws(FerryError) -> StackTemplate {
+  /// A stack that is there.
+  private func read(_ stack: Inventory.Stack, moved: [String: StackEdits.Moved])
+    async throws(FerryError) -> HandoverFacts.Stack
+  {
     let text = try await CloudFormationClient(transport, region: stack.region).template(
       stack: stack.id)
-    return try StackTemplate(text, named: "of stack \(stack.name)")
+    let template = try StackTemplate(text, named: "of stack \(stack.name)")
+    return HandoverFacts.Stack(
+      name: stack.name, id: stack.id, region: stack.region,
+      edits: StackEdits(template: template, moved: moved), text: text)
   }
   func source(_ stack: Inventory.Stack) async throws(FerryError) -> HandoverFacts.Stack {
-    HandoverFacts.Stack(
-      name: stack.name, id: stack.id, region: stack.region,
-      edits: StackEdits(
-        template: try await template(of: stack), moved: closure.account.moved(in: stack)))
+    try await read(stack, moved: closure.account.moved(in: stack))
   }
   /// The stack that takes over: one that is there, or a new one of that name.
   func target(_ name: String, adopts items: [String: String]) async throws(FerryError)
@@ -201,9 +204,7 @@ struct HandoverReader {
       return HandoverFacts.Stack(
         name: name, region: region, edits: StackEdits(template: .init(.object([:])), moved: moved))
     }
-    return HandoverFacts.Stack(
-      name: there.name, id: there.id, region: there.region,
-      edits: StackEdits(template: try await template(of: there), moved: moved))
+    return try await read(there, moved: moved)
   }
 
   /// What the state has of the closure, by address.

@@ -32,17 +32,21 @@ extension HandoverPlanner {
       proves: proves, files: digests.isEmpty ? nil : digests)
   }
 
+  /// A step of a stack: a change set that is judged before it runs.
+  ///
+  /// A run that was killed may have left any part of that: so first nothing is under way any more, and a stack that has the
+  /// step's template needs nothing.
   /// - Parameters:
   ///   - existing: whether the stack is there, and keeps the values of its parameters.
+  ///   - lacks: what a stack that may never have come to be is to hold no more, whatever its template is.
   ///   - imports: the list of what is imported; nil for an update.
-  private func changeSet(
-    _ purpose: String, _ stack: HandoverFacts.Stack, template: String, existing: Bool = true,
-    imports: String? = nil, parameters: String? = nil, proves: ToolProof
-  ) -> [ToolCommand] {
-    let name = "edgeferry-\(builder.input.name)-\(purpose)"
-    let place = [
-      "--stack-name", existing ? stack.reference : stack.name, "--change-set-name", name,
-    ]
+  private func leg(
+    _ id: String, _ title: String, _ says: String, _ stack: HandoverFacts.Stack, template: String,
+    existing: Bool = true, imports: String? = nil, parameters: String? = nil, proves: ToolProof,
+    lacks: [String]? = nil, released: Bool = false, undoes: String? = nil
+  ) -> Step {
+    let named = ["--stack-name", existing ? stack.reference : stack.name]
+    let place = named + ["--change-set-name", "edgeferry-\(builder.input.name)-\(id)"]
     var create =
       ["create-change-set"] + place + ["--change-set-type", imports == nil ? "UPDATE" : "IMPORT"]
       + [
@@ -58,17 +62,32 @@ extension HandoverPlanner {
         + stack.edits.template.parameters.map { "ParameterKey=\($0),UsePreviousValue=true" }
     }
     let done = imports == nil ? "stack-update-complete" : "stack-import-complete"
-    return [
+    let commands = [
       // What a run that was killed has left; there is none at first.
-      aws(stack, ["delete-change-set"] + place, exits: [0, 254, 255]),
+      aws(stack, ["delete-change-set"] + place, exits: Self.exitsOfNone),
       aws(stack, create, files: [template, imports, parameters].compactMap { $0 }),
       aws(stack, ["wait", "change-set-create-complete"] + place),
       aws(stack, ["describe-change-set"] + place, proves: proves),
       aws(stack, ["execute-change-set"] + place),
-      aws(
-        stack, ["wait", done, "--stack-name", existing ? stack.reference : stack.name]),
+      aws(stack, ["wait", done] + named),
     ]
+    return tools(
+      id, title, says, commands,
+      settled: aws(
+        stack, ["describe-stacks"] + named,
+        exits: existing && lacks == nil ? nil : Self.exitsOfNone, proves: ToolProof(.stackSettled)),
+      done: lacks.map {
+        aws(
+          stack, ["list-stack-resources"] + named, exits: Self.exitsOfNone,
+          proves: ToolProof(.stackLacks, only: $0))
+      }
+        ?? aws(
+          stack, ["get-template"] + named + ["--template-stage", "Original"],
+          proves: ToolProof(.stackTemplate, templates: facts.templates[template] ?? [])),
+      checks: holds(stack, released: released), undoes: undoes)
   }
+  /// What the AWS CLI may end with for a thing that is not there: version 2, version 1.
+  private static let exitsOfNone = [0, 254, 255]
   private func holds(_ stack: HandoverFacts.Stack, released: Bool = false) -> [Step.Check] {
     let moved = Set(stack.edits.moved.values.map(\.physicalID))
     return facts.things.filter { moved.contains($0.id) }.map { thing in
@@ -90,53 +109,45 @@ extension HandoverPlanner {
 
   mutating func retain(in stack: HandoverFacts.Stack) throws(FerryError) {
     let moved = stack.edits.moved.keys.sorted()
-    func proof() -> ToolProof {
-      ToolProof(.stackRetains, only: moved, also: [StackEdits.placeholder])
-    }
+    let proof = ToolProof(.stackRetains, only: moved, also: [StackEdits.placeholder])
     builder.add(
-      tools(
+      leg(
         "retain", "Let stack \(stack.name) keep what it lets go of live",
         "The stack gets DeletionPolicy and UpdateReplacePolicy Retain for \(moved.joined(separator: ", ")), and the empty resource \(StackEdits.placeholder), which makes the change set run. Nothing else may change.",
-        changeSet("retain", stack, template: path(File.retaining), proves: proof()),
-        checks: holds(stack)),
-      rollback: tools(
+        stack, template: path(File.retaining), proves: proof),
+      rollback: leg(
         "unretain", "Give stack \(stack.name) its own template again",
         "The template is what it was before the handover.",
-        changeSet("unretain", stack, template: path(File.original), proves: proof()),
-        checks: holds(stack), undoes: "retain"))
+        stack, template: path(File.original), proves: proof, undoes: "retain"))
   }
 
   mutating func release(from stack: HandoverFacts.Stack) throws(FerryError) {
     let moved = stack.edits.moved.keys.sorted()
     var back = [
-      tools(
+      leg(
         "unrelease", "Import it into stack \(stack.name) again",
         "The stack imports \(moved.joined(separator: ", ")) as they are live. Nothing else may change.",
-        changeSet(
-          "unrelease", stack, template: path(File.returning), imports: path(File.imports),
-          proves: ToolProof(.stackImports, only: moved)),
-        checks: holds(stack), undoes: "release")
+        stack, template: path(File.returning), imports: path(File.imports),
+        proves: ToolProof(.stackImports, only: moved), undoes: "release")
     ]
     if !stack.edits.isEmptied {
       // An import takes no other change, and to the stack's own template only attributes would change: no change set runs
       // for these. So it is first what it was before the release, with the empty resource that goes in the end.
       back.append(
-        tools(
+        leg(
           "rehold", "Give stack \(stack.name) back what refers to it",
           "The template is what it was before the release, with the empty resource \(StackEdits.placeholder). Nothing else may change.",
-          changeSet(
-            "rehold", stack, template: path(File.retaining),
-            proves: ToolProof(.stackRetains, only: moved, also: [StackEdits.placeholder])),
-          checks: holds(stack), undoes: "release"))
+          stack, template: path(File.retaining),
+          proves: ToolProof(.stackRetains, only: moved, also: [StackEdits.placeholder]),
+          undoes: "release"))
     }
     builder.add(
-      tools(
+      leg(
         "release", "Let stack \(stack.name) go of it",
         "The stack loses \(moved.joined(separator: ", ")), all of them retained. Nothing else may change.",
-        changeSet(
-          "release", stack, template: path(File.released),
-          proves: ToolProof(.stackReleases, only: moved, also: [StackEdits.placeholder])),
-        checks: holds(stack, released: true)), rollback: back)
+        stack, template: path(File.released),
+        proves: ToolProof(.stackReleases, only: moved, also: [StackEdits.placeholder]),
+        released: true), rollback: back)
     if stack.edits.isEmptied {
       builder.note(
         "stack \(stack.name) is left with the empty resource \(StackEdits.placeholder) alone; delete the stack when nobody needs the way back"
@@ -153,23 +164,19 @@ extension HandoverPlanner {
     let parameters =
       facts.code.hasParameters
       ? isNew ? "\(folder)/\(File.parameters)" : path(File.parameters) : nil
-    let template = isNew ? "\(folder)/template.json" : path(File.adopting)
+    let template = isNew ? "\(folder)/\(StackFiles.template)" : path(File.adopting)
     let left = path(isNew ? File.emptied : File.original)
     builder.add(
-      tools(
+      leg(
         "adopt", "Import \(Self.count(ids)) into stack \(stack.name), and change nothing",
         "The change set must import \(ids.joined(separator: ", ")) and do nothing else.",
-        changeSet(
-          "adopt", stack, template: template, existing: !isNew,
-          imports: "\(folder)/resources-to-import.json", parameters: parameters,
-          proves: ToolProof(.stackImports, only: ids)),
-        checks: holds(stack)),
-      rollback: tools(
+        stack, template: template, existing: !isNew, imports: "\(folder)/\(StackFiles.imports)",
+        parameters: parameters, proves: ToolProof(.stackImports, only: ids)),
+      rollback: leg(
         "unadopt", "Let stack \(stack.name) go of what it imported",
         "The stack loses \(ids.joined(separator: ", ")), all of them retained; they stay live.",
-        changeSet(
-          "unadopt", stack, template: left,
-          proves: ToolProof(.stackReleases, only: ids, also: [StackEdits.placeholder])),
-        checks: holds(stack, released: true), undoes: "adopt"))
+        stack, template: left,
+        proves: ToolProof(.stackReleases, only: ids, also: [StackEdits.placeholder]),
+        lacks: isNew ? ids : nil, released: true, undoes: "adopt"))
   }
 }
