@@ -241,6 +241,54 @@ struct HandoverPlannerTests {
     )
   }
 
+  @Test func `a step of a stack is known to be done by the template that it gives the stack`()
+    throws
+  {
+    var facts = Self.facts(.cloudformation, .terraform, stack: try Self.stack())
+    facts.stack?.text = "Resources: {}"
+    try facts.writeFiles(adopted: nil, secrets: nil)
+    let pair = try Self.plan(facts)
+    func digest(_ file: String) throws -> String {
+      let text = facts.written["code/handover/\(file).template.json"] ?? ""
+      return Digest.tagged(try JSONValue.read(Array(text.utf8), what: file).canonical)
+    }
+    for (id, file) in [
+      ("retain", "retaining"), ("release", "released"), ("unrelease", "returning"),
+      ("rehold", "retaining"), ("unretain", "original"),
+    ] {
+      let step = Self.step(id, pair.plan) ?? Self.step(id, pair.rollback)
+      guard case .external(let it)? = step?.action else {
+        Issue.record("no step \(id)")
+        continue
+      }
+      #expect(it.settled?.arguments[2] == "describe-stacks" && it.settled?.exits == nil)
+      #expect(it.done?.arguments.contains("Original") == true)
+      // The stack's own template may be YAML, which is told as its text.
+      let texts = file == "original" ? [Digest.tagged("Resources: {}")] : []
+      #expect(it.done?.proves?.templates == [try digest(file)] + texts, "\(id)")
+    }
+  }
+
+  @Test func `a stack that may not be there is done with when it holds nothing of the handover`()
+    throws
+  {
+    var facts = Self.facts(.none, .cloudformation, stack: try Self.stack(id: nil))
+    try facts.writeFiles(
+      adopted: StackTemplate(["Resources": ["Site": ["Type": "X"]]]), secrets: nil)
+    let pair = try Self.plan(facts)
+    for step in [Self.step("adopt", pair.plan), Self.step("unadopt", pair.rollback)] {
+      guard case .external(let it)? = step?.action else {
+        Issue.record("no step")
+        continue
+      }
+      #expect(it.settled?.exits == [0, 254, 255])
+      let isBack = step?.id == "unadopt"
+      #expect(it.done?.proves?.kind == (isBack ? .stackLacks : .stackTemplate))
+      #expect(it.done?.exits == (isBack ? [0, 254, 255] : nil))
+      #expect(it.done?.proves?.only == (isBack ? ["Policy", "Site"] : []))
+    }
+  }
+
   @Test func `a plan names all that its checks and commands need`() throws {
     var facts = Self.facts(.cloudformation, .terraform, stack: try Self.stack())
     try facts.writeFiles(adopted: nil, secrets: nil)
@@ -248,9 +296,9 @@ struct HandoverPlannerTests {
     let needs = [
       "cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet",
       "cloudformation:DescribeChangeSet", "cloudformation:DescribeStacks",
-      "cloudformation:ExecuteChangeSet", "cloudformation:ListStackResources",
-      "cloudfront:GetContinuousDeploymentPolicy", "cloudfront:GetDistribution",
-      "sts:GetCallerIdentity",
+      "cloudformation:ExecuteChangeSet", "cloudformation:GetTemplate",
+      "cloudformation:ListStackResources", "cloudfront:GetContinuousDeploymentPolicy",
+      "cloudfront:GetDistribution", "sts:GetCallerIdentity",
     ]
     #expect(pair.plan.permissions == needs && pair.rollback.permissions == needs)
   }

@@ -39,13 +39,16 @@ enum LeadScene {
           .init(name: owner, zone: zones[place].name, type: .cname, ttl: link.ttl, target: target))
         owner = target
       }
-      let probe = ProbedName(
+      var probe = ProbedName(
         name: name, zone: zones[place].name,
         servers: [
           .init(
             name: nil, address: "192.0.2.1:53", authoritative: true, rcode: .noError,
             answers: CutoverMove.types.compactMap { ask(name, $0) }, soaSerial: 1, verdict: .ok)
         ], chain: chain, verdict: "ok")
+      if owner.isWithin(DomainName(wire: "silent.example.")) {
+        probe.chainUnknown = "no server of silent.example. gave an answer that counts"
+      }
       return CutoverObservation(
         zone: zones[place], account: MoveWorld.source,
         current: Dictionary(uniqueKeysWithValues: current.map { ($0.key.rrtype, $0.value) }),
@@ -174,6 +177,37 @@ struct LeadTests {
     #expect(error?.code == "dns-through-wildcard")
   }
 
+  private static let silent = LeadScene.inventory(
+    ["a.example.com"],
+    [
+      MoveScene.cname("a.example.com.", "b.example.com."),
+      MoveScene.cname("b.example.com.", "cdn.silent.example."),
+    ])
+  @Test func `where a name leads is not known while the servers on the way do not answer`() async {
+    let error = await Self.refused(Self.silent, accepting: ["dns-through-chain", "outage"])
+    #expect(error?.code == "dns-chain-unknown" && error?.exit == .blocked)
+    #expect(
+      error?.why.hasPrefix(
+        "a.example.com. leads through b.example.com. and cdn.silent.example., and where that leads is not known: no server of silent.example."
+      ) == true, "\(error?.why ?? "")")
+    #expect(error?.next.contains("--accept-risk dns-chain-unknown") == true)
+  }
+  @Test func `what is not known of a name is a person's to find out once it was accepted`()
+    async throws
+  {
+    let world = try await MoveWorld(
+      inventory: Self.silent, account: MoveWorld.source,
+      edit: {
+        $0.deletesSource = true
+        $0.planning.acceptedRisks = ["dns-chain-unknown"]
+      })
+    #expect(world.pair.plan.risks.contains { $0.code == "dns-chain-unknown" && $0.accepted })
+    let gate = try #require(world.pair.plan.steps.first { $0.id == "repoint-a-example-com" })
+    #expect(gate.gate?.reason.contains("if it leads to d1.cloudfront.net") == true)
+    let undo = try #require(world.pair.rollback.steps.first { $0.undoes == gate.id })
+    #expect(undo.gate?.reason.contains("if it was pointed at the copy") == true)
+  }
+
   static let strays: [[JSONValue]] = [
     [], [MoveScene.cname("a.example.com.", "d9.cloudfront.net.")],
     [
@@ -181,6 +215,8 @@ struct LeadTests {
       MoveScene.cname("b.example.com.", "d9.cloudfront.net."),
     ],
     [MoveScene.cname("*.example.com.", "d9.cloudfront.net.")],
+    // Into a zone of somebody else, where the chain ends.
+    [MoveScene.cname("a.example.com.", "cdn.vendor.example.")],
     // The name's own record hides the wildcard's.
     [
       MoveScene.cname("a.example.com.", "d9.cloudfront.net."),

@@ -9,15 +9,22 @@ struct Lead: Equatable, Sendable {
   /// Owners of the records on the way, the alias left out; the last one's data is the distribution's own name.
   var through: [DomainName]
   var domain: DomainName
+  /// Why nobody knows where the last one leads; nil where it leads to `domain`.
+  var unknown: String?
 
   var name: DomainName { alias.name }
   /// The record that DNS would have to change at.
   var end: DomainName { through.last ?? name }
   /// Whether one wildcard's record is the whole way.
   var isWildcard: Bool { through.count == 1 && end.isWildcard }
-  var code: FerryError.Code { isWildcard ? "dns-through-wildcard" : "dns-through-chain" }
+  var code: FerryError.Code {
+    if unknown != nil { return "dns-chain-unknown" }
+    return isWildcard ? "dns-through-wildcard" : "dns-through-chain"
+  }
   var said: String {
-    "\(name) leads to \(domain) through \(through.map(\.text).joined(separator: " and "))"
+    let way = through.map(\.text).joined(separator: " and ")
+    return unknown.map { "\(name) leads through \(way), and where that leads is not known: \($0)" }
+      ?? "\(name) leads to \(domain) through \(way)"
   }
 }
 
@@ -30,7 +37,7 @@ struct LeadReader: Sendable {
   static let linksMax = 8
 
   /// - Returns: nil when the name leads elsewhere, nowhere, or by a record of its own.
-  /// - Throws: what `look` throws: a way that could not be followed is unknown.
+  /// - Throws: what `look` throws.
   func lead(of alias: CutoverObservation, to domain: DomainName)
     async throws(FerryError) -> Lead?
   {
@@ -55,10 +62,16 @@ struct LeadReader: Sendable {
         return through.isEmpty ? nil : Lead(alias: alias, through: through, domain: domain)
       }
       guard let next = chain.last?.target ?? it.currentTarget,
-        next != alias.name, !through.contains(next),
-        ZoneSettings.place(of: next, in: zones) != nil,
-        let found = try await look([next]).first
+        next != alias.name, !through.contains(next)
       else { return nil }
+      guard ZoneSettings.place(of: next, in: zones) != nil else {
+        return it.probe.chainUnknown.map {
+          Lead(
+            alias: alias, through: through + chain.dropFirst().map(\.name) + [next],
+            domain: domain, unknown: $0)
+        }
+      }
+      guard let found = try await look([next]).first else { return nil }
       through += chain.dropFirst().map(\.name) + [next]
       it = found
     }
@@ -70,15 +83,8 @@ struct LeadReader: Sendable {
   private func wildcard(over it: CutoverObservation) async throws(FerryError) -> CutoverObservation?
   {
     guard it.probe.servers.contains(where: { !$0.answers.isEmpty }) else { return nil }
-    var names: [DomainName] = []
-    var parent = it.name.parent
-    while let zone = parent, zone.isWithin(it.zone.name) {
-      names.append(DomainName(wire: "*.\(zone)"))
-      parent = zone.parent
-    }
-    names.removeAll { $0 == it.name }
-    guard !names.isEmpty else { return nil }
-    return try await look(names).first { !$0.isBare }
+    let names = it.wildcardsAbove
+    return names.isEmpty ? nil : try await look(names).first { !$0.isBare }
   }
 }
 
@@ -89,7 +95,7 @@ extension CutoverObservation {
 
 /// What a plan makes of such names.
 extension MigrationPlanner {
-  /// - Throws: 4 `dns-through-chain` or `dns-through-wildcard`, unless accepted.
+  /// - Throws: 4 `dns-through-chain`, `dns-through-wildcard` or `dns-chain-unknown`, unless accepted.
   mutating func judgeLeads() throws(FerryError) {
     let aliases = Set(moves.flatMap(\.aliases).map { DomainName(wire: $0) })
     let leads = input.leads.filter { aliases.contains($0.name) }
@@ -98,15 +104,17 @@ extension MigrationPlanner {
       throw FerryError(
         first.code, exit: .blocked, what: "could not plan the move of \(first.name.host)",
         why:
-          "\(first.said), and a plan changes only a record of the name's own: the name would go on leading to the source",
+          "\(first.said), and a plan changes only a record of the name's own: the name \(first.unknown == nil ? "would" : "may") go on leading to the source",
         next:
-          "give \(first.name.host) a record of its own that points at \(first.domain.host) and plan again; or accept it with --accept-risk \(first.code.rawValue): then a gate of the plan waits until \(first.end) was pointed at the copy by hand, or by `edgeferry cutover plan '\(first.end.host)' --to NAME` with the copy's name",
+          "give \(first.name.host) a record of its own that points at \(first.domain.host) and plan again; or accept it with --accept-risk \(first.code.rawValue): then a gate of the plan waits until \(first.end)\(first.unknown == nil ? "" : ", if it leads to the source,") was pointed at the copy by hand, or by `edgeferry cutover plan '\(first.end.host)' --to NAME` with the copy's name",
         causes: open.dropFirst().prefix(20).map(\.said))
     }
     for it in leads {
       builder.risk(
         it.code.rawValue,
-        "\(it.said), a record that this plan does not change; all else that leads through it moves with it, and a name whose record is left as it is fails once the source is gone"
+        it.unknown == nil
+          ? "\(it.said), a record that this plan does not change; all else that leads through it moves with it, and a name whose record is left as it is fails once the source is gone"
+          : "\(it.said); if it leads to the source, the name fails once that is gone"
       )
     }
   }
@@ -120,25 +128,30 @@ extension MigrationPlanner {
     for (end, own) in leads.sorted(by: { $0.key < $1.key }) {
       let names = own.map(\.name.host).joined(separator: ", ")
       let old = move.it.domainName.lowercased()
-      func step(_ id: String, _ to: String, _ says: String, undoes: String? = nil) -> Step {
-        Step(
-          id: id, title: "Wait until \(end) points at \(to), changed by hand", account: nil,
-          action: .external(.init(says: says, commands: [])), window: nil,
+      let unknown = own.contains { $0.unknown != nil }
+      func step(
+        _ id: String, _ to: String, from: String, if condition: String, undoes: String? = nil
+      ) -> Step {
+        let only = unknown ? ", \(condition)," : ""
+        return Step(
+          id: id, title: "Wait until \(end)\(only) points at \(to), changed by hand", account: nil,
+          action: .external(
+            .init(
+              says:
+                "Point \(end)\(only) at \(to) instead of \(from), and wait until its old TTL has run out.",
+              commands: [])), window: nil,
           gate: .init(
             reason:
-              "\(names): DNS leads through \(end), which has to point at \(to) with its old TTL run out"
+              "\(names): DNS leads through \(end), which\(only) has to point at \(to) with its old TTL run out"
           ), undoes: undoes)
       }
       let id = "repoint-\(Self.plain(own[0].name.host))\(suffix)"
-      out.steps.append(
-        step(
-          id, "the copy of \(move.it.id)",
-          "Point \(end) at the domain name of the copy instead of \(old), and wait until its old TTL has run out."
-        ))
+      let copy = "the domain name of the copy of \(move.it.id)"
+      out.steps.append(step(id, copy, from: old, if: "if it leads to \(old)"))
       out.undo.insert(
         step(
-          "un\(id)", old,
-          "Point \(end) back at \(old), and wait until its TTL has run out.", undoes: id), at: 0)
+          "un\(id)", old, from: "the copy's", if: "if it was pointed at the copy", undoes: id),
+        at: 0)
     }
     return out
   }

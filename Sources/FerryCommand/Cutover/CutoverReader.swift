@@ -122,16 +122,9 @@ package struct CutoverReader: Sendable {
     }
     return note
   }
-  /// The wildcards over a name, the closest first.
+  /// A wildcard is asked for itself.
   private static func wildcards(over it: CutoverObservation) -> [DomainName] {
-    guard !it.name.isWildcard, it.name != it.zone.name else { return [] }
-    var out: [DomainName] = []
-    var above = it.name.parent
-    while let parent = above, parent.isWithin(it.zone.name) {
-      out.append(DomainName(wire: parent == .root ? "*." : "*.\(parent)"))
-      above = parent == it.zone.name ? nil : parent.parent
-    }
-    return out
+    it.name.isWildcard ? [] : it.wildcardsAbove
   }
   /// What Route 53 answers for a name that it has nothing of: the closest wildcard that it has.
   private func wildcardBehind(_ it: CutoverObservation, _ editor: any ZoneEditor)

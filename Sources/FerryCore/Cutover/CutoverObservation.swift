@@ -26,6 +26,17 @@ public struct CutoverObservation: Equatable, Sendable {
   /// What both sides answered over HTTPS, where health is watched.
   public var serving: ServingScene?
   public var name: DomainName { probe.name }
+  /// The wildcards over the name in its zone, the closest first: a closer one, or a name on the way, keeps those further
+  /// up from answering (RFC 4592 §3.3.1).
+  package var wildcardsAbove: [DomainName] {
+    var out: [DomainName] = []
+    var above = name.parent
+    while let parent = above, parent.isWithin(zone.name) {
+      out.append(DomainName(wire: parent == .root ? "*." : "*.\(parent)"))
+      above = parent.parent
+    }
+    return out.filter { $0 != name }
+  }
 
   public init(
     zone: ZoneSettings, account: AccountID? = nil, current: [RRType: RecordValue],

@@ -124,6 +124,8 @@ public struct ProbedName: Codable, Equatable, Sendable {
   public var zone: DomainName?
   public var servers: [Server]
   public var chain: [Link]
+  /// Why nobody knows what follows the last link; nil where the chain ends.
+  public var chainUnknown: String?
   /// The wire TTL of the SOA in a real negative answer, the largest over all servers; seconds.
   public var negativeTTL: Int?
   public var dnssec: DNSSEC
@@ -218,8 +220,8 @@ public struct CutoverVerdict: Codable, Equatable, Sendable {
   }
 }
 
-// What could not be observed is there as null: a script need not tell a missing key from an unknown value. Habits and
-// extended errors came later and are left out where there are none, so that older plans keep their digests.
+// What could not be observed is there as null: a script need not tell a missing key from an unknown value. Habits,
+// extended errors and unknown ends of chains came later and are left out where there are none, so that older plans keep their digests.
 
 extension CutoverVerdict.Difference {
   public func encode(to encoder: any Encoder) throws {
@@ -238,6 +240,7 @@ extension ProbedName {
     try box.encode(zone, forKey: .zone)
     try box.encode(servers, forKey: .servers)
     try box.encode(chain, forKey: .chain)
+    try box.encodeIfPresent(chainUnknown, forKey: .chainUnknown)
     try box.encode(negativeTTL, forKey: .negativeTTL)
     try box.encode(dnssec, forKey: .dnssec)
     try box.encode(recursives, forKey: .recursives)

@@ -6,6 +6,8 @@ struct Chain: Sendable {
   static let linksMax = 8
   var links: [ProbedName.Link] = []
   var findings: [String] = []
+  /// Why what follows the last link is not known.
+  var unknown: String?
   /// A loop or more links than may be: no plan can be made.
   var isRefused = false
 
@@ -29,6 +31,7 @@ struct Chain: Sendable {
       case .end: return chain
       case .unknown(let because):
         if !chain.links.isEmpty {
+          chain.unknown = because
           chain.findings.append("the chain after \(current) is not known: \(because)")
         }
         return chain

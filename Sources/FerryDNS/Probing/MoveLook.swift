@@ -13,7 +13,7 @@ extension Prober {
     var move: NameMove
     var place: ZoneServers
     var reports: [ServerReport] = []
-    var chain: [ProbedName.Link] = []
+    var chain = Chain()
     var resolved: [ResolverReport] = []
     /// Each way of answering once.
     var answers: [[ProbedName.RRset]] = []
@@ -235,7 +235,7 @@ extension Prober {
       $0.target.map { $0 != it.move.target && $0 != it.move.source } ?? false
     }
     if isElsewhere {
-      it.chain = await chain(of: name, reports: it.reports, in: it.place.zone).links
+      it.chain = await chain(of: name, reports: it.reports, in: it.place.zone)
     }
     return it
   }
@@ -294,9 +294,10 @@ extension Prober {
     let zone = it.place.zone
     let dnssec = state(of: it.reports, zone: zone, keys: keys, it.resolved)
     var probed = ProbedName(
-      name: it.move.name, zone: zone, servers: it.reports.map(\.entry), chain: it.chain,
+      name: it.move.name, zone: zone, servers: it.reports.map(\.entry), chain: it.chain.links,
       dnssec: .init(state: dnssec.state, earliestExpiration: dnssec.earliestExpiration),
       recursives: it.resolved.map(\.entry), verdict: "")
+    probed.chainUnknown = it.chain.unknown
     probed.because =
       it.reports.flatMap(\.findings) + dnssec.findings + it.resolved.flatMap(\.findings)
     return NameEvidence(probed, move: it.move)

@@ -90,6 +90,7 @@ public struct Prober: Sendable {
     }
     let dnssec = state(of: reports, zone: it.place.zone, keys: it.keys, resolved)
     out.chain = it.chain.links
+    out.chainUnknown = it.chain.unknown
     out.recursives = resolved.map(\.entry)
     out.dnssec = .init(state: dnssec.state, earliestExpiration: dnssec.earliestExpiration)
 
