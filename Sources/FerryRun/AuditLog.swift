@@ -101,6 +101,10 @@ public struct AuditLog: Codable, Equatable, Sendable {
         // With a command of its own it is a run's: one before that never said how it ended, since it was killed.
         if body.action != nil { isRunning = false }
       case .rehearsed, .held, .released, .gate, .undone, .rolledBack: break
+      case .again:
+        // It ends a rollback up to a step, or begins a whole one anew.
+        if isRunning { add(.runEnded) { $0.exit = ExitCode.done.rawValue } }
+        isRunning = false
       case .stopped, .finished:
         // A run that found nothing to do ends without having begun anything.
         if !isRunning { add(.runBegan) { $0.step = nil } }
@@ -152,7 +156,7 @@ public struct AuditLog: Codable, Equatable, Sendable {
       case .undoing: add(.rollingBack) { $0.reason = body.reason }
       case .undone: add(.undone)
       case .rolledBack: add(.rolledBack)
-      case .waiting, .changed, .verified, .skipped, .armed: break
+      case .waiting, .changed, .verified, .skipped, .armed, .again: break
       }
     }
     return out

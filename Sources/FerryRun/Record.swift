@@ -24,6 +24,8 @@ public struct Record: Codable, Equatable, Sendable {
     /// A rollback took the step back.
     case undone
     case finished, rolledBack
+    /// A rollback begins anew: what it did in an earlier round, or up to a step, says nothing of what is to come.
+    case again
     /// The rollback plan that a run may undo itself with, named before the first write.
     case armed
     /// A check failed for good and the run takes everything back by itself.
@@ -160,6 +162,14 @@ public struct RunState: Equatable, Sendable {
     /// A write was meant, and whether it landed was never journalled.
     var isUnresolved: Bool { hadEffect && !isApplied }
 
+    /// Another round is to come. What was made stays made; what was written and read back last, and when, tells lagging
+    /// reads.
+    fileprivate mutating func reset() {
+      phase = .pending
+      (isApplied, hadEffect) = (false, false)
+      (startedAt, finishedAt, blockedAt, changedAt) = (nil, nil, nil, nil)
+      (wait, waited, mark) = (nil, 0, nil)
+    }
     fileprivate mutating func add(_ record: Record) {
       if startedAt == nil, [.intended, .applied, .waiting].contains(record.kind) {
         startedAt = record.at
@@ -216,7 +226,8 @@ public struct RunState: Equatable, Sendable {
         }
         if record.body.exit == ExitCode.failed.rawValue { phase = .failed }
         if record.body.exit == ExitCode.blocked.rawValue { blockedAt = record.at }
-      case .approved, .rehearsed, .armed, .undoing, .held, .released, .gate, .finished, .rolledBack:
+      case .approved, .rehearsed, .armed, .undoing, .held, .released, .gate, .finished, .rolledBack,
+        .again:
         break
       }
     }
@@ -229,11 +240,8 @@ public struct RunState: Equatable, Sendable {
   public var hold: String?
   public var gates: [String: String] = [:]
   public var isStarted = false
-  /// Whether it changed something, and stopped in the middle of a step.
-  public var isMidway: Bool {
-    steps.values.contains(where: \.hadEffect)
-      && steps.values.contains { [.intended, .applied, .waiting, .failed].contains($0.phase) }
-  }
+  /// Whether it meant to change something in this round, and has not come to its end.
+  public private(set) var isUnderWay = false
   public var isFinished = false
   public var isRolledBack = false
   /// Why the run takes everything back by itself; it never goes forward again.
@@ -270,6 +278,12 @@ public struct RunState: Equatable, Sendable {
       steps[id, default: StepState()].add(record)
     }
     switch record.kind {
+    case .intended: isUnderWay = true
+    case .applied where record.body.writes ?? 0 > 0: isUnderWay = true
+    case .finished, .rolledBack, .again: isUnderWay = false
+    default: break
+    }
+    switch record.kind {
     case .approved:
       if record.body.action == nil { approved = true } else { approval = record.body }
     case .rehearsed:
@@ -302,8 +316,21 @@ public struct RunState: Equatable, Sendable {
       isRolledBack = true
       isFinished = false
       stop = nil
+      // Whoever carries it out again looks at everything again, and has it approved again.
+      beginRound { !$0.hadEffect && $0.phase != .undone }
+      approved = false
+      approval = nil
+    case .again:
+      isFinished = false
+      stop = nil
+      beginRound { _ in true }
     case .changed, .intended, .waiting: break
     }
+  }
+
+  private mutating func beginRound(where isPast: (StepState) -> Bool) {
+    gates = [:]
+    for id in steps.keys where steps[id].map(isPast) == true { steps[id]?.reset() }
   }
 
   /// `${step.field:-otherwise}` replaced by what an earlier step of the run put out.

@@ -224,6 +224,11 @@ public actor Runner {
   }
 
   private func loop() async throws(FerryError) -> RunOutcome {
+    if state.isFinished, let original, !original.isRolledBack,
+      original.steps.values.contains(where: \.hadEffect)
+    {
+      try await append(.again)
+    }
     // What a scheduler approves the same way every minute is said once.
     if let approval = options.approval,
       options.mode == .apply || state.approval != approval
@@ -303,10 +308,25 @@ public actor Runner {
       }
     }
     var report = StatusReport(plan, state, path: options.path)
+    if let only = options.undoOnly { try await endPart(of: only, &report) }
     if !lasting.isEmpty {
       report.reason = "not taken back, since it cannot be: \(lasting.joined(separator: ", "))"
     }
     return RunOutcome(report: report, exit: .done, error: nil)
+  }
+
+  /// What was taken back in part is over with: the way back from here begins anew.
+  private func endPart(of only: Set<String>, _ report: inout StatusReport) async throws(FerryError)
+  {
+    report.state = .done
+    report.step = nil
+    report.next = nil
+    guard let of = plan.rollbackOf else { return }
+    for (id, it) in original?.steps ?? [:]
+    where only.contains(id) && it.isDone && !it.hadEffect && !lasting.contains(id) {
+      try await store.append(.undone, plan: of, step: id, at: world.clock.now, lease: lease)
+    }
+    try await append(.again)
   }
 
   /// A saved config that was damaged is met before anything is written, not when it is wanted.

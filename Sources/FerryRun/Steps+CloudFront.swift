@@ -104,7 +104,9 @@ extension Runner {
       let at = last.appliedAt, world.clock.now.timeIntervalSince(at) < Self.readBackSeconds
     else { return false }
     guard let digest else { return last.outputs["id"] == id }
-    guard digest != state.lastReadBack[id] ?? original?.lastReadBack[id] else { return false }
+    // The other run's last write may be of a later round than this one's.
+    let newest = last.readBack ?? state.lastReadBack[id] ?? original?.lastReadBack[id]
+    guard digest != newest else { return false }
     return state.ownDigests[id]?.contains(digest) == true
       || original?.ownDigests[id]?.contains(digest) == true
       || ours.contains { $0.before == digest }

@@ -34,6 +34,53 @@ struct OperatorTests {
     await run.end()
   }
 
+  @Test func `a way back that was held between two steps is gone on with, and nothing else is`()
+    async throws
+  {
+    let ferry = try Ferry()
+    defer { ferry.remove() }
+    try ferry.write("version: 1\npolling: { deployed: 0.2s }\n", to: "edgeferry.yaml")
+    try await ferry.withLab(["--sample", "--propagation", "6s"]) { lab in
+      let variables = lab.variables()
+      let planned = try await ferry(
+        "orphans", "detach", "E1SAMPLESHOP01", "--name", "off", "--output", "json",
+        extra: variables)
+      #expect(planned.code == 0, "\(planned.talk)")
+      let apply = ["apply", "off", "--approve", planned.json["digest"]?.string ?? ""]
+      let back = [
+        "rollback", "off", "--approve",
+        try ferry.read("plans/off.rollback.plan.json")["digest"]?.string ?? "",
+      ]
+      // In a later round as in the first.
+      for _ in 1...2 {
+        let there = try await ferry.run(apply, extra: variables)
+        #expect(there.code == 0, "\(there.talk)")
+        let started = try ferry.start(back, extra: variables)
+        for _ in 0..<3000 where !text(started.talk.path).contains("1/2 ") {
+          try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(try await ferry("hold", "off", "--reason", "look first").code == 0)
+        #expect(await started.process.wait().code == 4, "\(text(started.talk.path))")
+        let held = try await ferry("status", "off", "--output", "json")
+        #expect(held.code == 4 && held.json["next"] == "edgeferry release off", "\(held.out)")
+        #expect(try await ferry("release", "off").code == 0)
+        let standing = try await ferry("status", "off", "--output", "json")
+        #expect(standing.json["reason"]?.string?.hasPrefix("it is being taken back") == true)
+        #expect(standing.json["next"]?.string == "edgeferry \(back.joined(separator: " "))")
+        let forward = try await ferry.run(apply + ["--output", "json"], extra: variables)
+        #expect(
+          forward.code == 4 && forward.error["code"] == "rollback-under-way", "\(forward.talk)")
+        let undone = try await ferry.run(back, extra: variables)
+        #expect(undone.code == 0, "\(undone.talk)")
+        let end = try await ferry("status", "off", "--output", "json")
+        #expect(end.code == 0 && end.json["state"] == "rolled-back", "\(end.out)")
+      }
+      let written = try await ProcessKillTests.written(ferry, lab).byResource
+      #expect(written.values.reduce(0, +) == 8, "\(written)")
+      #expect(try await ferry("state", "check").code == 0)
+    }
+  }
+
   @Test func `a signal that was ignored at the start stays so, as nohup wants`() async throws {
     let run = try await RemovalRun(propagation: "0.3s")
     let started = try run.ferry.start(

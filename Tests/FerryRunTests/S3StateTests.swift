@@ -325,6 +325,8 @@ struct S3StateTests {
         return .served
       })
     whole.withLock { $0 = store }
+    // It holds the hook that holds it.
+    defer { whole.withLock { $0 = nil } }
     let lease = try await store.acquireLease(plan: "plan", with: nil, owner: mine, now: now)
     #expect(try await store.records(plan: "plan").isEmpty)
     for step in ["a", "b"] {

@@ -193,6 +193,8 @@ struct ToolTests {
 
     scene.tools.forget()
     let tools = scene.tools
+    // It would hold itself.
+    defer { tools.onRun = nil }
     tools.onRun = { word in
       guard word == "is-settled", tools.words.count == 3 else { return }
       tools.answer("is-settled", out: Self.stack("UPDATE_COMPLETE"))

@@ -55,6 +55,9 @@ struct JudgingTests {
     var it = Sweeping.unused(grace: 1000)
     try it.sweep()
     #expect(it.shown() == ["policy-unattached:P=new"] && it.selected == [])
+    // Whoever looks again within the same second has seen it before.
+    try it.sweep()
+    #expect(it.shown() == ["policy-unattached:P=in-grace"] && it.selected == [])
     try it.sweep(999)
     #expect(it.shown() == ["policy-unattached:P=in-grace"] && it.selected == [])
     try it.sweep(1000)

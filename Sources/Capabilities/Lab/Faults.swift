@@ -201,6 +201,21 @@ private struct FaultKeys {
     return out
   }
 
+  /// What CloudFront's errors of a status are called most.
+  ///
+  /// - Source: botocore 1.43.11, cloudfront 2020-05-31, errors with their `httpStatusCode`; CloudFront API reference,
+  ///   "Common Errors".
+  private static func code(of status: Int) -> String {
+    switch status {
+    case 400: "InvalidArgument"
+    case 403: "AccessDenied"
+    case 404: "NoSuchResource"
+    case 412: "PreconditionFailed"
+    case 429: "TooManyRequestsException"
+    case 500: "InternalError"
+    default: "ServiceUnavailable"
+    }
+  }
   private mutating func kind(_ name: String) throws(FerryError) -> Fault.Kind {
     switch name {
     case "throttle":
@@ -209,9 +224,9 @@ private struct FaultKeys {
       let rate = values["rate"] == nil ? nil : try number("rate", in: 0.1...100_000)
       return .throttle(rate: rate, retryAfterMilliseconds: try count("retry-after"))
     case "error":
+      let status = Int(try number("status", in: 400...599, default: 503))
       return .error(
-        status: Int(try number("status", in: 400...599, default: 503)),
-        code: try self.name("code", default: "ServiceUnavailable"),
+        status: status, code: try self.name("code", default: Self.code(of: status)),
         try choice("when", default: .before))
     case "drop": return .drop(try choice("when", default: nil))
     case "latency":

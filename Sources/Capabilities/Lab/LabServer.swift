@@ -104,8 +104,10 @@ struct LabServer: Sendable {
     case .error(let status, let code, _):
       return answer(
         error: status, code,
-        (call.service.signingName == "route53" ? "Route 53" : "CloudFront")
-          + " encountered an internal error. Please try again.", to: call)
+        status < 500
+          ? "The lab refuses this request, as it was told to."
+          : (call.service.signingName == "route53" ? "Route 53" : "CloudFront")
+            + " encountered an internal error. Please try again.", to: call)
     case .drop: return WireAnswer(ending: .silence)
     case .garbage:
       return WireAnswer(

@@ -64,6 +64,8 @@ struct Judging {
         if removed[key.id] == nil { run.healed += 1 } else { run.removed += 1 }
       }
     }
+    // Not by its time: another sweep may have seen it within the same second.
+    let fresh = Set(seen.keys)
     for finding in seen.values {
       out.entries.append(
         .init(
@@ -86,7 +88,7 @@ struct Judging {
         let held = removal.risks + unread(it.finding, removal)
         if !held.isEmpty { out.entries[index].heldBack = held }
         run.due += 1
-      } else if it.firstSeen == now {
+      } else if fresh.contains(it.key), it.firstSeen == now {
         out.entries[index].state = .new
         run.new += 1
         run.inGrace += 1

@@ -268,7 +268,7 @@ struct RollbackCommand: FerryCommand {
 }
 
 extension Context {
-  /// The rollback of a plan that stopped in the middle of one of its steps: until it is done, the plan is not.
+  /// The rollback of a plan that began to change something and stopped: until it is done, the plan is not.
   fileprivate func rollbackUnderWay(of plan: Plan, at path: String, _ store: (any StateStore)?)
     async throws(FerryError) -> (Plan, RunState)?
   {
@@ -278,7 +278,7 @@ extension Context {
     let run = RunState(try await store.records(plan: rollback.digest))
     // One that takes itself back goes on with the same command.
     let isItsOwn = RunState(try await store.records(plan: plan.digest)).undoing != nil
-    return run.isMidway && !isItsOwn ? (rollback, run) : nil
+    return run.isUnderWay && !isItsOwn ? (rollback, run) : nil
   }
 }
 
