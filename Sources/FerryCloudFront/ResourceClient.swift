@@ -53,6 +53,7 @@ public struct ResourceClient: Sendable {
       var it = of("/field-level-encryption", "FieldLevelEncryption")
       it.missing = "NoSuchFieldLevelEncryptionConfig"
       it.operation = "FieldLevelEncryptionConfig"
+      it.plural = "FieldLevelEncryptionConfigs"
       return it
     default: return nil
     }
@@ -105,9 +106,21 @@ public struct ResourceClient: Sendable {
   /// - Returns: nil for a kind that has no names or no list.
   public func ids(_ kind: ResourceKind) async throws(FerryError) -> [String: String]? {
     guard kind.hasName else { return nil }
+    return try await listed(kind).map {
+      Dictionary(
+        $0.compactMap { it in it.name.map { ($0, it.id) } }, uniquingKeysWith: { first, _ in first }
+      )
+    }
+  }
+  /// The same of a kind with or without names, by id.
+  public func allIDs(_ kind: ResourceKind) async throws(FerryError) -> [String] {
+    try await listed(kind)?.map(\.id) ?? []
+  }
+  private func listed(_ kind: ResourceKind) async throws(FerryError) -> [(
+    name: String?, id: String
+  )]? {
     if kind == .keyValueStore {
-      let names = try await cloudFront.keyValueStoreNames().values
-      return Dictionary(names.map { ($0, $0) }, uniquingKeysWith: { first, _ in first })
+      return try await cloudFront.keyValueStoreNames().values.map { ($0, $0) }
     }
     let isFunction = kind == .function
     let spelling =
@@ -116,15 +129,14 @@ public struct ResourceClient: Sendable {
         path: "/function", config: "", summary: "FunctionSummary", operation: "",
         plural: "Functions", missing: "") : Self.spelling(kind)
     guard let spelling else { return nil }
-    var out: [String: String] = [:]
+    var out: [(name: String?, id: String)] = []
     var marker: String?
     repeat {
       let page = try await page(kind, spelling, marker: marker)
       for item in page.items {
-        guard let name = Self.inside(item, "Name"),
-          let id = isFunction ? name : Self.inside(item, "Id")
-        else { continue }
-        out[name] = out[name] ?? id
+        let name = Self.inside(item, "Name")
+        guard let id = isFunction ? name : Self.inside(item, "Id") else { continue }
+        out.append((name, id))
       }
       marker = page.nextMarker
     } while marker != nil

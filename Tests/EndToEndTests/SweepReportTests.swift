@@ -215,7 +215,14 @@ struct SweepReportTests {
     let ferry = try Ferry()
     defer { ferry.remove() }
     for kind in ["kubernetes", "github-actions", "eventbridge"] {
-      let refused = try await ferry.run(["sweep", "schedule", "--for", kind])
+      let open = try await ferry.run(["sweep", "schedule", "--for", kind])
+      #expect(open.code == 0 && open.talk.contains("warning: no state was given"), "\(open.talk)")
+      #expect(open.out.contains("s3://BUCKET/edgeferry"))
+      // Who runs them so is told, and nothing is swept.
+      let left = try await ferry.run(["sweep", "run", "--state", "s3://BUCKET/edgeferry"])
+      #expect(left.code == 64 && left.talk.contains("BUCKET"), "\(left.talk)")
+      let refused = try await ferry.run(
+        ["sweep", "schedule", "--for", kind, "--state", "state.sqlite"])
       #expect(refused.code == 64 && refused.talk.contains("s3://"))
     }
     for kind in ["systemd", "cron", "kubernetes", "github-actions"] {

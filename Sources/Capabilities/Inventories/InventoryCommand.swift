@@ -14,7 +14,7 @@ public struct InventoryCommand: AsyncParsableCommand {
   public init() {}
 
   struct Take: FerryCommand {
-    static let uses = AWSUse(InventoryReader.actions)
+    static let uses = AWSUse(InventoryReader.actions + InventoryReader.resourceActions)
     static let configuration = CommandConfiguration(
       abstract: "Read accounts into the file --out.",
       discussion: "Values of origin headers are replaced by their SHA-256 unless --include-secrets."
@@ -68,7 +68,12 @@ public struct InventoryCommand: AsyncParsableCommand {
           }
           try file.write("\n],\"continuousDeploymentPolicies\":\(Self.line(rest.policies)),")
           try file.write("\"stacks\":\(Self.line(rest.stacks)),")
-          gaps += rest.gaps
+          let others = try await reader.resources()
+          for kind in InventoryReader.listedKinds {
+            let items = others.found.filter { $0.kind == kind }.map(\.item)
+            try file.write("\"\(kind.inventoryKey ?? "")\":\(Self.line(items)),")
+          }
+          gaps += rest.gaps + others.gaps
           succeeded += 1
         } catch {
           guard error.code != "interrupted", error.code != "file-write" else { throw error }

@@ -66,7 +66,7 @@ extension SweepCommand {
       commandName: "schedule", abstract: "Print what makes a scheduler run sweeps.",
       discussion: """
         The answer holds the units, where the state is, and what keeps two sweeps apart. Kubernetes, GitHub Actions and \
-        EventBridge keep no files between runs: give --state s3://bucket/prefix. What the sweep may do in AWS: \
+        EventBridge keep no files between runs: give --state s3://bucket/prefix, or put the bucket into what is printed. What the sweep may do in AWS: \
         `edgeferry permissions sweep run`.
 
         Example: edgeferry sweep schedule --for systemd --every 1d --apply
@@ -113,6 +113,8 @@ extension SweepCommand {
       return .done
     }
 
+    /// No bucket has a name in capitals: units that were left so write nothing, and say why.
+    static let placeholder = "s3://BUCKET/edgeferry"
     private func state(_ context: Context) throws(FerryError) -> String? {
       let given = context.options.state ?? context.environment["EDGEFERRY_STATE"]
       if let given, !Self.isPlain(given) {
@@ -124,11 +126,17 @@ extension SweepCommand {
       switch kind {
       case .systemd, .cron: return given
       case .kubernetes, .githubActions, .eventbridge:
-        guard let given, given.hasPrefix("s3://") else {
+        guard let given else {
+          context.terminal.warn(
+            "no state was given, and \(kind.rawValue) keeps no files between two sweeps: put the bucket of the ledger where the units say \(Self.placeholder), or print them with --state s3://bucket/prefix"
+          )
+          return Self.placeholder
+        }
+        guard given.hasPrefix("s3://") else {
           throw .badInput(
             "bad-usage", what: "could not print units for \(kind.rawValue)",
             why: "it keeps no files between two sweeps, and the ledger must last",
-            next: "add --state s3://bucket/prefix")
+            next: "give --state s3://bucket/prefix")
         }
         return given
       }
