@@ -318,8 +318,8 @@ public struct RunState: Equatable, Sendable {
       stop = nil
       // Whoever carries it out again looks at everything again, and has it approved again.
       beginRound { !$0.hadEffect && $0.phase != .undone }
-      approved = false
-      approval = nil
+      // One that took itself back goes no further, whoever asks.
+      if undoing == nil { (approved, approval) = (false, nil) }
     case .again:
       isFinished = false
       stop = nil

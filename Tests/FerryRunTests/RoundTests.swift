@@ -195,6 +195,11 @@ struct RoundTests {
     add(.rolledBack)
     #expect(!state.approved && state.gates.isEmpty && state.isRolledBack)
     #expect(state.steps["a"]?.phase == .undone && state.steps["look"]?.phase == .pending)
+    // One that took itself back says so to whoever asks, by the approval that it has.
+    add(.approved)
+    add(.undoing)
+    add(.rolledBack)
+    #expect(state.approved)
     add(.gate, "a")
     add(.finished)
     add(.again)
