@@ -104,18 +104,7 @@ struct HandoverKillTests {
         let there = try await scene.apply(name)
         #expect(there.code == (name == "first" ? 0 : 4), "\(there.talk)")
       }
-      // The person of the gate: the blocks go, the removed blocks come.
-      let code = scene.ferry.folder.appendingPathComponent("code")
-      for file in try FileManager.default.contentsOfDirectory(atPath: code.path)
-      where file.hasSuffix(".tf") && !["versions.tf", "variables.tf"].contains(file) {
-        try FileManager.default.removeItem(at: code.appendingPathComponent(file))
-      }
-      try FileManager.default.copyItem(
-        at: scene.ferry.folder.appendingPathComponent("stack/handover/removed.tf"),
-        to: code.appendingPathComponent("removed.tf"))
-      let approved = try await scene.run(
-        "approve", "on", "--step", "edit-code", "--reference", "C1")
-      #expect(approved.code == 0, "\(approved.talk)")
+      let code = try await scene.editOldCode(of: "on")
       try await untilDone(["apply"], scene) { try await scene.apply("on") }
       #expect(!text(code.appendingPathComponent("terraform.tfstate").path).contains("\"managed\""))
       #expect(try await scene.live() == before)

@@ -97,6 +97,21 @@ struct HandoverScene {
   func killAfter(_ word: String) throws {
     try ferry.write("", to: "kill/\(word)")
   }
+  /// What the person of the gate does who has a plan from `code` to `stack`: the blocks go, the removed blocks come.
+  /// - Returns: the folder of the old code.
+  func editOldCode(of plan: String) async throws -> URL {
+    let code = ferry.folder.appendingPathComponent("code")
+    for file in try FileManager.default.contentsOfDirectory(atPath: code.path)
+    where file.hasSuffix(".tf") && !["versions.tf", "variables.tf"].contains(file) {
+      try FileManager.default.removeItem(at: code.appendingPathComponent(file))
+    }
+    try FileManager.default.copyItem(
+      at: ferry.folder.appendingPathComponent("stack/handover/removed.tf"),
+      to: code.appendingPathComponent("removed.tf"))
+    let approved = try await run("approve", plan, "--step", "edit-code", "--reference", "C1")
+    #expect(approved.code == 0, "\(approved.talk)")
+    return code
+  }
   /// Everything live, without what changes by itself.
   func live() async throws -> JSONValue { try await lab.get("/_lab/state", ferry) }
   /// Physical ids that a stack holds.

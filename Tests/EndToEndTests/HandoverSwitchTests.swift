@@ -81,18 +81,7 @@ struct HandoverSwitchTests {
       let gate = try await scene.apply("on")
       #expect(gate.code == 4 && gate.error["code"] == "gate", "\(gate.talk)")
       #expect(try await scene.held("front").isSuperset(of: Self.trio))
-      // The person of the gate: the blocks go, the removed blocks come.
-      let code = scene.ferry.folder.appendingPathComponent("code")
-      for file in try FileManager.default.contentsOfDirectory(atPath: code.path)
-      where file.hasSuffix(".tf") && !["versions.tf", "variables.tf"].contains(file) {
-        try FileManager.default.removeItem(at: code.appendingPathComponent(file))
-      }
-      try FileManager.default.copyItem(
-        at: scene.ferry.folder.appendingPathComponent("stack/handover/removed.tf"),
-        to: code.appendingPathComponent("removed.tf"))
-      let approved = try await scene.run(
-        "approve", "on", "--step", "edit-code", "--reference", "C1")
-      #expect(approved.code == 0, "\(approved.talk)")
+      let code = try await scene.editOldCode(of: "on")
       let done = try await scene.apply("on")
       #expect(done.code == 0, "\(done.talk)")
       #expect(try await scene.live() == before)
